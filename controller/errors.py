@@ -1,0 +1,30 @@
+"""The errors of Umlauf. Each inherits the builtin kind that fits, so that callers may catch either.
+
+UmlaufError
+├── ConfigError (ValueError)     a junction file, site file or option is wrong
+├── ScenarioError (ValueError)   a scenario, net or demand cannot be used
+├── MissingError (RuntimeError)  a program, library or extra is not installed
+└── SimulationError (RuntimeError)  the simulator failed or left in mid-run
+"""
+
+from __future__ import annotations
+
+
+class UmlaufError(Exception):
+    """Base of all errors that a user sees as one message without a traceback."""
+
+
+class ConfigError(UmlaufError, ValueError):
+    """A junction file, site file or option is wrong: what, where, expected, found, how to mend."""
+
+
+class ScenarioError(UmlaufError, ValueError):
+    """A scenario, net or demand cannot be used."""
+
+
+class MissingError(UmlaufError, RuntimeError):
+    """A program, library or extra is not installed; the message names the command that installs it."""
+
+
+class SimulationError(UmlaufError, RuntimeError):
+    """The simulator failed or left in mid-run."""

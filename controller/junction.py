@@ -1,0 +1,203 @@
+"""The junction model: what stands on the street and what may be shown, in plain frozen data.
+
+A `Junction` is what one controller drives. It holds one or more partial nodes (Teilknoten), each with its own stages,
+mode and plan. All times are integer milliseconds; ids are strings that people know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from hardware.signals import GroupKind, GroupSpec, SiteSpec
+
+
+class Direction(StrEnum):
+    """Where a movement turns to."""
+
+    LEFT = "left"
+    STRAIGHT = "straight"
+    RIGHT = "right"
+    TURN = "turn"
+
+
+class Purpose(StrEnum):
+    """What a detector is for."""
+
+    STOP = "stop"  # at the stop line
+    ADVANCE = "advance"  # between stop line and entry
+    ENTRY = "entry"  # the farthest upstream of its lane
+    EXIT = "exit"  # downstream of the junction; blockage only
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A signal group. ``links`` are the indices of the SUMO light, or the controller's channels, that it drives."""
+
+    id: str
+    kind: GroupKind
+    min_green_ms: int
+    amber_ms: int
+    max_green_ms: int | None = None
+    red_amber_ms: int = 0
+    max_red_ms: int | None = None
+    walk_ms: int = 0
+    clearance_ms: int = 0  # pedestrian clearance; it lies inside the intergreen
+    turn_on_red: bool = False  # a static sign allows the turn after a stop (SUMO's letter 's')
+    links: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """An approach lane up to its stop line; ``length_m`` reaches upstream as far as its detectors may lie."""
+
+    id: str
+    length_m: float
+    speed_m_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A lane that leaves the junction; ``storage_m`` until the next stop line or the end of the lane."""
+
+    id: str
+    storage_m: float
+    speed_m_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One way from an approach lane to an exit lane under one group. ``share_ratio`` is the prior among its lane's movements."""
+
+    lane: str
+    exit: str
+    group: str
+    direction: Direction
+    share_ratio: float
+    crossing_m: float = 0.0  # length of the path across the junction
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """``yielding`` may be green with ``priority`` and gives way; its green begins at least ``head_start_ms`` later."""
+
+    yielding: str
+    priority: str
+    head_start_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Intergreen:
+    """End of green of ``clearing`` to start of green of ``entering``, amber and red-amber inside."""
+
+    clearing: str
+    entering: str
+    intergreen_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The groups that are green together. Groups of the node that are not named are red."""
+
+    id: str
+    green: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOffset:
+    """When, after the transition's begin, the group's green ends or starts (a group does one of both)."""
+
+    group: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The engineer's own transition of an ordered stage pair; what it leaves open is derived from the intergreens."""
+
+    from_stage: str
+    to_stage: str
+    ends: tuple[GroupOffset, ...] = ()
+    starts: tuple[GroupOffset, ...] = ()
+    allowed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeStep:
+    """One stage of a fixed programme and how long it is shown (transition into it not counted)."""
+
+    stage: str
+    green_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """A fixed-time programme: stages in order; ``offset_ms`` shifts it against the synchronisation time."""
+
+    id: str
+    steps: tuple[ProgrammeStep, ...]
+    offset_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A partial node: groups that are staged together."""
+
+    id: str
+    groups: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    transitions: tuple[Transition, ...] = ()
+    programmes: tuple[Programme, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """A loop. ``distance_m``: its downstream edge to the stop line (for an exit: to the junction's end).
+
+    ``lanes``: the approach lanes that it feeds (several, where the road widens after it), or the one exit lane.
+    ``place`` says where the device is: a SUMO lane id and the position of the loop's upstream edge on it.
+    """
+
+    id: str
+    purpose: Purpose
+    lanes: tuple[str, ...]
+    distance_m: float
+    length_m: float = 2.0
+    place: tuple[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Junction:
+    """All that one controller drives. Build it with `controller.site`, the importer, or by hand in tests; then `validate()`."""
+
+    id: str
+    groups: tuple[Group, ...]
+    lanes: tuple[Lane, ...]
+    exits: tuple[Exit, ...]
+    movements: tuple[Movement, ...]
+    permissions: tuple[Permission, ...]
+    intergreens: tuple[Intergreen, ...]
+    detectors: tuple[Detector, ...]
+    nodes: tuple[Node, ...]
+    rules: str = "net"
+    net_hash: str = ""
+
+    @cached_property
+    def group_by_id(self) -> dict[str, Group]:
+        """Return the groups by id."""
+        return {g.id: g for g in self.groups}
+
+    @cached_property
+    def intergreen_ms(self) -> dict[tuple[str, str], int]:
+        """Return the intergreens by (clearing, entering)."""
+        return {(i.clearing, i.entering): i.intergreen_ms for i in self.intergreens}
+
+    def site_spec(self) -> SiteSpec:
+        """Return what the interlock may know."""
+        return SiteSpec(
+            id=self.id,
+            groups=tuple(GroupSpec(g.id, g.kind, g.min_green_ms, g.amber_ms, g.red_amber_ms) for g in self.groups),
+            intergreen_ms=dict(self.intergreen_ms),
+            head_start_ms={(p.yielding, p.priority): p.head_start_ms for p in self.permissions if p.head_start_ms > 0},
+        )

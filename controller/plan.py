@@ -1,0 +1,27 @@
+"""A plan: what one node shows for the next seconds, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """Show ``stage`` (index into the node's stages) and begin the transition to the next step at ``until_ms`` (None: stay)."""
+
+    stage: int
+    until_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in order. The sequencer shows ``steps[0]`` at once (after minimum greens) and follows until a newer plan arrives.
+
+    ``reason`` is one plain sentence; ``detail`` carries its numbers (JSON types only) for the journal and `umlauf explain`.
+    """
+
+    planner: str
+    made_ms: int
+    steps: tuple[PlanStep, ...]
+    reason: str = ""
+    detail: dict[str, object] = field(default_factory=dict)

@@ -1,0 +1,22 @@
+"""The interface that all planners share."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from controller.plan import Plan
+from controller.snapshot import Snapshot
+
+
+class Planner(Protocol):
+    """Decides for one node. It is given a snapshot and asked for a plan; the answer may come ticks later."""
+
+    name: str
+
+    def submit(self, snapshot: Snapshot) -> None:
+        """Take the node's state at one tick."""
+        ...
+
+    def poll(self, now_ms: int) -> Plan | None:
+        """Return a new plan, or None where there is none yet (the old one stays in force)."""
+        ...

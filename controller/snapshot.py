@@ -1,0 +1,66 @@
+"""What a planner sees of one node at one tick: signals, trusted detectors, and the belief about vehicles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SignalState:
+    """Where the sequencer of one node stands.
+
+    ``stage`` is the stage shown, or the stage a running transition leads to. ``settled_ms``: when the transition into
+    it ends (all its groups green); in the past when it stands. ``green_since_ms`` / ``red_since_ms``: per group of the
+    node, when its present green or red began, None where it shows something else.
+    ``earliest_leave_ms``: the earliest time at which a transition to another stage may begin (minimum greens).
+    """
+
+    stage: int
+    from_stage: int
+    settled_ms: int
+    earliest_leave_ms: int
+    green_since_ms: Mapping[str, int | None]
+    red_since_ms: Mapping[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorState:
+    """One detector as control may use it: ``trusted`` False means that a replacement must be used, never "no demand"."""
+
+    trusted: bool
+    occupied: bool
+    changed_ms: int  # when ``occupied`` last changed
+    count: int  # vehicles since the start (falling edges)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneBelief:
+    """What is believed of one approach lane, arrays by vehicle in order from the stop line.
+
+    ``arrival_ms``: when the vehicle reaches (or would have reached, free of others) the stop line, monotonic;
+    ``weight``: expected vehicles (1.0 for a certain one); ``movement_ratio``: per movement of the lane, in the junction's
+    order, the learned shares; ``headway_ms`` saturation headway; ``startup_ms`` start-up loss; ``flow_veh_s`` the
+    expected flow beyond what is known; ``blocked_ms`` the time until which the lane is believed not to discharge.
+    """
+
+    arrival_ms: tuple[int, ...]
+    weight: tuple[float, ...]
+    queue_veh: float
+    movement_ratio: tuple[float, ...]
+    headway_ms: int
+    startup_ms: int
+    flow_veh_s: float
+    blocked_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The node's state at tick ``tick``, monotonic ``now_ms``."""
+
+    tick: int
+    now_ms: int
+    signals: SignalState
+    detectors: Mapping[str, DetectorState]
+    lanes: Mapping[str, LaneBelief]
+    blocked_exits: frozenset[str]
