@@ -1,0 +1,1 @@
+"""Policies, scenarios and seeds compared; micro-benchmarks."""

@@ -1,0 +1,1 @@
+"""Decides: junction model, detection, estimation, planners, sequencer, supervisor, journal, loop."""

@@ -1,0 +1,1 @@
+"""Ports, adapters and the interlock. Nothing here computes a timing."""

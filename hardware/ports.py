@@ -57,7 +57,7 @@ class HeadPort(Protocol):
     """Signal heads whose aspects we own (SUMO, virtual junction, fake, bench relays)."""
 
     def show(self, frame: Frame, now_ms: int) -> None:
-        """Show the frame. Raises `FrameRefused` (interlock) or `PortError` (device)."""
+        """Show the frame. Raises `FrameRefusedError` (interlock) or `PortError` (device)."""
         ...
 
     def observe(self, now_ms: int) -> Observation:
@@ -93,7 +93,7 @@ class ControllerPort(Protocol):
     """A controller that owns aspects and minimums (NTCIP, RSMP); it is asked, never commanded."""
 
     def request(self, command: ControllerCommand, now_ms: int) -> None:
-        """Ask. Raises `FrameRefused` (interlock) or `PortError` (device)."""
+        """Ask. Raises `FrameRefusedError` (interlock) or `PortError` (device)."""
         ...
 
     def observe(self, now_ms: int) -> Observation:
@@ -105,5 +105,5 @@ class PortError(OSError):
     """A device cannot be reached or answers nonsense; the message names the device and how to mend it."""
 
 
-class FrameRefused(ValueError):
+class FrameRefusedError(ValueError):
     """The interlock refused; the message names rule, group, expected and found."""

@@ -1,0 +1,1 @@
+"""Arithmetic: numpy and numba kernels that compute green times. No clock, no I/O."""

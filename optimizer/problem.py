@@ -21,7 +21,7 @@ class HorizonProblem(NamedTuple):
 
     arrival_ms: Ints  # (L, V) free-flow arrival at the stop line, sorted; negative: is waiting since then
     weight_milli: Ints  # (L, V)
-    count: Ints  # (L,) valid places
+    vehicles: Ints  # (L,) valid places
     headway_ms: Ints  # (L,) saturation headway
     stop_cost_ms: Ints  # (L,) what a stop costs beyond the waiting
     person_milli: Ints  # (L,) weight of the lane's delay, 1000 = one car

@@ -1,0 +1,1 @@
+"""SUMO worlds: catalogue, importer, runner, metrics."""
