@@ -1,0 +1,119 @@
+"""SUMO's signal heads: aspects to the letters of the state string and back. Raw: to be wrapped by the interlock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from hardware.ports import Observation, PortError
+from hardware.signals import Aspect, Frame, SiteSpec
+
+if TYPE_CHECKING:
+    from hardware.sumo import SumoWorld
+
+LETTER_OF_ASPECT: Final = {
+    Aspect.DARK: "O",
+    Aspect.RED: "r",
+    Aspect.RED_AMBER: "u",
+    Aspect.AMBER: "y",
+    Aspect.FLASHING_AMBER: "o",
+}
+ASPECT_OF_LETTER: Final = {
+    "O": Aspect.DARK,
+    "r": Aspect.RED,
+    "s": Aspect.RED,
+    "u": Aspect.RED_AMBER,
+    "y": Aspect.AMBER,
+    "Y": Aspect.AMBER,
+    "g": Aspect.GREEN,
+    "G": Aspect.GREEN,
+    "o": Aspect.FLASHING_AMBER,
+}
+GOING: Final = (Aspect.GREEN, Aspect.AMBER)
+
+
+class SumoHeads:
+    """The whole state string of one light. Links of no group stay red."""
+
+    def __init__(
+        self,
+        world: SumoWorld,
+        light_id: str,
+        spec: SiteSpec,
+        links: Sequence[Sequence[int]],
+        *,
+        turn_on_red: Sequence[bool],
+        yields: Sequence[tuple[str, str]],
+    ) -> None:
+        self._world = world
+        self._light = light_id
+        index = {group.id: i for i, group in enumerate(spec.groups)}
+        with world.link():
+            self._programme = str(world.api.trafficlight.getProgram(light_id))
+            shown = str(world.api.trafficlight.getRedYellowGreenState(light_id))
+        self._links = [tuple(group_links) for group_links in links]
+        _check_links(light_id, spec, self._links, len(shown))
+        self._red = ["s" if allowed else "r" for allowed in turn_on_red]
+        self._priority_of = [tuple(index[p] for y, p in yields if y == group.id) for group in spec.groups]
+        self._base = ["r"] * len(shown)
+        self._state: str | None = None
+
+    def show(self, frame: Frame, now_ms: int) -> None:
+        """Show the frame; the simulator is asked only where the string changes. Raises `PortError` on a lost link."""
+        del now_ms  # SUMO shows at once
+        if len(frame.aspects) != len(self._links):
+            raise PortError(f"light {self._light!r} has {len(self._links)} groups, the frame has {len(frame.aspects)} aspects")
+        state = self._letters(frame.aspects)
+        if state == self._state:
+            return
+        with self._world.link():
+            self._world.api.trafficlight.setRedYellowGreenState(self._light, state)
+        self._state = state
+
+    def _letters(self, aspects: tuple[Aspect, ...]) -> str:
+        letters = self._base.copy()
+        for i, aspect in enumerate(aspects):
+            if aspect is Aspect.GREEN:
+                letter = "g" if any(aspects[p] in GOING for p in self._priority_of[i]) else "G"
+            elif aspect is Aspect.RED:
+                letter = self._red[i]
+            else:
+                letter = LETTER_OF_ASPECT[aspect]
+            for link in self._links[i]:
+                letters[link] = letter
+        return "".join(letters)
+
+    def observe(self, now_ms: int) -> Observation:
+        """Return the aspects that SUMO shows now. Raises `PortError` on a lost link or a letter that no aspect has."""
+        with self._world.link():
+            state = str(self._world.api.trafficlight.getRedYellowGreenState(self._light))
+        try:
+            aspects = tuple(ASPECT_OF_LETTER[state[links[0]]] for links in self._links)
+        except KeyError as error:
+            raise PortError(f"light {self._light!r} shows {state!r}: the letter {error} has no aspect (known: {''.join(ASPECT_OF_LETTER)})") from error
+        mode = "remote" if self._state is None or state == self._state else "local"
+        return Observation(now_ms, aspects, mode)
+
+    def release(self) -> bool:
+        """Give the light back to its own programme; True when done. Only while everything is red, for the jump has no amber."""
+        if self._state is not None and any(letter not in "rs" for letter in self._state):
+            return False
+        with self._world.link():
+            self._world.api.trafficlight.setProgram(self._light, self._programme)
+        self._state = None
+        return True
+
+
+def _check_links(light_id: str, spec: SiteSpec, links: Sequence[Sequence[int]], length: int) -> None:
+    if len(links) != len(spec.groups):
+        raise PortError(f"light {light_id!r}: {len(spec.groups)} groups but links for {len(links)}")
+    used: set[int] = set()
+    for group, group_links in zip(spec.groups, links, strict=True):
+        if not group_links:
+            raise PortError(f"light {light_id!r}: group {group.id!r} drives no link; give it at least one index of the state string")
+        for link in group_links:
+            if not 0 <= link < length:
+                raise PortError(f"light {light_id!r}: group {group.id!r} names link {link}, the state string has {length} letters (0 to {length - 1})")
+            if link in used:
+                raise PortError(f"light {light_id!r}: link {link} belongs to two groups, one of them {group.id!r}")
+            used.add(link)
