@@ -41,7 +41,8 @@ class LaneBelief:
     ``arrival_ms``: when the vehicle reaches (or would have reached, free of others) the stop line, monotonic;
     ``weight``: expected vehicles (1.0 for a certain one); ``movement_ratio``: per movement of the lane, in the junction's
     order, the learned shares; ``headway_ms`` saturation headway; ``startup_ms`` start-up loss; ``flow_veh_s`` the
-    expected flow beyond what is known; ``blocked_ms`` the time until which the lane is believed not to discharge.
+    expected flow beyond what is known; ``blocked_ms`` the time until which the lane is believed not to discharge;
+    ``last_leave_ms`` when a vehicle last left over the stop line; ``known_ms`` how far ahead arrivals are seen.
     """
 
     arrival_ms: tuple[int, ...]
@@ -52,6 +53,8 @@ class LaneBelief:
     startup_ms: int
     flow_veh_s: float
     blocked_ms: int
+    last_leave_ms: int = -(1 << 40)
+    known_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,65 @@
+"""The only door to the optimizer. Inline here; behind a pipe the same two calls carry the same arrays.
+
+Importing this module does not import numba; making a solver does, and compiles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from controller.clock import elapsed_s
+from optimizer.problem import NEVER_MS, HorizonProblem, HorizonResult, Ints, SplitProblem, SplitResult
+
+__all__ = ["NEVER_MS", "HorizonProblem", "HorizonResult", "InlineSolver", "Ints", "Solver", "SplitProblem", "SplitResult", "digest"]
+
+
+class Solver(Protocol):
+    """Solves one node's problems; `solve_s` tells how long the last answer took."""
+
+    solve_s: float
+
+    def horizon(self, problem: HorizonProblem) -> HorizonResult | None:
+        """Return the result, or None where it is not there yet (then ask again with the next snapshot)."""
+        ...
+
+    def splits(self, problem: SplitProblem) -> SplitResult | None:
+        """Return the result, or None where it is not there yet."""
+        ...
+
+
+class InlineSolver:
+    """Solves at once, in this process."""
+
+    def __init__(self) -> None:
+        from optimizer.horizon import solve_horizon
+        from optimizer.splits import solve_splits
+
+        self._horizon: Callable[[HorizonProblem], HorizonResult] = solve_horizon
+        self._splits: Callable[[SplitProblem], SplitResult] = solve_splits
+        self.solve_s = 0.0
+
+    def horizon(self, problem: HorizonProblem) -> HorizonResult:
+        """Solve one rolling horizon."""
+        begin_s = elapsed_s()
+        result = self._horizon(problem)
+        self.solve_s = elapsed_s() - begin_s
+        return result
+
+    def splits(self, problem: SplitProblem) -> SplitResult:
+        """Solve one cycle."""
+        begin_s = elapsed_s()
+        result = self._splits(problem)
+        self.solve_s = elapsed_s() - begin_s
+        return result
+
+
+def digest(problem: HorizonProblem | SplitProblem) -> bytes:
+    """Return a hash over all arrays and numbers of a problem, the same for the same content on every machine."""
+    h = hashlib.blake2b(digest_size=16)
+    for part in problem:
+        h.update(np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
+    return h.digest()
