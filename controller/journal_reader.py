@@ -1,0 +1,222 @@
+"""Reads a journal, also one that was cut off in mid-write: rows come up to the damage, then `JournalDamagedError`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from controller.journal_schema import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, JournalError, aspects_of, junction_of, plan_of
+from controller.junction import Junction
+from controller.plan import Plan
+from hardware.ports import InputEvent, InputKind
+from hardware.signals import Aspect
+
+
+class JournalDamagedError(JournalError):
+    """The file is damaged from here on; all rows before it have been returned."""
+
+
+class _Names(dict[int, str]):
+    def __missing__(self, number: int) -> str:
+        raise JournalDamagedError(f"the journal is damaged: name {number} is missing; what comes before is read")
+
+
+class JunctionRow(NamedTuple):
+    """A junction and the control that drove it."""
+
+    junction: Junction
+    control: str
+
+
+class EventRow(NamedTuple):
+    """An input event and the tick in which it arrived."""
+
+    junction_id: str
+    tick: int
+    event: InputEvent
+
+
+class PlanRow(NamedTuple):
+    """A plan and the tick in which the sequencer took it."""
+
+    junction_id: str
+    node_id: str
+    tick: int
+    now_ms: int
+    plan: Plan
+
+
+class FrameRow(NamedTuple):
+    """A frame that differs from the one before."""
+
+    junction_id: str
+    tick: int
+    now_ms: int
+    aspects: tuple[Aspect, ...]
+
+
+class ModeRow(NamedTuple):
+    """A change of mode."""
+
+    junction_id: str
+    tick: int
+    now_ms: int
+    mode: str
+    event: str
+    reason: str
+
+
+class SnapshotRow(NamedTuple):
+    """The digest of what a planner was given."""
+
+    junction_id: str
+    node_id: str
+    tick: int
+    digest: bytes
+
+
+class NoteRow(NamedTuple):
+    """Anything else."""
+
+    now_ms: int
+    kind: str
+    text: str
+    detail: dict[str, object]
+
+
+class JournalReader:
+    """Reads one journal file, which may still be written by another process. Use it as a context manager."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open the file, or the journal in the folder ``path``. Raises `JournalError` where it is none of this version."""
+        given = Path(path)
+        self.path = given / FILE_NAME if given.is_dir() else given
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
+        if not self.path.is_file():
+            raise JournalError(f"{self.path}: expected a journal, found no such file; 'umlauf simulate' writes one into its run folder")
+        self._connection = self._open(self.path)
+        try:
+            self._check_kind()
+        except JournalError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    @cached_property
+    def meta(self) -> dict[str, object]:
+        """Return what the writer told of itself and of the run."""
+        return {key: json.loads(value) for key, value in self._select("SELECT key, value FROM meta")}
+
+    @cached_property
+    def junctions(self) -> dict[str, JunctionRow]:
+        """Return the junctions by id, in the order in which they were recorded."""
+        rows = self._select("SELECT junction, control, model FROM junction ORDER BY rowid")
+        return {self._names[number]: JunctionRow(junction_of(model), control) for number, control, model in rows}
+
+    def ticks(self) -> Iterator[tuple[int, int]]:
+        """Yield each tick and its time in milliseconds."""
+        for first_tick, first_ms, step_ms, count in self._select("SELECT first_tick, first_ms, step_ms, count FROM ticks ORDER BY rowid"):
+            for i in range(count):
+                yield first_tick + i, first_ms + i * step_ms
+
+    def events(self) -> Iterator[EventRow]:
+        """Yield the input events in the order in which they arrived."""
+        names = self._names
+        for junction, tick, at_ms, kind, source, value in self._select("SELECT * FROM event ORDER BY rowid"):
+            yield EventRow(names[junction], tick, InputEvent(at_ms, InputKind(names[kind]), names[source], value))
+
+    def plans(self) -> Iterator[PlanRow]:
+        """Yield the plans in the order in which they were taken."""
+        names = self._names
+        for junction, node, tick, now_ms, planner, made_ms, steps, reason, detail in self._select("SELECT * FROM plan ORDER BY rowid"):
+            yield PlanRow(names[junction], names[node], tick, now_ms, plan_of(names[planner], made_ms, steps, reason, detail))
+
+    def frames(self) -> Iterator[FrameRow]:
+        """Yield the frames where they change."""
+        for junction, tick, now_ms, text in self._select("SELECT * FROM frame ORDER BY rowid"):
+            yield FrameRow(self._names[junction], tick, now_ms, aspects_of(text))
+
+    def modes(self) -> Iterator[ModeRow]:
+        """Yield the changes of mode."""
+        names = self._names
+        for junction, tick, now_ms, mode, event, reason in self._select("SELECT * FROM mode ORDER BY rowid"):
+            yield ModeRow(names[junction], tick, now_ms, names[mode], names[event], reason)
+
+    def snapshots(self) -> Iterator[SnapshotRow]:
+        """Yield the digests of the snapshots."""
+        for junction, node, tick, digest in self._select("SELECT * FROM snapshot ORDER BY rowid"):
+            yield SnapshotRow(self._names[junction], self._names[node], tick, digest)
+
+    def notes(self) -> Iterator[NoteRow]:
+        """Yield the notes."""
+        for now_ms, kind, text, detail in self._select("SELECT * FROM note ORDER BY rowid"):
+            yield NoteRow(now_ms, self._names[kind], text, json.loads(detail))
+
+    @cached_property
+    def _names(self) -> _Names:
+        names = _Names()
+        with suppress(JournalDamagedError):  # a name that is missing then is reported where a row needs it
+            for number, text in self._select("SELECT id, text FROM name ORDER BY id"):
+                names[number] = text
+        return names
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        try:
+            return _connect(path)
+        except sqlite3.OperationalError:
+            # A WAL file in a folder where we may not write cannot be opened there; a copy can.
+            self._copy = tempfile.TemporaryDirectory(prefix="umlauf-journal-")
+            for part in path.parent.glob(f"{path.name}*"):
+                shutil.copy(part, self._copy.name)
+            with self._read_errors():
+                return _connect(Path(self._copy.name) / path.name)
+
+    def _check_kind(self) -> None:
+        (application,) = next(iter(self._select("PRAGMA application_id")))
+        (version,) = next(iter(self._select("PRAGMA user_version")))
+        if application != APPLICATION_ID:
+            raise JournalError(f"{self.path}: expected a journal of umlauf, found another SQLite file")
+        if version != SCHEMA_VERSION:
+            raise JournalError(f"{self.path}: expected a journal of version {SCHEMA_VERSION}, found version {version}; read it with the umlauf that wrote it")
+
+    def _select(self, statement: str) -> Iterator[tuple[Any, ...]]:
+        with self._read_errors():
+            yield from self._connection.execute(statement)
+
+    @contextmanager
+    def _read_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise JournalDamagedError(f"{self.path}: the journal is damaged or no journal ({error}); what comes before the damage is read") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open for reading. ``writable_schema`` lets a file that is shorter than its header says be read up to its end."""
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        raise
+    return connection
