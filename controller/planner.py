@@ -17,6 +17,17 @@ class Planner(Protocol):
         """Take the node's state at one tick."""
         ...
 
-    def poll(self, now_ms: int) -> Plan | None:
+    def poll(self) -> Plan | None:
         """Return a new plan, or None where there is none yet (the old one stays in force)."""
         ...
+
+
+class Mailbox:
+    """What planners that answer at once share: the newest plan, handed out once."""
+
+    _plan: Plan | None = None
+
+    def poll(self) -> Plan | None:
+        """Return the newest plan once, then None until there is a newer one."""
+        plan, self._plan = self._plan, None
+        return plan

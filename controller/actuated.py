@@ -1,0 +1,142 @@
+"""The `actuated` planner: minimum green, extension lane by lane until the queue's end, maximum green, skipped stages.
+
+Needs detectors only: no estimate, no numba. It is what every other mode falls back to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from controller.junction import Junction, Node, Purpose
+from controller.node_model import NodeModel
+from controller.plan import Plan, PlanStep
+from controller.planner import Mailbox
+from controller.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ActuatedSettings:
+    """The one parameter set for all junctions."""
+
+    max_green_s: int = 50  # where the group has none of its own
+    stop_gap_ms: int = 2_500  # a lane has ended its queue when its stop loop stays free this long
+    advance_gap_ms: int = 1_000  # beyond the travel time from the advance loop to the stop line
+    advance_reach_m: float = 60.0  # farther loops do not extend
+    dead_lane_ms: int = 8_000  # green, covered, nobody leaves: the lane no longer extends
+
+
+SETTINGS: Final = ActuatedSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    id: str
+    gap_ms: int
+    stop: bool
+
+
+class ActuatedPlanner(Mailbox):
+    """Plans one node, stage by stage."""
+
+    name = "actuated"
+
+    def __init__(self, junction: Junction, node: Node, settings: ActuatedSettings = SETTINGS) -> None:
+        self._model = NodeModel(junction, node)
+        self._node, self._settings = node, settings
+        self._loops = tuple(self._extension_loops(i) for i in range(len(self._model.lanes)))
+        self._max_green_ms = tuple(
+            min([junction.group_by_id[g].max_green_ms or settings.max_green_s * 1000 for g in stage.green], default=settings.max_green_s * 1000)
+            for stage in node.stages
+        )
+        self._order = self._stage_order()
+        self._called = [False] * len(self._model.lanes)
+        self._counts: dict[str, int] = {}
+        self._rival_since_ms: int | None = None
+
+    def _extension_loops(self, lane: int) -> tuple[_Loop, ...]:
+        found = []
+        approach = self._model.lanes[lane]
+        for d in self._model.detectors(approach.id, Purpose.STOP, Purpose.ADVANCE, Purpose.ENTRY):
+            if d.distance_m <= self._settings.advance_reach_m:
+                stop = d.purpose is Purpose.STOP
+                travel_ms = 0 if stop else int(1000 * d.distance_m / approach.speed_m_s)
+                found.append(_Loop(d.id, self._settings.stop_gap_ms if stop else travel_ms + self._settings.advance_gap_ms, stop))
+        return tuple(found)
+
+    def _stage_order(self) -> tuple[int, ...]:
+        index = {s.id: i for i, s in enumerate(self._node.stages)}
+        programme = self._node.programmes[0].steps if self._node.programmes else ()
+        order = list(dict.fromkeys(index[p.stage] for p in programme))
+        return (*order, *(i for i in range(len(self._node.stages)) if i not in order))
+
+    def submit(self, snapshot: Snapshot) -> None:
+        """Update the calls, then keep, end or skip."""
+        stage, now_ms = snapshot.signals.stage, snapshot.now_ms
+        self._update_calls(snapshot)
+        rivals = self._rivals(stage)
+        if not rivals:
+            self._rival_since_ms = None
+            return
+        if self._rival_since_ms is None:
+            self._rival_since_ms = now_ms
+        if now_ms < max(snapshot.signals.earliest_leave_ms, snapshot.signals.settled_ms):
+            return
+        since_ms = max(self._rival_since_ms, snapshot.signals.settled_ms)
+        extending = [i for i in range(len(self._model.lanes)) if self._extends(i, stage, snapshot)]
+        if extending and now_ms - since_ms < self._max_green_ms[stage]:
+            return
+        target = self._next(stage, rivals)
+        why = "its maximum green is over" if extending else "its queues have ended"
+        name, to = self._node.stages[stage].id, self._node.stages[target].id
+        self._plan = Plan(self.name, now_ms, (PlanStep(target, None),), f"ends {name}: {why}; {to} is called")
+        self._rival_since_ms = None
+
+    def _update_calls(self, snapshot: Snapshot) -> None:
+        """Set and clear the calls: a vehicle seen while its lane is not served calls, until the lane was served and its loops are free."""
+        stage = snapshot.signals.stage
+        for i, loops in enumerate(self._loops):
+            served = bool(self._model.service[stage][i]) and snapshot.now_ms >= snapshot.signals.settled_ms
+            occupied = False
+            for loop in loops:
+                state = snapshot.detectors[loop.id]
+                occupied = occupied or state.occupied or not state.trusted
+                moved = state.count != self._counts.get(loop.id, 0)
+                self._counts[loop.id] = state.count
+                if not served and not loop.stop and moved:
+                    self._called[i] = True
+            if occupied:
+                self._called[i] = True
+            elif served and self._covers(stage, i):
+                self._called[i] = False
+
+    def _covers(self, stage: int, lane: int) -> bool:
+        """Return whether the stage serves every movement of the lane."""
+        return len(self._model.service[stage][lane]) == len(self._model.movements[lane])
+
+    def _rivals(self, stage: int) -> list[int]:
+        """Return the lanes that call and are not wholly served now."""
+        return [i for i, called in enumerate(self._called) if called and not self._covers(stage, i)]
+
+    def _next(self, stage: int, rivals: list[int]) -> int:
+        """Return the next stage in order that serves a rival; the first one where none does."""
+        here = self._order.index(stage)
+        for k in range(1, len(self._order)):
+            candidate = self._order[(here + k) % len(self._order)]
+            if any(len(self._model.service[candidate][i]) > len(self._model.service[stage][i]) for i in rivals):
+                return candidate
+        return self._order[(here + 1) % len(self._order)]
+
+    def _extends(self, lane: int, stage: int, snapshot: Snapshot) -> bool:
+        if not self._model.service[stage][lane]:
+            return False
+        for loop in self._loops[lane]:
+            state = snapshot.detectors[loop.id]
+            since_ms = snapshot.now_ms - state.changed_ms
+            if not state.trusted:
+                continue
+            if state.occupied and since_ms < self._settings.dead_lane_ms:
+                return True
+            if not state.occupied and state.count > 0 and since_ms < loop.gap_ms:
+                return True
+        return False

@@ -1,0 +1,95 @@
+"""The `adaptive` planner: every second, the stage sequence that costs the believed vehicles least over a rolling horizon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from controller.horizon_model import HorizonModel
+from controller.junction import Junction, Node
+from controller.plan import Plan, PlanStep
+from controller.planner import Mailbox
+from controller.snapshot import Snapshot
+from controller.solver import NEVER_MS, HorizonResult, Solver, digest
+from controller.transitions import Transitions
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveSettings:
+    """The one parameter set for all junctions."""
+
+    fine_s: int = 10  # decisions every second up to here
+    middle_s: int = 30  # then every 2 s
+    horizon_s: int = 50  # then every 4 s
+    beam: int = 12
+    stop_cost_ms: int = 2_000
+    switch_cost_ms: int = 1_000
+    amber_use_ms: int = 1_500  # vehicles still pass in the first part of amber
+    gap_ms: int = 4_500  # critical gap of a permitted turn, HCM 2010 exhibit 18-B: 4.5 s for left turns
+    patience_s: int = 60  # beyond, a waiting lane's weight grows
+    max_red_s: int = 120  # an occupied stop line is served by then
+
+    def grid_ms(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Return the decision times."""
+        fine = list(range(self.fine_s))
+        middle = list(range(self.fine_s, self.middle_s, 2))
+        coarse = list(range(self.middle_s, self.horizon_s + 1, 4))
+        return np.array([1000 * s for s in [*fine, *middle, *coarse]], dtype=np.int64)
+
+
+SETTINGS: Final = AdaptiveSettings()
+
+
+class AdaptivePlanner(Mailbox):
+    """Plans one node with the beam search of `optimizer.horizon`."""
+
+    name = "adaptive"
+
+    def __init__(self, junction: Junction, node: Node, transitions: Transitions, solver: Solver, settings: AdaptiveSettings = SETTINGS) -> None:
+        self._model = HorizonModel(junction, node, transitions, settings)
+        self._node, self._solver, self._settings = node, solver, settings
+        self.last_digest = b""
+
+    def submit(self, snapshot: Snapshot) -> None:
+        """Build the arrays and solve."""
+        forced = self._model.overdue_stage(snapshot)
+        problem = self._model.problem(snapshot)
+        self.last_digest = digest(problem)
+        if forced is not None and forced != snapshot.signals.stage:
+            self._plan = self._forced(snapshot, forced)
+            return
+        result = self._solver.horizon(problem)
+        if result is not None and result.status == 0:
+            self._plan = self._to_plan(snapshot, result)
+
+    def _forced(self, snapshot: Snapshot, stage: int) -> Plan:
+        name = self._node.stages[stage].id
+        reason = f"serves {name}: its stop line has waited {self._settings.max_red_s} s, the longest that is allowed"
+        return Plan(self.name, snapshot.now_ms, (PlanStep(stage, None),), reason, {"forced": name})
+
+    def _to_plan(self, snapshot: Snapshot, result: HorizonResult) -> Plan:
+        now_ms = snapshot.now_ms
+        stages, begins = result.stages.tolist(), result.begin_ms.tolist()
+        steps = [PlanStep(s, now_ms + b) for s, b in zip(stages, begins[1:], strict=False)]
+        steps.append(PlanStep(stages[-1], None))
+        if len(steps) > 1 and begins[1] <= 0:
+            steps = steps[1:]
+        costs = {self._node.stages[i].id: c for i, c in enumerate(result.alternative_cost_ms.tolist()) if c < NEVER_MS}
+        return Plan(self.name, now_ms, tuple(steps), self._reason(snapshot, steps, result), {"cost_ms": result.cost_ms, "alternatives_ms": costs})
+
+    def _reason(self, snapshot: Snapshot, steps: list[PlanStep], result: HorizonResult) -> str:
+        names = [self._node.stages[s.stage].id for s in steps]
+        costs = result.alternative_cost_ms
+        best = int(costs[steps[0].stage])
+        others = [(int(c), i) for i, c in enumerate(costs) if i != steps[0].stage and c < NEVER_MS]
+        verb = "keeps" if steps[0].stage == snapshot.signals.stage else "goes to"
+        served, waiting = self._model.counts(snapshot, steps[0].stage)
+        text = f"{verb} {names[0]}: {served:.0f} vehicles there, {waiting:.0f} wait elsewhere"
+        if others:
+            cost, index = min(others)
+            text += f"; {self._node.stages[index].id} at once would cost {(cost - best) / 1000:.0f} vehicle-seconds more"
+        if len(steps) > 1 and steps[0].until_ms is not None:
+            text += f"; then {names[1]} in {(steps[0].until_ms - snapshot.now_ms) / 1000:.0f} s"
+        return text

@@ -1,0 +1,201 @@
+"""From a snapshot to the arrays of the rolling horizon: what is fixed is worked out once, the rest every tick."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from controller.junction import Junction, Node
+from controller.node_model import NodeModel, Service
+from controller.snapshot import LaneBelief, Snapshot
+from controller.solver import NEVER_MS, HorizonProblem, Ints
+from controller.transitions import Transitions
+
+if TYPE_CHECKING:
+    from controller.adaptive import AdaptiveSettings
+
+_MAX_VEHICLES: Final = 64
+_WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
+_FUTURE_STEP_MS: Final = 4_000
+
+
+class HorizonModel:
+    """One node's arrays."""
+
+    def __init__(self, junction: Junction, node: Node, transitions: Transitions, settings: AdaptiveSettings) -> None:
+        self._settings = settings
+        self.model = model = NodeModel(junction, node)
+        self._groups = node.groups
+        lanes, stages = len(model.lanes), len(node.stages)
+        self._grid = settings.grid_ms()
+        self._foes = self._foe_table(lanes, stages)
+        self._end = np.zeros((stages, stages, lanes), np.int64)
+        self._start = np.zeros((stages, stages, lanes), np.int64)
+        self._begins = np.zeros((stages, stages, lanes), np.int64)  # 1 where the lane's green begins in the transition
+        self._stay = np.zeros((stages, stages), np.int64)
+        self._allowed = np.zeros((stages, stages), np.int64)
+        for a in range(stages):
+            for b in range(stages):
+                self._fill_pair(junction, transitions, a, b)
+
+    def _fill_pair(self, junction: Junction, transitions: Transitions, a: int, b: int) -> None:
+        self._end[a, b, :] = NEVER_MS
+        if a == b:
+            return
+        step = transitions.between(a, b)
+        self._allowed[a, b] = int(step.allowed)
+        begun = [junction.group_by_id[g].min_green_ms + s for g, s in step.starts.items()]
+        self._stay[a, b] = max([step.settle_ms, *begun])
+        for lane in range(len(self.model.lanes)):
+            before = {s.group for s in self.model.service[a][lane]}
+            after = {s.group for s in self.model.service[b][lane]}
+            if before and not before & after:
+                self._end[a, b, lane] = max(step.ends.get(g, 0) for g in before) + self._settings.amber_use_ms
+            if after and not before & after:
+                self._start[a, b, lane] = min(step.starts.get(g, 0) for g in after)
+                self._begins[a, b, lane] = 1
+
+    def _foe_table(self, lanes: int, stages: int) -> Ints:
+        rows: dict[tuple[int, int], list[int]] = {}
+        for s in range(stages):
+            for lane in range(lanes):
+                rows[s, lane] = self._foe_lanes(s, lane)
+        width = max([1, *(len(r) for r in rows.values())])
+        table = np.full((stages, lanes, width), -1, np.int64)
+        for (s, lane), row in rows.items():
+            table[s, lane, : len(row)] = row
+        return table
+
+    def _foe_lanes(self, stage: int, lane: int) -> list[int]:
+        """Return the lanes that most of this lane's traffic must yield to under the stage."""
+        serves = self.model.service[stage][lane]
+        moves = self.model.movements[lane]
+        served = sum(moves[s.movement].share_ratio for s in serves)
+        yielding = [s for s in serves if s.yields_to]
+        if served <= 0.0 or sum(moves[s.movement].share_ratio for s in yielding) < 0.5 * served:
+            return []
+        rivals = {g for s in yielding for g in s.yields_to}
+        found = {x for g in rivals for x in self.model.group_lanes.get(g, ()) if x != lane}
+        return sorted(x for x in found if any(s.group in rivals for s in self.model.service[stage][x]))
+
+    def problem(self, snapshot: Snapshot) -> HorizonProblem:
+        """Return the arrays of one tick."""
+        settings, signals, now_ms = self._settings, snapshot.signals, snapshot.now_ms
+        lanes = len(self.model.lanes)
+        beliefs = [snapshot.lanes[x.id] for x in self.model.lanes]
+        arrival = np.zeros((lanes, _MAX_VEHICLES), np.int64)
+        weight = np.zeros((lanes, _MAX_VEHICLES), np.int64)
+        count = np.zeros(lanes, np.int64)
+        for i, belief in enumerate(beliefs):
+            times, weights = self._packets(belief, now_ms)
+            n = count[i] = len(times)
+            arrival[i, :n] = times
+            weight[i, :n] = weights
+        startup = np.array([b.startup_ms for b in beliefs], np.int64)
+        return HorizonProblem(
+            arrival_ms=arrival,
+            weight_milli=weight,
+            vehicles=count,
+            headway_ms=np.array([b.headway_ms for b in beliefs], np.int64),
+            stop_cost_ms=np.full(lanes, settings.stop_cost_ms, np.int64),
+            person_milli=np.array([self._person_milli(b, now_ms) for b in beliefs], np.int64),
+            ready_ms=np.array([self._ready_ms(i, b, snapshot) for i, b in enumerate(beliefs)], np.int64),
+            blocked_ms=np.array([self._blocked_ms(i, snapshot) for i in range(lanes)], np.int64),
+            service_milli=self._service(beliefs, snapshot),
+            foes=self._foes,
+            gap_ms=np.full(lanes, settings.gap_ms, np.int64),
+            green_end_ms=self._end,
+            green_start_ms=self._start + self._begins * startup,
+            min_stay_ms=self._stay,
+            allowed=self._allowed,
+            grid_ms=self._grid,
+            stage=signals.stage,
+            leave_ms=max(signals.earliest_leave_ms - now_ms, 0),
+            switch_cost_ms=settings.switch_cost_ms,
+            beam=settings.beam,
+        )
+
+    def overdue_stage(self, snapshot: Snapshot) -> int | None:
+        """Return a stage that serves a stop line which has waited for the longest allowed red, None where none has."""
+        limit_ms = self._settings.max_red_s * 1000
+        worst: tuple[int, int] | None = None
+        for i, lane in enumerate(self.model.lanes):
+            belief = snapshot.lanes[lane.id]
+            if belief.queue_veh < 0.5 or not belief.arrival_ms:
+                continue
+            reds = [r for g in self.model.lane_groups[i] if (r := snapshot.signals.red_since_ms.get(g)) is not None]
+            if len(reds) < len(self.model.lane_groups[i]):
+                continue
+            waited_ms = snapshot.now_ms - max([*reds, belief.arrival_ms[0]])
+            if waited_ms > limit_ms and (worst is None or waited_ms > worst[0]):
+                worst = (waited_ms, i)
+        if worst is None:
+            return None
+        serving = [s for s in range(len(self.model.green)) if self.model.service[s][worst[1]]]
+        return max(serving, key=lambda s: (len(self.model.service[s][worst[1]]), -s), default=None)
+
+    def counts(self, snapshot: Snapshot, stage: int) -> tuple[float, float]:
+        """Return the vehicles known on the lanes that the stage serves, and those that wait on the others."""
+        served = waiting = 0.0
+        for i, lane in enumerate(self.model.lanes):
+            if self.model.service[stage][i]:
+                served += sum(snapshot.lanes[lane.id].weight)
+            else:
+                waiting += snapshot.lanes[lane.id].queue_veh
+        return served, waiting
+
+    def _packets(self, belief: LaneBelief, now_ms: int) -> tuple[list[int], list[int]]:
+        """Return the lane's vehicles as packets, the expected flow beyond what the loops have seen appended."""
+        times = [a - now_ms for a in belief.arrival_ms]
+        weights = [int(1000 * w) for w in belief.weight]
+        for i in range(1, len(times)):
+            times[i] = max(times[i], times[i - 1])
+        future = int(1000 * belief.flow_veh_s * _FUTURE_STEP_MS / 1000)
+        if future >= 20:
+            at_ms = max(belief.known_ms, times[-1] if times else 0) + _FUTURE_STEP_MS // 2
+            while at_ms < self._grid[-1]:
+                times.append(at_ms)
+                weights.append(future)
+                at_ms += _FUTURE_STEP_MS
+        return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
+
+    def _person_milli(self, belief: LaneBelief, now_ms: int) -> int:
+        if not belief.arrival_ms or belief.queue_veh < 0.5:
+            return 1000
+        over_ms = now_ms - belief.arrival_ms[0] - 1000 * self._settings.patience_s
+        return 1000 + max(0, over_ms) // 30
+
+    def _ready_ms(self, lane: int, belief: LaneBelief, snapshot: Snapshot) -> int:
+        signals, now_ms = snapshot.signals, snapshot.now_ms
+        begun = [g for s in self.model.service[signals.stage][lane] if (g := signals.green_since_ms.get(s.group)) is not None]
+        if begun:
+            start_ms = min(begun) + belief.startup_ms
+        elif self.model.service[signals.stage][lane] and signals.settled_ms > now_ms:
+            start_ms = signals.settled_ms + belief.startup_ms
+        else:
+            start_ms = now_ms
+        return max(start_ms, belief.last_leave_ms + belief.headway_ms // 2) - now_ms
+
+    def _blocked_ms(self, lane: int, snapshot: Snapshot) -> int:
+        moves = self.model.movements[lane]
+        if snapshot.blocked_exits and all(m.exit in snapshot.blocked_exits for m in moves):
+            return 6_000
+        return 0
+
+    def _service(self, beliefs: list[LaneBelief], snapshot: Snapshot) -> Ints:
+        """Return the share of each lane's vehicles that each stage lets pass; nothing where the lane was seen to be locked."""
+        table = np.zeros((len(self.model.green), len(beliefs)), np.int64)
+        for s, row in enumerate(self.model.service):
+            for i, serves in enumerate(row):
+                if serves:
+                    table[s, i] = _served_milli(serves, beliefs[i])
+        for i, belief in enumerate(beliefs):
+            if belief.blocked_ms > snapshot.now_ms:
+                table[snapshot.signals.stage, i] = 0
+        return table
+
+
+def _served_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:
+    milli = int(1000 * sum(belief.movement_ratio[s.movement] for s in serves))
+    return 1000 if milli >= _WHOLE_MILLI else milli
