@@ -2,6 +2,8 @@
 
 UmlaufError
 ├── ConfigError (ValueError)     a junction file, site file or option is wrong
+├── PlanError (ValueError)       a planner's plan names a stage that the node does not have
+├── JournalError (OSError)       a journal cannot be written or read (in `controller.journal_schema`)
 ├── ScenarioError (ValueError)   a scenario, net or demand cannot be used
 ├── MissingError (RuntimeError)  a program, library or extra is not installed
 └── SimulationError (RuntimeError)  the simulator failed or left in mid-run
@@ -16,6 +18,10 @@ class UmlaufError(Exception):
 
 class ConfigError(UmlaufError, ValueError):
     """A junction file, site file or option is wrong: what, where, expected, found, how to mend."""
+
+
+class PlanError(UmlaufError, ValueError):
+    """A plan cannot be followed: it is empty or names a stage that the node does not have."""
 
 
 class ScenarioError(UmlaufError, ValueError):

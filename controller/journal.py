@@ -121,7 +121,7 @@ class Journal:
         rows = {table: list(pending) for table, pending in self._rows.items() if pending}
         rows["plan"] = [(*key, p.made_ms, steps_text(p), p.reason, json_text(p.detail)) for *key, p in self._plans]
         rows["frame"] = [(*key, letters(aspects)) for *key, aspects in self._frames]
-        rows["ticks"] = [tuple(self._run)] if self._run else []
+        rows["ticks"] = [*self._rows["ticks"], *([tuple(self._run)] if self._run else [])]
         with _disk_errors(self.path):
             self._write(rows)
         for pending in self._rows.values():

@@ -189,6 +189,8 @@ class JournalReader:
                 shutil.copy(part, self._copy.name)
             with self._read_errors():
                 return _connect(Path(self._copy.name) / path.name)
+        except sqlite3.DatabaseError as error:
+            raise JournalError(f"{path}: expected a journal of umlauf, found none ({error})") from error
 
     def _check_kind(self) -> None:
         (application,) = next(iter(self._select("PRAGMA application_id")))
