@@ -13,7 +13,7 @@ from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox
 from controller.snapshot import Snapshot
 from controller.solver import NEVER_MS, HorizonResult, Solver, digest
-from controller.transitions import Transitions
+from controller.transitions import TransitionTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,9 @@ class AdaptivePlanner(Mailbox):
 
     name = "adaptive"
 
-    def __init__(self, junction: Junction, node: Node, transitions: Transitions, solver: Solver, settings: AdaptiveSettings = SETTINGS) -> None:
+    def __init__(self, junction: Junction, node: Node, transitions: TransitionTable, solver: Solver, settings: AdaptiveSettings = SETTINGS) -> None:
         self._model = HorizonModel(junction, node, transitions, settings)
         self._node, self._solver, self._settings = node, solver, settings
-        self.last_digest = b""
 
     def submit(self, snapshot: Snapshot) -> None:
         """Build the arrays and solve."""
@@ -58,9 +57,11 @@ class AdaptivePlanner(Mailbox):
         problem = self._model.problem(snapshot)
         self.last_digest = digest(problem)
         if forced is not None and forced != snapshot.signals.stage:
+            self.last_solve_ms = None
             self._plan = self._forced(snapshot, forced)
             return
         result = self._solver.horizon(problem)
+        self.last_solve_ms = 1000.0 * self._solver.solve_s
         if result is not None and result.status == 0:
             self._plan = self._to_plan(snapshot, result)
 

@@ -17,7 +17,7 @@ from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox
 from controller.snapshot import Snapshot
 from controller.solver import Solver, SplitProblem, SplitResult, digest
-from controller.transitions import Transitions
+from controller.transitions import TransitionTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class CyclePlanner(Mailbox):
 
     name = "cycle"
 
-    def __init__(self, junction: Junction, node: Node, transitions: Transitions, solver: Solver, settings: CycleSettings = SETTINGS) -> None:
+    def __init__(self, junction: Junction, node: Node, transitions: TransitionTable, solver: Solver, settings: CycleSettings = SETTINGS) -> None:
         self._model = NodeModel(junction, node)
         self._node, self._transitions, self._solver, self._settings = node, transitions, solver, settings
         groups = junction.group_by_id
@@ -49,7 +49,6 @@ class CyclePlanner(Mailbox):
         self._order = self._programme_order()
         self._last: dict[int, float] = {}
         self._end_ms: int | None = None
-        self.last_digest = b""
 
     def _programme_order(self) -> tuple[int, ...]:
         index = {s.id: i for i, s in enumerate(self._node.stages)}
@@ -58,12 +57,14 @@ class CyclePlanner(Mailbox):
 
     def submit(self, snapshot: Snapshot) -> None:
         """Make the next cycle's plan when the present one is about to end."""
+        self.last_digest, self.last_solve_ms = b"", None
         if self._end_ms is not None and snapshot.now_ms < self._end_ms:
             return
         order = self._present_stages(snapshot)
         problem = self._problem(snapshot, order)
         self.last_digest = digest(problem)
         result = self._solver.splits(problem)
+        self.last_solve_ms = 1000.0 * self._solver.solve_s
         if result is not None:
             self._plan = self._to_plan(snapshot, order, result)
 
@@ -99,7 +100,7 @@ class CyclePlanner(Mailbox):
                     service[k, i] += belief.movement_ratio[s.movement] * (self._settings.yielding_ratio if s.yields_to else 1.0)
         lost = []
         for k, stage in enumerate(order):
-            step = self._transitions.between(order[k - 1], stage)
+            step = self._transitions.pairs[order[k - 1]][stage]
             startup_s = max([b.startup_ms for b in beliefs], default=0) / 1000
             lost.append(max(step.settle_ms / 1000 - self._settings.amber_use_s + startup_s, 0.0))
         return SplitProblem(
@@ -124,7 +125,7 @@ class CyclePlanner(Mailbox):
             green_s = min(max(wanted_s, before_s - self._settings.max_step_s), before_s + self._settings.max_step_s)
             green_s = max(green_s, self._min_green_s[stage])
             self._last[stage] = green_s
-            settle_ms = self._transitions.between(previous, stage).settle_ms if previous != stage else 0
+            settle_ms = self._transitions.pairs[previous][stage].settle_ms if previous != stage else 0
             at_ms += settle_ms + int(1000 * green_s)
             steps.append(PlanStep(stage, at_ms))
             shown.append(f"{self._node.stages[stage].id} {green_s:.0f} s")

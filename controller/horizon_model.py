@@ -10,7 +10,7 @@ from controller.junction import Junction, Node
 from controller.node_model import NodeModel, Service
 from controller.snapshot import LaneBelief, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
-from controller.transitions import Transitions
+from controller.transitions import TransitionTable
 
 if TYPE_CHECKING:
     from controller.adaptive import AdaptiveSettings
@@ -23,7 +23,7 @@ _FUTURE_STEP_MS: Final = 4_000
 class HorizonModel:
     """One node's arrays."""
 
-    def __init__(self, junction: Junction, node: Node, transitions: Transitions, settings: AdaptiveSettings) -> None:
+    def __init__(self, junction: Junction, node: Node, transitions: TransitionTable, settings: AdaptiveSettings) -> None:
         self._settings = settings
         self.model = model = NodeModel(junction, node)
         self._groups = node.groups
@@ -39,21 +39,21 @@ class HorizonModel:
             for b in range(stages):
                 self._fill_pair(junction, transitions, a, b)
 
-    def _fill_pair(self, junction: Junction, transitions: Transitions, a: int, b: int) -> None:
+    def _fill_pair(self, junction: Junction, transitions: TransitionTable, a: int, b: int) -> None:
         self._end[a, b, :] = NEVER_MS
         if a == b:
             return
-        step = transitions.between(a, b)
+        step = transitions.pairs[a][b]
         self._allowed[a, b] = int(step.allowed)
-        begun = [junction.group_by_id[g].min_green_ms + s for g, s in step.starts.items()]
+        begun = [junction.group_by_id[g].min_green_ms + s for g, s in step.starts_ms.items()]
         self._stay[a, b] = max([step.settle_ms, *begun])
         for lane in range(len(self.model.lanes)):
             before = {s.group for s in self.model.service[a][lane]}
             after = {s.group for s in self.model.service[b][lane]}
             if before and not before & after:
-                self._end[a, b, lane] = max(step.ends.get(g, 0) for g in before) + self._settings.amber_use_ms
+                self._end[a, b, lane] = max(step.ends_ms.get(g, 0) for g in before) + self._settings.amber_use_ms
             if after and not before & after:
-                self._start[a, b, lane] = min(step.starts.get(g, 0) for g in after)
+                self._start[a, b, lane] = min(step.starts_ms.get(g, 0) for g in after)
                 self._begins[a, b, lane] = 1
 
     def _foe_table(self, lanes: int, stages: int) -> Ints:

@@ -12,6 +12,8 @@ class Planner(Protocol):
     """Decides for one node. It is given a snapshot and asked for a plan; the answer may come ticks later."""
 
     name: str
+    last_digest: bytes  # of the arrays given to the solver; empty where none were
+    last_solve_ms: float | None  # how long the solver took; None where none ran
 
     def submit(self, snapshot: Snapshot) -> None:
         """Take the node's state at one tick."""
@@ -25,6 +27,8 @@ class Planner(Protocol):
 class Mailbox:
     """What planners that answer at once share: the newest plan, handed out once."""
 
+    last_digest: bytes = b""
+    last_solve_ms: float | None = None
     _plan: Plan | None = None
 
     def poll(self) -> Plan | None:

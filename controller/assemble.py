@@ -1,0 +1,72 @@
+"""Put a junction's control together from its model, its ports and the wanted mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from controller.actuated import ActuatedPlanner
+from controller.decide import NodeControl
+from controller.detection import Detection
+from controller.errors import ConfigError
+from controller.estimate import Estimator, LoopEstimator
+from controller.fixed import FixedPlanner
+from controller.journal import Journal
+from controller.junction import Junction, Node
+from controller.loop import JunctionControl
+from controller.planner import Planner
+from controller.sequencer import Sequencer
+from controller.supervisor import Mode, Supervisor
+from controller.transitions import transition_table
+from hardware.ports import HeadPort, InputPort
+
+MODES: Final = {"adaptive": Mode.ADAPTIVE, "cycle": Mode.CYCLE, "actuated": Mode.ACTUATED, "programme": Mode.FIXED}
+
+PlannerFactory = Callable[[Junction, Node], Planner]
+
+
+def assemble(
+    junction: Junction,
+    control: str,
+    inputs: InputPort,
+    heads: HeadPort,
+    journal: Journal | None,
+    *,
+    start_ms: int,
+    estimator: Estimator | None = None,
+    planner: PlannerFactory | None = None,
+) -> JunctionControl:
+    """Return the control of one junction in the mode ``control`` (a key of `MODES`).
+
+    ``planner`` replaces the mode's own planner (peers, users' controllers). Raises `ConfigError` where the junction has
+    faults or the mode is unknown.
+    """
+    faults = junction.validate()
+    if faults:
+        raise ConfigError(f"junction {junction.id}: {len(faults)} faults; run `umlauf check`:\n" + "\n".join(faults))
+    if control not in MODES and planner is None:
+        raise ConfigError(f"control {control!r}: expected one of {', '.join(MODES)}")
+    mode = MODES.get(control, Mode.ADAPTIVE)
+    if journal is not None:
+        journal.junction(junction, control)
+    nodes = [
+        NodeControl(junction.id, node.id, Sequencer(junction, node, start_ms), Supervisor(mode, start_ms), _planners(junction, node, mode, planner))
+        for node in junction.nodes
+    ]
+    return JunctionControl(junction, inputs, heads, Detection(junction, start_ms), estimator or LoopEstimator(junction, start_ms), nodes, journal)
+
+
+def _planners(junction: Junction, node: Node, mode: Mode, factory: PlannerFactory | None) -> dict[Mode, Planner]:
+    """Return the mode's planner and those it may fall back to."""
+    planners: dict[Mode, Planner] = {Mode.ACTUATED: ActuatedPlanner(junction, node), Mode.FIXED: FixedPlanner(node)}
+    if factory is not None:
+        planners[mode] = factory(junction, node)
+    elif mode in (Mode.ADAPTIVE, Mode.CYCLE):
+        from controller.adaptive import AdaptivePlanner
+        from controller.cycle import CyclePlanner
+        from controller.solver import InlineSolver
+
+        solver, transitions = InlineSolver(), transition_table(junction, node)
+        planners[Mode.ADAPTIVE] = AdaptivePlanner(junction, node, transitions, solver)
+        planners[Mode.CYCLE] = CyclePlanner(junction, node, transitions, solver)
+    return planners

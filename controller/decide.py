@@ -1,0 +1,46 @@
+"""One node's deciding: the mode chooses the planner, the planner's plan goes to the sequencer and into the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from controller.journal import Journal
+from controller.planner import Planner
+from controller.sequencer import Sequencer
+from controller.snapshot import SignalState, Snapshot
+from controller.supervisor import Event, Mode, Supervisor
+
+
+class NodeControl:
+    """A node's sequencer, supervisor and planners by mode."""
+
+    def __init__(self, junction_id: str, node_id: str, sequencer: Sequencer, supervisor: Supervisor, planners: Mapping[Mode, Planner]) -> None:
+        self.sequencer = sequencer
+        self._junction_id, self._node_id = junction_id, node_id
+        self._supervisor, self._planners = supervisor, planners
+
+    def state(self, now_ms: int) -> SignalState:
+        """Return where the node's signals stand."""
+        return self.sequencer.state(now_ms)
+
+    def decide(self, snapshot: Snapshot, journal: Journal | None) -> float | None:
+        """Ask the mode's planner and follow its plan. Return how many milliseconds a solver took, None where none ran.
+
+        A planner that fails is an event for the supervisor; its fallback decides in the same tick.
+        """
+        self._change(self._supervisor.tick(snapshot.now_ms), snapshot, journal)
+        planner = self._planners[self._supervisor.mode]
+        try:
+            planner.submit(snapshot)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            self._change(self._supervisor.report(Event.OPTIMIZER_LOST, snapshot.now_ms, f"{planner.name}: {error}"), snapshot, journal)
+            planner = self._planners[self._supervisor.mode]
+            planner.submit(snapshot)
+        plan = planner.poll()
+        if plan is not None:
+            self.sequencer.adopt(plan)
+            if journal is not None:
+                journal.plan(self._junction_id, self._node_id, snapshot.tick, snapshot.now_ms, plan)
+        if journal is not None and planner.last_digest:
+            journal.snapshot(self._junction_id, self._node_id, snapshot.tick, planner.last_digest)
+        return planner.last_solve_ms
