@@ -1,0 +1,58 @@
+"""One run, described by plain data: what the parent hands to the child process."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SUMO_DRIVEN: Final = ("fixed", "webster", "sumo-actuated", "sumo-actuated-30", "sumo-actuated-80", "sumo-delay-based")
+OURS: Final = ("adaptive", "cycle", "actuated")
+RULES: Final = ("net", "published", "street")
+DETECTIONS: Final = ("loops", "oracle")
+INSERTIONS: Final = ("sumo", "legacy")
+ENGINES: Final = ("libsumo", "traci")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scenario under one control with one seed; ``folder`` takes all that the run writes."""
+
+    scenario: str
+    config: str
+    control: str
+    folder: str
+    seed: int = 1
+    rules: str = "net"
+    detection: str = "loops"
+    insertion: str = "sumo"
+    begin_s: float | None = None
+    end_s: float | None = None
+    tls: tuple[str, ...] = ()
+    engine: str = "libsumo"
+    attach: str = ""
+    gui: bool = False
+    published_amber_s: float = 3.0
+    bare: bool = False  # nothing but SUMO: to measure what control costs
+
+    @property
+    def sumo_driven(self) -> bool:
+        """Return whether SUMO itself switches the lights."""
+        return self.control in SUMO_DRIVEN
+
+    def to_json(self) -> str:
+        """Return the case as JSON."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Case:
+        """Return the case that `to_json` wrote."""
+        data = json.loads(text)
+        data["tls"] = tuple(data["tls"])
+        return Case(**data)
+
+    def file(self, name: str) -> Path:
+        """Return the path of one of the run's files."""
+        return Path(self.folder) / name

@@ -1,0 +1,67 @@
+"""``umlauf simulate`` and ``umlauf scenarios``. Heavy imports happen inside the functions, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+scenarios_app = typer.Typer(add_completion=False, no_args_is_help=False)
+
+
+def simulate(
+    scenario: Annotated[str, typer.Argument(help="A catalogue name (see: umlauf scenarios) or the path of any .sumocfg; its files stay untouched.")],
+    control: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated. Ours: adaptive, cycle, actuated. Driven by SUMO: fixed, webster, sumo-actuated (also -30, -80), sumo-delay-based. "
+            "Peers with perfect view: greedy, max-pressure."
+        ),
+    ] = "adaptive",
+    seed: Annotated[str, typer.Option(help="A seed, a list (1,2) or a range (1-5).")] = "1",
+    rules: Annotated[
+        str | None,
+        typer.Option(
+            help="Signal rules: net (what the programme shows, made safe), published (RESCO's ambers, no all-red), "
+            "street (RiLSA-like). Default: published for resco/, else net."
+        ),
+    ] = None,
+    detection: Annotated[str, typer.Option(help="loops (induction loops only) or oracle (sees every vehicle; no product result).")] = "loops",
+    insertion: Annotated[str, typer.Option(help="sumo (SUMO's present defaults) or legacy (those before 1.27, for comparison with published figures).")] = "sumo",
+    begin: Annotated[float | None, typer.Option(help="Begin of the window in seconds; default: the configuration's.")] = None,
+    end: Annotated[float | None, typer.Option(help="End of the window in seconds; default: the configuration's, else until the net is empty.")] = None,
+    tls: Annotated[str, typer.Option(help="Control only these lights (ids, comma-separated); the others run their programmes.")] = "",
+    engine: Annotated[str, typer.Option(help="libsumo (fast, in the run's process) or traci (a SUMO of its own).")] = "libsumo",
+    attach: Annotated[str, typer.Option(help="HOST:PORT of a waiting SUMO that has our loops loaded (see: umlauf scenarios loops).")] = "",
+    gui: Annotated[bool, typer.Option("--gui", help="Show sumo-gui; implies --engine traci.")] = False,
+    output: Annotated[Path | None, typer.Option(help="Folder for all that the runs write; default: runs/<UTC>-<scenario>.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")] = False,
+    measure_bare: Annotated[bool, typer.Option("--measure-bare", help="Also time SUMO alone on the same case (bare_wall_s).")] = False,
+) -> None:
+    """Simulate a scenario under one or more controls and print what it cost the travellers.
+
+    Each run writes tripinfo.xml, tls_states.xml, journal, sumo.log and summary.json. Exit code: 0 done, 1 error, 130 interrupted.
+    """
+    from scenarios.simulate import Request, run_request
+
+    request = Request(
+        scenario=scenario,
+        controls=tuple(name.strip() for name in control.split(",") if name.strip()),
+        seeds=seed,
+        rules=rules,
+        detection=detection,
+        insertion=insertion,
+        begin_s=begin,
+        end_s=end,
+        tls=tuple(light.strip() for light in tls.split(",") if light.strip()),
+        engine="traci" if gui or attach else engine,
+        attach=attach,
+        gui=gui,
+        output=output,
+        as_json=as_json,
+        measure_bare=measure_bare,
+    )
+    code = run_request(request)
+    if code:
+        raise typer.Exit(code)

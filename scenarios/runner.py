@@ -1,0 +1,142 @@
+"""The parent's side of a run: one supervised child process per case, so that a crash in SUMO is a message and not the end of us."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Final
+
+from controller.errors import ConfigError, MissingError, ScenarioError, SimulationError, UmlaufError
+from scenarios.case import Case
+from scenarios.summary import failed_record, finished_record, write_summary
+
+SUMO_LOG: Final = "sumo.log"
+CASE_FILE: Final = "case.json"
+ERROR_KINDS: Final[Mapping[str, type[UmlaufError]]] = {"ConfigError": ConfigError, "ScenarioError": ScenarioError, "MissingError": MissingError}
+QUOTED_LINES: Final = 4
+OnProgress = Callable[[float, float], None]
+OnWarning = Callable[[str], None]
+
+
+def make_folder(path: Path) -> Path:
+    """Create the folder of a run and check that it takes files. Raises `ConfigError` where it does not."""
+    probe = path / ".umlauf-probe"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe.write_text("", encoding="utf-8")
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(f"--output: cannot write into {path} ({error.strerror}); give a folder that you may write into") from error
+    return path
+
+
+def run_one(case: Case, on_progress: OnProgress, on_warning: OnWarning) -> dict[str, Any]:
+    """Run one case in a child and return its record, also written to ``summary.json``; status ``finished`` or ``interrupted``.
+
+    Raises `UmlaufError` where the run failed, after writing a summary with status ``failed``.
+    """
+    folder = make_folder(Path(case.folder))
+    case.file(CASE_FILE).write_text(case.to_json(), encoding="utf-8")
+    child = _Child(case)
+    values: Mapping[str, Any] | None = None
+    failure: UmlaufError | None = None
+    last_s: float | None = None
+    for event in child.events():
+        match event["event"]:
+            case "progress":
+                last_s = float(event["now_s"])
+                on_progress(last_s, float(event["end_s"]))
+            case "warning":
+                on_warning(str(event["text"]))
+            case "error":
+                failure = _failure(event, folder)
+            case "result":
+                values = event["values"]
+    code = child.wait()
+    if values is None and failure is None:
+        if child.interrupted:
+            failure = SimulationError(f"{case.scenario}, {case.control}: stopped before the simulation had begun")
+        else:
+            failure = SimulationError(_crash_text(case, code, last_s, folder))
+    if failure is not None or values is None:
+        write_summary(folder, failed_record(case, str(failure), last_s))
+        raise failure or SimulationError(_crash_text(case, code, last_s, folder))
+    record = finished_record(case, values)
+    write_summary(folder, record)
+    return record
+
+
+class _Child:
+    """The child process and the pipe its events come through."""
+
+    def __init__(self, case: Case) -> None:
+        read_end, write_end = os.pipe()
+        command = [sys.executable, "-P", "-m", "scenarios.child", str(case.file(CASE_FILE)), str(write_end)]
+        with case.file(SUMO_LOG).open("w", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(write_end,), start_new_session=True
+            )
+        os.close(write_end)
+        self._pipe: IO[str] = os.fdopen(read_end, encoding="utf-8")
+        self.interrupted = False
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Yield events until the child closes the pipe. Ctrl-C asks it to end properly, a second one kills it."""
+        while True:
+            try:
+                line = self._pipe.readline()
+            except KeyboardInterrupt:
+                self._process.send_signal(signal.SIGKILL if self.interrupted else signal.SIGTERM)
+                self.interrupted = True
+                continue
+            if not line:
+                return
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+    def wait(self) -> int:
+        """Return the child's exit code."""
+        self._pipe.close()
+        return self._process.wait()
+
+
+def _failure(event: Mapping[str, Any], folder: Path) -> UmlaufError:
+    text = str(event["text"])
+    said = sumo_errors(folder / SUMO_LOG)
+    if said:
+        text = f"{text}\nSUMO said: {said}"
+    if event["kind"] == "FrameRefusedError":
+        text = f"the interlock refused a frame: {text}"
+    return ERROR_KINDS.get(str(event["kind"]), SimulationError)(f"{text}\nWhat was recorded up to there is in {folder}")
+
+
+def _crash_text(case: Case, code: int, last_s: float | None, folder: Path) -> str:
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    when = "before the first step" if last_s is None else f"at about {last_s:g} s of simulation time"
+    said = sumo_errors(folder / SUMO_LOG) or last_lines(folder / SUMO_LOG)
+    quote = f"\nIt said: {said}" if said else ""
+    which = f"{case.scenario}, {case.control}, seed {case.seed}"
+    return f"{which}: the simulation process {how} {when}.{quote}\nWhat was recorded up to there is in {folder}; the log is {folder / SUMO_LOG}"
+
+
+def sumo_errors(log: Path) -> str:
+    """Return SUMO's own first error lines out of a log, empty where it wrote none."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    quoted: list[str] = []
+    for line in lines:
+        if line.startswith("Error:") or (quoted and line.startswith(" ")):
+            quoted.append(line.removeprefix("Error:").strip())
+        if len(quoted) == QUOTED_LINES:
+            break
+    return " ".join(quoted)
+
+
+def last_lines(log: Path) -> str:
+    """Return the last lines of a log without the remarks that libsumo makes on import."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    return " | ".join(line.strip() for line in lines[-QUOTED_LINES:] if line.strip() and "pyarrow" not in line)

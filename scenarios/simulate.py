@@ -1,0 +1,171 @@
+"""What ``umlauf simulate`` does: cases out of the options, one run after the other, table or JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from controller.clock import utc_now
+from controller.errors import ConfigError, UmlaufError
+from scenarios.case import DETECTIONS, ENGINES, INSERTIONS, RULES, Case
+from scenarios.catalogue import find_scenario, load_config
+from scenarios.controls import check_control
+from scenarios.runner import make_folder, run_one
+from scenarios.summary import table_of, write_summary
+
+EXIT_INTERRUPTED: Final = 130
+PLAIN_WIDTH: Final = 150  # of the table where the output is no terminal
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of one call, as typed."""
+
+    scenario: str
+    controls: tuple[str, ...] = ("adaptive",)
+    seeds: str = "1"
+    rules: str | None = None
+    detection: str = "loops"
+    insertion: str = "sumo"
+    begin_s: float | None = None
+    end_s: float | None = None
+    tls: tuple[str, ...] = ()
+    engine: str = "libsumo"
+    attach: str = ""
+    gui: bool = False
+    output: Path | None = None
+    as_json: bool = False
+    measure_bare: bool = False
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds of ``1``, ``1,2`` or ``1-5``. Raises `ConfigError` on anything else."""
+    seeds: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.strip().partition("-")
+            seeds.extend(range(int(first), int(last or first) + 1))
+    except ValueError as error:
+        raise ConfigError(f"--seed: found {text!r}, expected a number, a list like 1,2 or a range like 1-5") from error
+    if not seeds:
+        raise ConfigError(f"--seed: {text!r} names no seed; give a range from the smaller to the larger number")
+    return tuple(dict.fromkeys(seeds))
+
+
+def cases_of(request: Request) -> list[Case]:
+    """Return the cases of a call, checked as far as it goes without running. Raises `UmlaufError`."""
+    if not request.controls:
+        raise ConfigError("--control names no control; give one or more, comma-separated")
+    for option, value, known in (
+        ("--rules", request.rules or RULES[0], RULES),
+        ("--detection", request.detection, DETECTIONS),
+        ("--insertion", request.insertion, INSERTIONS),
+        ("--engine", request.engine, ENGINES),
+    ):
+        if value not in known:
+            raise ConfigError(f"{option}: found {value!r}, expected one of {', '.join(known)}")
+    controls = tuple(dict.fromkeys(check_control(name) for name in request.controls))
+    seeds = parse_seeds(request.seeds)
+    scenario = find_scenario(request.scenario)
+    config = load_config(scenario)
+    root = make_folder(request.output or _default_folder(scenario.name))
+    single = len(controls) * len(seeds) == 1
+    return [
+        Case(
+            scenario=scenario.name,
+            config=str(config.path),
+            control=control,
+            folder=str((root if single else root / f"{control}-{seed}").resolve()),
+            seed=seed,
+            rules=request.rules or scenario.rules,
+            detection=request.detection,
+            insertion=request.insertion,
+            begin_s=request.begin_s,
+            end_s=request.end_s,
+            tls=request.tls,
+            engine=request.engine,
+            attach=request.attach,
+            gui=request.gui,
+            published_amber_s=scenario.published_amber_s,
+        )
+        for control in controls
+        for seed in seeds
+    ]
+
+
+def _default_folder(scenario: str) -> Path:
+    stamp = utc_now().strftime("%Y%m%dT%H%M%SZ")
+    name = Path(scenario).stem if scenario.endswith("cfg") else scenario
+    folder = Path("runs") / f"{stamp}-{name.strip('/').replace('/', '-')}"
+    count = 1
+    while folder.exists():
+        count += 1
+        folder = folder.with_name(f"{stamp}-{name.strip('/').replace('/', '-')}-{count}")
+    return folder
+
+
+def run_request(request: Request) -> int:
+    """Run all cases, print their figures and return the exit code. Raises `UmlaufError` after printing what was finished."""
+    cases = cases_of(request)
+    root = Path(cases[0].folder) if len(cases) == 1 else Path(cases[0].folder).parent
+    console = Console(stderr=True)
+    records: list[dict[str, Any]] = []
+    bare_s: dict[int, float] = {}
+    try:
+        for case in cases:
+            if request.measure_bare and case.seed not in bare_s:
+                bare_s[case.seed] = _bare_wall_s(case, console)
+            record = _run_shown(case, console)
+            record["bare_wall_s"] = bare_s.get(case.seed)
+            write_summary(Path(case.folder), record)
+            records.append(record)
+            if record["status"] == "interrupted":
+                break
+    except UmlaufError:
+        _print(records, request, root)
+        raise
+    _print(records, request, root)
+    if len(cases) > 1:
+        write_summary(root, {"runs": records})
+    return EXIT_INTERRUPTED if records[-1]["status"] == "interrupted" else 0
+
+
+def _run_shown(case: Case, console: Console, label: str = "") -> dict[str, Any]:
+    text = label or f"{case.scenario} {case.control} seed {case.seed}"
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} s"), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(text, total=1)
+        begin: list[float] = []
+
+        def on_progress(now_s: float, end_s: float) -> None:
+            begin.append(now_s)
+            progress.update(task, completed=now_s - begin[0], total=max(end_s - begin[0], 1))
+
+        return run_one(case, on_progress, lambda warning: progress.console.print(f"note: {warning}", highlight=False, markup=False))
+
+
+def _bare_wall_s(case: Case, console: Console) -> float:
+    folder = Path(case.folder) / "bare"
+    bare = dataclasses.replace(case, control="fixed", bare=True, folder=str(folder), engine="libsumo", gui=False, attach="")
+    wall_s = float(_run_shown(bare, console, f"{case.scenario} SUMO alone")["wall_s"])
+    shutil.rmtree(folder)
+    return wall_s
+
+
+def _print(records: list[dict[str, Any]], request: Request, root: Path) -> None:
+    if request.as_json:
+        print(json.dumps({"runs": records}))
+        return
+    if records:
+        console = Console()
+        if not console.is_terminal:
+            console.width = PLAIN_WIDTH
+        console.print(table_of(records))
+        console.print(f"All files: {root}", highlight=False, markup=False, soft_wrap=True)

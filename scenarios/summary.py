@@ -1,0 +1,111 @@
+"""The record of a run: the keys that ``--json`` prints and ``summary.json`` keeps, and the table on the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from scenarios.case import Case
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+KEYS: Final = (
+    "scenario",
+    "control",
+    "seed",
+    "rules",
+    "detection",
+    "insertion",
+    "sumo_version",
+    "mean_delay_s",
+    "vehicles",
+    "finished",
+    "unfinished",
+    "never_inserted",
+    "teleports",
+    "collisions",
+    "emergency_brakings",
+    "stops_per_vehicle",
+    "max_wait_s",
+    "co2_g_per_vehicle",
+    "interlock_refusals",
+    "solve_ms",
+    "wall_s",
+    "bare_wall_s",
+    "simulation_s",
+)
+SUMMARY: Final = "summary.json"
+
+
+def _identity(case: Case) -> dict[str, Any]:
+    return {
+        "scenario": case.scenario,
+        "control": case.control,
+        "seed": case.seed,
+        "rules": case.rules,
+        "detection": case.detection,
+        "insertion": case.insertion,
+    }
+
+
+def finished_record(case: Case, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record of a run from the child's figures: the fixed keys first, then what else it measured."""
+    merged = {**_identity(case), "bare_wall_s": None, **values}
+    ordered = {key: merged.pop(key, None) for key in KEYS}
+    return {**ordered, **merged, "folder": case.folder}
+
+
+def failed_record(case: Case, error: str, last_s: float | None) -> dict[str, Any]:
+    """Return the record of a run that failed; ``simulation_time_s`` is where it was last heard of."""
+    record = finished_record(case, {"status": "failed", "error": error, "simulation_time_s": last_s})
+    record["solve_ms"] = {"mean": None, "p99": None, "max": None}
+    return record
+
+
+def write_summary(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write ``summary.json``, whole or not at all."""
+    partial = folder / f"{SUMMARY}.part"
+    partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    partial.replace(folder / SUMMARY)
+
+
+COLUMNS: Final = (
+    ("control", "control", ""),
+    ("seed", "seed", "d"),
+    ("delay s", "mean_delay_s", ".1f"),
+    ("vehicles", "vehicles", "d"),
+    ("finished", "finished", "d"),
+    ("under way", "unfinished", "d"),
+    ("not inserted", "never_inserted", "d"),
+    ("teleports", "teleports", "d"),
+    ("collisions", "collisions", "d"),
+    ("hard brakings", "emergency_brakings", "d"),
+    ("stops/veh", "stops_per_vehicle", ".2f"),
+    ("max wait s", "max_wait_s", ".0f"),
+    ("CO2 g/veh", "co2_g_per_vehicle", ".0f"),
+    ("sat. flow", "saturation_flow_veh_h", ".0f"),
+    ("wall s", "wall_s", ".1f"),
+)
+
+
+def table_of(records: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the table of the runs, with what they have in common in its title and caption."""
+    from rich.table import Table
+
+    first = records[0]
+    table = Table(
+        title=f"{first['scenario']}: mean delay of every vehicle due, {first['simulation_s']:g} s simulated",
+        caption=f"rules {first['rules']}, detection {first['detection']}, insertion {first['insertion']}, SUMO {first['sumo_version']}",
+    )
+    for heading, key, _ in COLUMNS:
+        table.add_column(heading, justify="left" if key == "control" else "right")
+    for record in records:
+        table.add_row(*(_cell(record.get(key), form) for _, key, form in COLUMNS))
+    return table
+
+
+def _cell(value: object, form: str) -> str:
+    return "-" if value is None else format(value, form)
