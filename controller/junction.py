@@ -68,7 +68,10 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One way from an approach lane to an exit lane under one group. ``share_ratio`` is the prior among its lane's movements."""
+    """One way from an approach lane to an exit lane under one group. ``share_ratio`` is the prior among its lane's movements.
+
+    ``yields_to``: the approach lanes to whose vehicles it gives way while both are green (permitted green).
+    """
 
     lane: str
     exit: str
@@ -76,6 +79,7 @@ class Movement:
     direction: Direction
     share_ratio: float
     crossing_m: float = 0.0  # length of the path across the junction
+    yields_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,8 @@ class Node:
 class Detector:
     """A loop. ``distance_m``: its downstream edge to the stop line (for an exit: to the junction's end).
 
-    ``lanes``: the approach lanes that it feeds (several, where the road widens after it), or the one exit lane.
+    ``lanes``: the approach lanes that it feeds (several, where the road widens after it), or the exit lane (several, where
+    they merge before it); the distance is that of the first.
     ``place`` says where the device is: a SUMO lane id and the position of the loop's upstream edge on it.
     """
 

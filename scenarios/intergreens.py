@@ -1,0 +1,184 @@
+"""Ambers, minimum greens and intergreens under the three signal rules.
+
+``net``: what the programme shows, made safe. ``published``: RESCO's times. ``street``: RiLSA-like, by speed and geometry.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from hardware.signals import GroupKind
+from scenarios.geometry import conflict_point, nearest_approach
+from scenarios.net import Connection, Logic, Net
+from scenarios.programme import CHANGING, LinkGroup, StagePlan
+
+Rules = Literal["net", "published", "street"]
+
+MIN_GREEN_MS: Final = 5000
+STREET_MIN_GREEN_MS: Final = 7000
+DEFAULT_AMBER_MS: Final = 3000
+MAX_AMBER_MS: Final = 10_000
+VEHICLE_LENGTH_M: Final = 6.0
+WALKING_SPEED_M_S: Final = 1.2
+ENTERING_SPEED_M_S: Final = 40 / 3.6
+CROSSING_TIME_S: Final = {"straight": 3.0, "turning": 2.0, "bicycle": 1.0, "pedestrian": 0.0}
+CLEARING_SPEED_M_S: Final = {"straight": 10.0, "turning": 7.0, "bicycle": 4.0, "pedestrian": WALKING_SPEED_M_S}
+AMBER_BY_SPEED_S: Final = {50: 3, 60: 4, 70: 5}
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTimes:
+    """The times of one group."""
+
+    min_green_ms: int
+    amber_ms: int
+    red_amber_ms: int
+    clearance_ms: int
+
+
+def amber_by_speed_ms(speed_m_s: float) -> int:
+    """Return the amber for a speed limit, rounded to the nearest 10 km/h; above 70 km/h it stays at 5 s."""
+    limit = 10 * math.floor(speed_m_s * 3.6 / 10 + 0.5)
+    return 1000 * AMBER_BY_SPEED_S[min(max(limit, 50), 70)]
+
+
+def clearance_ms(crossing_m: float) -> int:
+    """Return how long a pedestrian needs for the crossing, in whole seconds rounded up."""
+    return 1000 * math.ceil(round(crossing_m / WALKING_SPEED_M_S, 6))
+
+
+def movement_class(kind: GroupKind, direction: str) -> str:
+    """Return the row of the constants: straight, turning, bicycle or pedestrian."""
+    if kind in (GroupKind.PEDESTRIAN, GroupKind.BICYCLE):
+        return kind.value
+    return "straight" if direction == "s" else "turning"
+
+
+def intergreen_s(clearing: str, clearing_m: float, entering: str, entering_m: float) -> float:
+    """Return crossing time + clearing time − entering time, in s, not rounded.
+
+    ``clearing`` and ``entering`` are rows of the constants; the distances run from each stop line to the conflict point.
+    """
+    vehicle_m = VEHICLE_LENGTH_M if clearing in ("straight", "turning") else 0.0
+    clearing_s = (clearing_m + vehicle_m) / CLEARING_SPEED_M_S[clearing]
+    speed = ENTERING_SPEED_M_S if entering in ("straight", "turning") else CLEARING_SPEED_M_S[entering]
+    return CROSSING_TIME_S[clearing] + clearing_s - entering_m / speed
+
+
+class Times:
+    """Computes the times of one light's groups and pairs under one rule."""
+
+    def __init__(
+        self, net: Net, logic: Logic, links: Mapping[int, Sequence[Connection]], stages: StagePlan, *, rules: Rules, published_amber_ms: int
+    ) -> None:
+        self.warnings: list[str] = []
+        self._net = net
+        self._logic = logic
+        self._links = links
+        self._stages = stages
+        self._rules = rules
+        self._published_amber_ms = published_amber_ms
+        self._all_red_ms = max(
+            (p.duration_ms for p in logic.phases if all(p.state[k] in "rs" for k in links)),
+            default=0,
+        )
+
+    def of_group(self, group: LinkGroup) -> GroupTimes:
+        """Return the group's times."""
+        pedestrian = group.kind is GroupKind.PEDESTRIAN
+        clearance = clearance_ms(self._crossing_m(group)) if pedestrian else 0
+        if self._rules == "published":
+            return GroupTimes(MIN_GREEN_MS, 0 if pedestrian else self._published_amber_ms, 0, clearance)
+        if self._rules == "street":
+            return GroupTimes(STREET_MIN_GREEN_MS, 0 if pedestrian else self._street_amber_ms(group), 0, clearance)
+        amber = 0 if pedestrian else self._shown_ms(group, "yY") or DEFAULT_AMBER_MS
+        red_amber = 0 if pedestrian else self._shown_ms(group, "u")
+        minimum = min((p.min_ms for at, p in enumerate(self._logic.phases) if p.min_ms is not None and self._is_stage_of(group, at)), default=MIN_GREEN_MS)
+        return GroupTimes(max(minimum, MIN_GREEN_MS), amber, red_amber, clearance)
+
+    def intergreen_ms(self, clearing: LinkGroup, entering: LinkGroup, times: Mapping[str, GroupTimes], foes: Sequence[tuple[int, int]]) -> int:
+        """Return end of green of ``clearing`` to start of green of ``entering``; ``foes`` are the pairs of links that meet."""
+        mine = times[clearing.id]
+        floor = max(mine.amber_ms, times[entering.id].red_amber_ms)
+        if self._rules == "published":
+            return max(floor, self._published_amber_ms, mine.clearance_ms)
+        if self._rules == "street":
+            return max(floor, *(self._geometric_ms(i, j, clearing.kind, entering.kind) for i, j in foes))
+        shown, direct = self._shown_gap_ms(clearing, entering)
+        derived = mine.amber_ms + self._all_red_ms
+        if clearing.kind is GroupKind.PEDESTRIAN:
+            derived = max(derived, mine.clearance_ms)
+            return max(floor, shown if direct and shown is not None else min(derived, derived if shown is None else shown))
+        return max(floor, shown if direct and shown is not None else derived)
+
+    def _crossing_m(self, group: LinkGroup) -> float:
+        return max(self._net.path_m(c) for k in group.links for c in self._links[k])
+
+    def _street_amber_ms(self, group: LinkGroup) -> int:
+        if group.kind is GroupKind.BICYCLE:
+            return 2000
+        speed = max(self._net.lanes[c.from_lane].speed_m_s for k in group.links for c in self._links[k])
+        if speed * 3.6 >= 75:
+            self.warnings.append(
+                f"Light {self._logic.light!r}, link {group.links[0]}: {speed * 3.6:.0f} km/h is above the 70 km/h that signals are planned for; amber 5 s."
+            )
+        return amber_by_speed_ms(speed)
+
+    def _is_stage_of(self, group: LinkGroup, phase: int) -> bool:
+        return self._stages.of_phase[phase] is not None and group.green_in(phase)
+
+    def _shown_ms(self, group: LinkGroup, letters: str) -> int:
+        """Return the longest unbroken time for which the programme shows one of the letters to the group."""
+        longest = run = 0
+        for at in range(2 * len(self._logic.phases)):
+            phase = at % len(self._logic.phases)
+            run = run + self._logic.phases[phase].duration_ms if group.column[phase] in letters else 0
+            longest = max(longest, run)
+        if longest > MAX_AMBER_MS:
+            self.warnings.append(
+                f"Light {self._logic.light!r}, link {group.links[0]}: '{letters[0]}' for {longest / 1000:g} s; imported as {MAX_AMBER_MS // 1000} s."
+            )
+        return min(longest, MAX_AMBER_MS)
+
+    def _shown_gap_ms(self, clearing: LinkGroup, entering: LinkGroup) -> tuple[int | None, bool]:
+        """Return the shortest time from the end of one green to the next begin of the other, and whether it lies in one transition.
+
+        Gaps inside one transition are preferred; a gap over a stage says when it is safe, not when it becomes so.
+        """
+        phases = self._logic.phases
+        count = len(phases)
+        found: list[tuple[bool, int]] = []
+        for end in range(count):
+            if not clearing.green_in(end) or clearing.green_in((end + 1) % count):
+                continue
+            gap, direct = 0, True
+            for step in range(1, count):
+                at = (end + step) % count
+                if entering.green_in(at):
+                    found.append((not direct, gap))
+                    break
+                if clearing.green_in(at):
+                    break
+                gap += phases[at].duration_ms
+                direct = direct and self._stages.of_phase[at] is None
+        if not found:
+            return None, False
+        far, gap = min(found)
+        return gap, not far
+
+    def _geometric_ms(self, clearing: int, entering: int, clearing_kind: GroupKind, entering_kind: GroupKind) -> int:
+        longest = 0.0
+        for a in self._links[clearing]:
+            for b in self._links[entering]:
+                first, second = self._net.shape_of(a), self._net.shape_of(b)
+                met = conflict_point(first, second) or nearest_approach(first, second)
+                distances = (self._net.path_m(a) if clearing_kind is GroupKind.PEDESTRIAN else met[0], 0.0 if entering_kind is GroupKind.PEDESTRIAN else met[1])
+                row_a, row_b = movement_class(clearing_kind, a.direction), movement_class(entering_kind, b.direction)
+                longest = max(longest, intergreen_s(row_a, distances[0], row_b, distances[1]))
+        return 1000 * math.ceil(round(longest, 6))
+
+
+__all__ = ["CHANGING", "GroupTimes", "Rules", "Times", "amber_by_speed_ms", "clearance_ms", "intergreen_s", "movement_class"]
