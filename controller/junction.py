@@ -161,6 +161,7 @@ class Detector:
 
     ``lanes``: the approach lanes that it feeds (several, where the road widens after it), or the exit lane (several, where
     they merge before it); the distance is that of the first.
+    ``upstream``: the next loops on the ways that lead to this one; empty where vehicles come into view here.
     ``place`` says where the device is: a SUMO lane id and the position of the loop's upstream edge on it.
     """
 
@@ -170,6 +171,7 @@ class Detector:
     distance_m: float
     length_m: float = 2.0
     place: tuple[str, float] | None = None
+    upstream: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class _Place:
     length_m: float
     rank: int
     upto_m: dict[str, float] = field(default_factory=dict)
+    upstream: list[_Place] = field(default_factory=list)
 
 
 def place_loops(net: Net, light: str, lanes: Sequence[str], exit_lanes: Sequence[str]) -> tuple[tuple[Detector, ...], tuple[Lane, ...]]:
@@ -45,7 +46,10 @@ def place_loops(net: Net, light: str, lanes: Sequence[str], exit_lanes: Sequence
         if carries_vehicles(net.lanes[lane]):
             _place_lane(places, lane, upstream(net, lane))
     farthest = {lane: max((p.upto_m[lane] for p in places if lane in p.upto_m), default=0.0) for lane in lanes}
-    detectors = _unique([_detector(light, p, places) for p in places] + _exit_loops(net, light, exit_lanes))
+    loops = _unique([_detector(light, p, places) for p in places])
+    ids = {id(p): d.id for p, d in zip(places, loops, strict=True)}
+    loops = tuple(replace(d, upstream=tuple(ids[id(q)] for q in p.upstream)) for p, d in zip(places, loops, strict=True))
+    detectors = _unique([*loops, *_exit_loops(net, light, exit_lanes)])
     approach = tuple(Lane(lane, max(round(farthest[lane], 2), round(net.lanes[lane].length_m, 2)), net.lanes[lane].speed_m_s) for lane in lanes)
     return detectors, approach
 
@@ -53,16 +57,19 @@ def place_loops(net: Net, light: str, lanes: Sequence[str], exit_lanes: Sequence
 def _place_lane(places: list[_Place], lane: str, segments: Sequence[Segment]) -> None:
     """Put the stations of one stop line on every way that leads to it."""
     last: dict[int, float] = {}  # farthest station so far, by segment
+    chain: dict[int, _Place] = {}  # the loop of that station, by segment
     children = {id(s.parent) for s in segments if s.parent is not None}
     stop_done: set[int] = set()
     for segment in segments:
         key = id(segment)
         before = last.get(id(segment.parent), 0.0) if segment.parent is not None else 0.0
         last[key] = before
+        nearer = chain.get(id(segment.parent)) if segment.parent is not None else None
         if id(segment.parent) not in stop_done or segment.parent is None:
             may_move = key in children
             if segment.lane.length_m >= SHORT_LANE_M or not may_move:
-                last[key] = _put(places, lane, segment, STOP_M if segment.parent is None else segment.begin_m + STOP_M, rank=0)
+                nearer = _put(places, lane, segment, STOP_M if segment.parent is None else segment.begin_m + STOP_M, 0, nearer)
+                last[key] = nearer.upto_m[lane]
                 stop_done.add(key)
             else:
                 continue
@@ -72,12 +79,16 @@ def _place_lane(places: list[_Place], lane: str, segments: Sequence[Segment]) ->
             nearest = max(target, segment.begin_m + STOP_M)
             if target > segment.end_m - LOOP_M or nearest - last[key] < SPACING_M or _served(last[key], target):
                 continue
-            last[key] = _put(places, lane, segment, nearest, rank=rank)
+            nearer = _put(places, lane, segment, nearest, rank, nearer)
+            last[key] = nearer.upto_m[lane]
         if segment.leaf:
             margin = SOURCE_M if segment.source else STOP_M
             end = min(RANGE_M, segment.end_m - LOOP_M - margin)
             if end - last[key] >= SPACING_M and end >= segment.begin_m + STOP_M:
-                last[key] = _put(places, lane, segment, end, rank=3)
+                nearer = _put(places, lane, segment, end, 3, nearer)
+                last[key] = nearer.upto_m[lane]
+        if nearer is not None:
+            chain[key] = nearer
 
 
 def _served(last_m: float, target_m: float) -> bool:
@@ -85,8 +96,15 @@ def _served(last_m: float, target_m: float) -> bool:
     return last_m > target_m - SPACING_M
 
 
-def _put(places: list[_Place], lane: str, segment: Segment, upto_m: float, *, rank: int) -> float:
-    """Add a loop whose downstream edge is ``upto_m`` before the stop line, or join the one that already lies there. Return its distance."""
+def _put(places: list[_Place], lane: str, segment: Segment, upto_m: float, rank: int, nearer: _Place | None) -> _Place:
+    """Return a new loop whose downstream edge is ``upto_m`` before the stop line, or the one that already lies there; ``nearer`` comes after it."""
+    place = _at(places, lane, segment, upto_m, rank)
+    if nearer is not None and nearer is not place and all(other is not place for other in nearer.upstream):
+        nearer.upstream.append(place)
+    return place
+
+
+def _at(places: list[_Place], lane: str, segment: Segment, upto_m: float, rank: int) -> _Place:
     length = min(LOOP_M, round(max(0.1, segment.lane.length_m - 0.2), 2))
     highest = max(0.0, segment.lane.length_m - length - 0.1)
     pos = round(min(max(0.0, segment.end_m - upto_m - length), highest), 2)
@@ -95,9 +113,9 @@ def _put(places: list[_Place], lane: str, segment: Segment, upto_m: float, *, ra
         near = abs(other.pos_m - pos) < (SPACING_M if rank else LOOP_M)
         if other.lane == segment.lane.id and near and (other.rank == 0) == (rank == 0):
             other.upto_m.setdefault(lane, upto)
-            return other.upto_m[lane]
+            return other
     places.append(_Place(segment.lane.id, pos, length, rank, {lane: upto}))
-    return upto
+    return places[-1]
 
 
 def _detector(light: str, place: _Place, places: Sequence[_Place]) -> Detector:
