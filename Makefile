@@ -1,0 +1,59 @@
+# `make demo` and `make test` set everything up by themselves; `make help` lists the rest.
+
+VENV ?= .venv
+JOBS ?= 2
+PYTHON ?= $(shell .ci/find_python)
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.umlauf-is-set-up
+SUMO_RL := sumo-rl==1.4.5
+
+.PHONY: help venv demo test bench lint mutation ci clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make venv      set up $(VENV) with all that demo and tests need"
+	@echo "make demo      adaptive, cycle, actuated and fixed control on Cologne's first junction, with a report"
+	@echo "make test      the tests"
+	@echo "make bench     the micro-benchmarks and the speed of whole runs"
+	@echo "make lint      ruff, mypy and the import contracts"
+	@echo "make mutation  mutation testing of the interlock"
+	@echo "make ci        all that CI runs (.ci/run)"
+	@echo "make clean     remove what these made, except runs/"
+
+venv: $(STAMP)
+	@.ci/sumo_libraries $(VENV)
+
+# sumo-rl brings the RESCO scenarios; its own dependencies are not needed, for it is never imported.
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || exit 1
+	@echo "setting up $(VENV) with $(PYTHON) (once; some minutes, about 1.5 GB on disk)"
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[sumo,report,export,test,lint]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(SUMO_RL)
+	@touch $@
+
+demo: venv
+	$(BIN)/umlauf simulate resco/cologne1 --control adaptive,cycle,actuated,fixed --seed 1
+
+test: venv
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+
+bench: venv
+	$(BIN)/python -m pytest benchmarks -n 0 -s
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+mutation: venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutation]'
+	$(BIN)/mutmut run
+
+ci:
+	.ci/run
+
+clean:
+	rm -rf $(VENV) build dist mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
