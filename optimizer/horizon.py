@@ -13,6 +13,7 @@ from optimizer.lanes import (
     HEADWAY,
     LANE_ROWS,
     NEXT,
+    NOTE_ROWS,
     PASSED,
     PERSON,
     PORTION_MILLI,
@@ -58,17 +59,15 @@ class Workspace:
         def ints(*shape: int) -> Ints:
             return np.zeros(shape, np.int64)
 
-        self.limit = limit
         self.departures = departures
         self.lanes = ints(LANE_ROWS, lanes)
         self.yields = ints(stages, lanes + 1)
         self.reach = ints(stages, lanes)
         self.cum_weight, self.cum_moment = ints(lanes, places + 1), ints(lanes, places + 1)
         self.arrived, self.stopped = ints(times, lanes), ints(times, lanes)
-        self.nodes, self.states, self.size = ints(times, limit, NODE_COLUMNS), ints(times, limit, STATE_ROWS, lanes), ints(times)
-        self.node, self.state = ints(NODE_COLUMNS), ints(STATE_ROWS, lanes)
+        self.nodes, self.states, self.size = ints(times, limit + 1, NODE_COLUMNS), ints(times, limit + 1, STATE_ROWS, lanes), ints(times)
         self.departs = ints(lanes, departures)
-        self.lane_scratch, self.stage_scratch, self.done = ints(3, lanes), ints(stages), ints(limit)
+        self.notes, self.stage_scratch, self.done = ints(NOTE_ROWS, lanes), ints(stages), ints(limit)
         self.out_stages, self.out_begin, self.alternative = ints(times + 1), ints(times + 1), ints(stages)
 
 
@@ -100,13 +99,12 @@ def solve_horizon(p: HorizonProblem) -> HorizonResult:
     _fill(p, w)
     reach_times(p.service_milli, p.green_start_ms, p.min_stay_ms, p.allowed, w.reach)
     sum_up(p.arrival_ms, p.weight_milli, p.vehicles, p.grid_ms, w.cum_weight, w.cum_moment, w.arrived, w.stopped)
-    limit = w.limit
     expanded = search(
-        p.stage, p.leave_ms, p.switch_cost_ms, limit, p.grid_ms, p.arrival_ms, p.weight_milli, w.lanes, p.foes, p.service_milli,
+        p.stage, p.leave_ms, p.switch_cost_ms, p.grid_ms, p.arrival_ms, p.weight_milli, w.lanes, p.foes, p.service_milli,
         p.green_end_ms, p.green_start_ms, p.min_stay_ms, p.allowed, w.yields, w.reach, w.cum_weight, w.cum_moment, w.arrived, w.stopped,
-        w.nodes, w.states, w.size, w.node, w.state, w.departs, w.lane_scratch, w.stage_scratch, w.done,
+        w.nodes, w.states, w.size, w.departs, w.notes, w.stage_scratch, w.done,
     )  # fmt: skip
-    count = read_out(limit, p.grid_ms, w.nodes, w.size, w.out_stages, w.out_begin, w.alternative)
+    count = read_out(p.grid_ms, w.nodes, w.size, w.out_stages, w.out_begin, w.alternative)
     cost = int(w.alternative.min())
     return HorizonResult(0, w.out_stages[:count].copy(), w.out_begin[:count].copy(), cost, w.alternative.copy(), int(expanded))
 

@@ -15,6 +15,8 @@ from typing import Final
 from optimizer.jit import kernel
 from optimizer.lanes import (
     BLOCKED,
+    COMING,
+    COUNT,
     HEADWAY,
     NEVER,
     NEXT,
@@ -23,12 +25,15 @@ from optimizer.lanes import (
     RAW,
     READY,
     REST,
+    STATE_ROWS,
     STOP,
     STOPPED_MS,
     TERMINAL_WAIT_MS,
+    TURN,
     VEHICLES,
     pass_cap_milli,
     serve_lane,
+    stands_ready,
     terminal_cost,
 )
 from optimizer.problem import Ints
@@ -41,7 +46,8 @@ RANK: Final = 3
 PARENT: Final = 4
 FIRST: Final = 5
 NUMBER: Final = 6
-NODE_COLUMNS: Final = 7
+WAIT: Final = 7  # how long after the decision time the stage may be left; 0 unless at the horizon
+NODE_COLUMNS: Final = 8
 
 
 @kernel("void(i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1])")
@@ -80,7 +86,7 @@ def reach_times(service: Ints, green_start: Ints, min_stay: Ints, allowed: Ints,
                         reach[a, lane] = min(way, reach[a, lane])
 
 
-@kernel("i8(i8,i8,i8,i8,i8,i8[:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1])")
+@kernel("i8(i8,i8,i8,i8,i8,i8[:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1])")
 def advance(
     old: int,
     new: int,
@@ -97,9 +103,7 @@ def advance(
     yields: Ints,
     state: Ints,
     departs: Ints,
-    count: Ints,
-    coming: Ints,
-    turn: Ints,
+    notes: Ints,
 ) -> int:
     """Serve all lanes from `begin_ms`, where stage `old` stays or gives way to `new`, until `until_ms`; return the raw cost.
 
@@ -107,42 +111,35 @@ def advance(
     `yielding` 0 says that no lane yields in either stage.
     """
     cost = 0
-    for lane in range(lanes.shape[1]):
-        tail_ms = -1  # a lane that the old stage serves discharges until here, then its green is over
-        if old != new and service[old, lane] > 0 and green_end[old, new, lane] < NEVER:
-            tail_ms = min(begin_ms + green_end[old, new, lane], until_ms)
-        turn[lane] = 0
-        if yielding != 0:
-            count[lane] = 0
-            coming[lane] = NEVER
-            if (tail_ms >= 0 and yields[old, lane] != 0) or (service[new, lane] > 0 and yields[new, lane] != 0):
-                turn[lane] = 1
-    for now in range(1 + yielding):
+    if yielding != 0:
         for lane in range(lanes.shape[1]):
-            if turn[lane] != now:
-                continue
+            ends = old != new and yields[old, lane] != 0 and service[old, lane] > 0 and green_end[old, new, lane] < NEVER
+            notes[COUNT, lane] = 0
+            notes[COMING, lane] = NEVER
+            notes[TURN, lane] = 1 if ends or (yields[new, lane] != 0 and service[new, lane] > 0) else 0
+    for turn in range(1 + yielding):
+        for lane in range(lanes.shape[1]):
             if yielding == 0:
-                count[lane] = 0
-            started = old != new
-            if old != new and service[old, lane] > 0:
-                if green_end[old, new, lane] < NEVER:
-                    tail_ms = min(begin_ms + green_end[old, new, lane], until_ms)
-                    cost += serve_lane(
-                        lane, old, tail_ms, service[old, lane], yields[old, lane] != 0, arrival, weight, lanes, foes, state, departs, count, coming
-                    )
-                else:
-                    started = service[old, lane] != service[new, lane]
-            if started:
-                state[PASSED, lane] = 0
-            if service[new, lane] > 0:
-                if old != new:
+                notes[COUNT, lane] = 0
+            elif notes[TURN, lane] != turn:
+                continue
+            before, share = service[old, lane], service[new, lane]
+            if old != new:
+                if before > 0 and green_end[old, new, lane] < NEVER:
+                    end_ms = min(begin_ms + green_end[old, new, lane], until_ms)
+                    if stands_ready(lane, end_ms, arrival, lanes, state):
+                        cost += serve_lane(lane, old, end_ms, before, yields[old, lane] != 0, arrival, weight, lanes, foes, state, departs, notes)
+                    state[PASSED, lane] = 0
+                elif before != share:
+                    state[PASSED, lane] = 0
+                if share > 0:
                     state[READY, lane] = max(state[READY, lane], begin_ms + green_start[old, new, lane])
-                cost += serve_lane(
-                    lane, new, until_ms, service[new, lane], yields[new, lane] != 0, arrival, weight, lanes, foes, state, departs, count, coming
-                )
+            if share > 0:
+                if stands_ready(lane, until_ms, arrival, lanes, state):
+                    cost += serve_lane(lane, new, until_ms, share, yields[new, lane] != 0, arrival, weight, lanes, foes, state, departs, notes)
                 nxt = state[NEXT, lane]
-                if yielding != 0 and nxt < lanes[VEHICLES, lane] and state[PASSED, lane] < pass_cap_milli(service[new, lane]):
-                    coming[lane] = max(arrival[lane, nxt], state[READY, lane], lanes[BLOCKED, lane])
+                if yielding != 0 and nxt < lanes[VEHICLES, lane] and state[PASSED, lane] < pass_cap_milli(share):
+                    notes[COMING, lane] = max(arrival[lane, nxt], state[READY, lane], lanes[BLOCKED, lane])
             state[READY, lane] = max(state[READY, lane], until_ms)
     return cost
 
@@ -188,68 +185,86 @@ def standing_cost(
     return total
 
 
-@kernel("b1(i8[::1],i8[::1])")
-def goes_before(one: Ints, other: Ints) -> bool:
-    """Return whether node `one` is better than `other`: by rank, then the lowest stage index, then the one found first."""
-    if one[RANK] != other[RANK]:
-        return bool(one[RANK] < other[RANK])
-    if one[STAGE] != other[STAGE]:
-        return bool(one[STAGE] < other[STAGE])
-    return bool(one[NUMBER] < other[NUMBER])
+@kernel("b1(i8,i8,i8,i8,i8,i8)")
+def goes_before(rank: int, stage: int, number: int, other_rank: int, other_stage: int, other_number: int) -> bool:
+    """Return whether a node is better than another: by rank, then the lowest stage index, then the one found first."""
+    if rank != other_rank:
+        return rank < other_rank
+    if stage != other_stage:
+        return stage < other_stage
+    return number < other_number
 
 
-@kernel("b1(i8,i8[::1],i8[:,::1],i8[::1],i8[:,::1])")
-def same_node(now_ms: int, one: Ints, one_state: Ints, other: Ints, other_state: Ints) -> bool:
-    """Return whether two nodes of a bucket have the same future."""
-    if one[STAGE] != other[STAGE] or max(one[LEAVE], now_ms) != max(other[LEAVE], now_ms):
+@kernel("b1(i8[:,:,::1],i8,i8,i8)")
+def better(nodes: Ints, k: int, one: int, other: int) -> bool:
+    """Return whether the node at place `one` of bucket k is better than that at `other`."""
+    return goes_before(
+        nodes[k, one, RANK], nodes[k, one, STAGE], nodes[k, one, NUMBER], nodes[k, other, RANK], nodes[k, other, STAGE], nodes[k, other, NUMBER]
+    )
+
+
+@kernel("b1(i8,i8,i8,i8[:,:,::1],i8[:,:,:,::1])")
+def same_node(k: int, one: int, other: int, nodes: Ints, states: Ints) -> bool:
+    """Return whether two nodes of bucket k have the same future."""
+    if nodes[k, one, STAGE] != nodes[k, other, STAGE] or nodes[k, one, WAIT] != nodes[k, other, WAIT]:
         return False
-    for row in range(one_state.shape[0]):
-        for lane in range(one_state.shape[1]):
-            if one_state[row, lane] != other_state[row, lane]:
+    for row in range(states.shape[2]):
+        for lane in range(states.shape[3]):
+            if states[k, one, row, lane] != states[k, other, row, lane]:
                 return False
     return True
 
 
-@kernel("i8(i8,i8,i8,i8[::1],i8[:,::1],i8[:,:,::1],i8[:,:,:,::1],i8[::1],i8[::1])")
-def keep(k: int, now_ms: int, limit: int, node: Ints, state: Ints, nodes: Ints, states: Ints, size: Ints, best: Ints) -> int:
-    """Put a node into bucket k if it is among those to keep; return the place or -1.
+@kernel("void(i8,i8,i8,i8[:,:,::1],i8[:,:,:,::1],b1)")
+def move(k: int, place: int, to: int, nodes: Ints, states: Ints, with_state: bool) -> None:
+    """Copy a node within bucket k."""
+    for column in range(nodes.shape[2]):
+        nodes[k, to, column] = nodes[k, place, column]
+    if with_state:
+        for row in range(states.shape[2]):
+            for lane in range(states.shape[3]):
+                states[k, to, row, lane] = states[k, place, row, lane]
 
-    A full bucket loses its last node that is not the best of its stage; `best` is scratch, one place per stage.
+
+@kernel("i8(i8,i8[:,:,::1],i8[:,:,:,::1],i8[::1],i8[::1])")
+def keep(k: int, nodes: Ints, states: Ints, size: Ints, best: Ints) -> int:
+    """Keep the node that was written to place ``size[k]`` of bucket k, if it is among the best; return its place or -1.
+
+    A bucket has one place more than it keeps nodes. When full, it loses its last node that is not the best of its stage; `best` is
+    scratch, one place per stage.
     """
-    for place in range(size[k]):
-        if same_node(now_ms, node, state, nodes[k, place], states[k, place]):
-            if not goes_before(node, nodes[k, place]):
+    new = size[k]
+    for place in range(new):
+        if same_node(k, new, place, nodes, states):
+            if not better(nodes, k, new, place):
                 return -1
-            nodes[k, place, :] = node
+            move(k, new, place, nodes, states, False)
             return place
-    place = size[k]
-    if place < limit:
-        size[k] += 1
-    else:
-        for s in range(best.shape[0]):
-            best[s] = -1
-        best[node[STAGE]] = limit  # the new one, until another of its stage is found better
-        for i in range(limit):
-            s = nodes[k, i, STAGE]
-            if best[s] < 0 or (best[s] == limit and goes_before(nodes[k, i], node)) or (best[s] < limit and goes_before(nodes[k, i], nodes[k, best[s]])):
-                best[s] = i
-        place = -1 if best[node[STAGE]] == limit else limit
-        for i in range(limit):
-            if best[nodes[k, i, STAGE]] != i and (place < 0 or goes_before(node if place == limit else nodes[k, place], nodes[k, i])):
-                place = i
-        if place == limit:
-            return -1
-    nodes[k, place, :] = node
-    states[k, place, :, :] = state
-    return place
+    if new < nodes.shape[1] - 1:
+        size[k] = new + 1
+        return new
+    for s in range(best.shape[0]):
+        best[s] = -1
+    for i in range(new + 1):
+        s = nodes[k, i, STAGE]
+        if best[s] < 0 or better(nodes, k, i, best[s]):
+            best[s] = i
+    lost = -1
+    for i in range(new + 1):
+        if best[nodes[k, i, STAGE]] != i and (lost < 0 or better(nodes, k, lost, i)):
+            lost = i
+    if lost == new:
+        return -1
+    move(k, new, lost, nodes, states, True)
+    return lost
 
 
-@kernel("i8(i8[:,::1],i8[::1],i8)")
-def next_undone(nodes: Ints, done: Ints, size: int) -> int:
-    """Return the place of the best node that is not done yet."""
+@kernel("i8(i8,i8[:,:,::1],i8[::1],i8)")
+def next_undone(k: int, nodes: Ints, done: Ints, size: int) -> int:
+    """Return the place of the best node of bucket k that is not done yet."""
     found = -1
     for i in range(size):
-        if done[i] == 0 and (found < 0 or goes_before(nodes[i], nodes[found])):
+        if done[i] == 0 and (found < 0 or better(nodes, k, i, found)):
             found = i
     return found
 
@@ -265,15 +280,13 @@ def first_from(grid: Ints, k: int, time_ms: int) -> int:
 
 
 @kernel(
-    "i8(i8,i8,i8,i8,i8[::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1],"
-    "i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],"
-    "i8[:,:,::1],i8[:,:,:,::1],i8[::1],i8[::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1])"
+    "i8(i8,i8,i8,i8[::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1],"
+    "i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1],i8[:,:,:,::1],i8[::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1])"
 )
 def search(
     stage: int,
     leave_ms: int,
     switch_cost_ms: int,
-    limit: int,
     grid: Ints,
     arrival: Ints,
     weight: Ints,
@@ -293,27 +306,25 @@ def search(
     nodes: Ints,
     states: Ints,
     size: Ints,
-    node: Ints,
-    state: Ints,
     departs: Ints,
-    lane_scratch: Ints,
+    notes: Ints,
     stage_scratch: Ints,
     done: Ints,
 ) -> int:
     """Fill the buckets from the root ``nodes[0, 0]``, ``states[0, 0]``; return how many nodes were expanded.
 
-    `node`, `state`, `departs`, `lane_scratch` (3 rows: departures counted, coming, turn), `stage_scratch` and `done` are scratch.
+    `departs`, `notes` (3 rows: departures counted, the one to come, turn), `stage_scratch` and `done` are scratch.
     """
     last = grid.shape[0] - 1
     expanded = 0
     size[:] = 0
     size[0] = 1
     nodes[0, 0, STAGE], nodes[0, 0, LEAVE], nodes[0, 0, COST], nodes[0, 0, RANK] = stage, leave_ms, 0, 0
-    nodes[0, 0, PARENT], nodes[0, 0, FIRST], nodes[0, 0, NUMBER] = -1, stage, 0
+    nodes[0, 0, PARENT], nodes[0, 0, FIRST], nodes[0, 0, NUMBER], nodes[0, 0, WAIT] = -1, stage, 0, 0
     for k in range(last):
         done[:] = 0
         for _ in range(size[k]):
-            place = next_undone(nodes[k], done, size[k])
+            place = next_undone(k, nodes, done, size[k])
             done[place] = 1
             old = nodes[k, place, STAGE]
             may_leave = nodes[k, place, LEAVE] <= grid[k]
@@ -322,40 +333,44 @@ def search(
                     continue
                 leave = nodes[k, place, LEAVE] if new == old else grid[k] + min_stay[old, new]
                 to = first_from(grid, k, leave)
-                state[:, :] = states[k, place]
-                yielding = 1 if yields[old, lane_scratch.shape[1]] != 0 or yields[new, lane_scratch.shape[1]] != 0 else 0
+                there = size[to]
+                for row in range(STATE_ROWS):
+                    for lane in range(service.shape[1]):
+                        states[to, there, row, lane] = states[k, place, row, lane]
+                state = states[to, there]
+                yielding = 1 if yields[old, service.shape[1]] != 0 or yields[new, service.shape[1]] != 0 else 0
                 cost = nodes[k, place, COST] + advance(
-                    old, new, grid[k], grid[to], yielding, arrival, weight, lanes, foes, service, green_end, green_start, yields,
-                    state, departs, lane_scratch[0], lane_scratch[1], lane_scratch[2],
-                )  # fmt: skip
+                    old, new, grid[k], grid[to], yielding, arrival, weight, lanes, foes, service, green_end, green_start, yields, state, departs, notes
+                )
                 if new != old:
                     cost += switch_cost_ms * RAW
                 expanded += 1
-                node[STAGE], node[LEAVE], node[COST], node[NUMBER] = new, leave, cost, expanded
-                node[PARENT] = k * limit + place
-                node[FIRST] = new if k == 0 else nodes[k, place, FIRST]
-                node[RANK] = cost + standing_cost(
+                nodes[to, there, STAGE], nodes[to, there, LEAVE], nodes[to, there, COST], nodes[to, there, NUMBER] = new, leave, cost, expanded
+                nodes[to, there, PARENT] = k * nodes.shape[1] + place
+                nodes[to, there, FIRST] = new if k == 0 else nodes[k, place, FIRST]
+                nodes[to, there, WAIT] = max(leave - grid[to], 0)
+                nodes[to, there, RANK] = cost + standing_cost(
                     to, grid[to], new, leave, arrival, weight, lanes, service, reach, cum_weight, cum_moment, arrived, stopped, state
                 )
-                keep(to, grid[to], limit, node, state, nodes, states, size, stage_scratch)
+                keep(to, nodes, states, size, stage_scratch)
     return expanded
 
 
-@kernel("i8(i8,i8[::1],i8[:,:,::1],i8[::1],i8[::1],i8[::1],i8[::1])")
-def read_out(limit: int, grid: Ints, nodes: Ints, size: Ints, stages: Ints, begin: Ints, alternative: Ints) -> int:
+@kernel("i8(i8[::1],i8[:,:,::1],i8[::1],i8[::1],i8[::1],i8[::1])")
+def read_out(grid: Ints, nodes: Ints, size: Ints, stages: Ints, begin: Ints, alternative: Ints) -> int:
     """Write the best sequence and the best rank found per first stage; return the number of stages in the sequence."""
     last = grid.shape[0] - 1
     best = 0
     alternative[:] = NEVER
     for i in range(size[last]):
-        if goes_before(nodes[last, i], nodes[last, best]):
+        if better(nodes, last, i, best):
             best = i
         first = nodes[last, i, FIRST]
         alternative[first] = min(alternative[first], nodes[last, i, RANK] // RAW)
     count = 0
     k, place = last, best
     while nodes[k, place, PARENT] >= 0:
-        k_before, place_before = nodes[k, place, PARENT] // limit, nodes[k, place, PARENT] % limit
+        k_before, place_before = nodes[k, place, PARENT] // nodes.shape[1], nodes[k, place, PARENT] % nodes.shape[1]
         if nodes[k_before, place_before, STAGE] != nodes[k, place, STAGE]:
             stages[count], begin[count] = nodes[k, place, STAGE], grid[k_before]
             count += 1

@@ -30,6 +30,12 @@ BLOCKED: Final = 4
 GAP: Final = 5
 LANE_ROWS: Final = 6
 
+# rows of the notes on an interval
+COUNT: Final = 0  # departures written
+COMING: Final = 1  # the departure after them, if the lane goes on; NEVER where its turn has not come
+TURN: Final = 2  # 0: protected lanes, first; 1: yielding lanes
+NOTE_ROWS: Final = 3
+
 RAW: Final = 1_000_000  # raw cost units in one vehicle-millisecond
 STOPPED_MS: Final = 1_000  # a vehicle that waits longer than this has stopped
 CLEAR_MS: Final = 1_000  # a yielding vehicle follows a foe at the earliest after this
@@ -45,11 +51,11 @@ def pass_cap_milli(share_milli: int) -> int:
     return share_milli * 1000 // (1000 - share_milli)
 
 
-@kernel("i8(i8,i8,i8,i8,i8,i8[:,:,::1],i8[:,::1],i8[::1],i8[::1])")
-def gap_time_ms(time_ms: int, end_ms: int, gap_ms: int, stage: int, lane: int, foes: Ints, departs: Ints, count: Ints, coming: Ints) -> int:
+@kernel("i8(i8,i8,i8,i8,i8,i8[:,:,::1],i8[:,::1],i8[:,::1])")
+def gap_time_ms(time_ms: int, end_ms: int, gap_ms: int, stage: int, lane: int, foes: Ints, departs: Ints, notes: Ints) -> int:
     """Return the first moment from `time_ms` on at which no foe departs within (t - CLEAR_MS, t + gap_ms); any value from `end_ms` on means none.
 
-    ``departs[j, :count[j]]`` are the departures of foe j in this interval, ``coming[j]`` the one after it (NEVER: none).
+    ``departs[j, :notes[COUNT, j]]`` are the departures of foe j in this interval, ``notes[COMING, j]`` the one after it (NEVER: none).
     """
     moved = True
     while moved and time_ms < end_ms:
@@ -57,15 +63,22 @@ def gap_time_ms(time_ms: int, end_ms: int, gap_ms: int, stage: int, lane: int, f
         for i in range(foes.shape[2]):
             foe = foes[stage, lane, i]
             if foe >= 0:
-                for n in range(count[foe] + 1):
-                    passing = departs[foe, n] if n < count[foe] else coming[foe]
+                for n in range(notes[COUNT, foe] + 1):
+                    passing = departs[foe, n] if n < notes[COUNT, foe] else notes[COMING, foe]
                     if time_ms - CLEAR_MS < passing < time_ms + gap_ms:
                         time_ms = passing + CLEAR_MS
                         moved = True
     return time_ms
 
 
-@kernel("i8(i8,i8,i8,i8,b1,i8[:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1])")
+@kernel("b1(i8,i8,i8[:,::1],i8[:,::1],i8[:,::1])")
+def stands_ready(lane: int, end_ms: int, arrival: Ints, lanes: Ints, state: Ints) -> bool:
+    """Return whether a vehicle of the lane could leave before `end_ms`, were it green: most could not, and need no more work."""
+    nxt = state[NEXT, lane]
+    return bool(nxt < lanes[VEHICLES, lane] and arrival[lane, nxt] < end_ms and state[READY, lane] < end_ms and lanes[BLOCKED, lane] < end_ms)
+
+
+@kernel("i8(i8,i8,i8,i8,b1,i8[:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1])")
 def serve_lane(
     lane: int,
     stage: int,
@@ -78,8 +91,7 @@ def serve_lane(
     foes: Ints,
     state: Ints,
     departs: Ints,
-    count: Ints,
-    coming: Ints,
+    notes: Ints,
 ) -> int:
     """Let the lane discharge under `stage` until `end_ms` (exclusive), update its state and return the raw cost of those that left."""
     cost = 0
@@ -91,7 +103,7 @@ def serve_lane(
         if leave >= end_ms or passed >= cap:
             break
         if yields:
-            leave = gap_time_ms(leave, end_ms, lanes[GAP, lane], stage, lane, foes, departs, count, coming)
+            leave = gap_time_ms(leave, end_ms, lanes[GAP, lane], stage, lane, foes, departs, notes)
             if leave >= end_ms:
                 break
         portion = min(rest, PORTION_MILLI, cap - passed)
@@ -99,8 +111,8 @@ def serve_lane(
         if delay > STOPPED_MS:
             delay += lanes[STOP, lane]
         cost += portion * lanes[PERSON, lane] * delay
-        departs[lane, count[lane]] = leave
-        count[lane] += 1
+        departs[lane, notes[COUNT, lane]] = leave
+        notes[COUNT, lane] += 1
         ready = leave + lanes[HEADWAY, lane] * portion // 1000
         if share_milli < 1000:
             passed += portion
