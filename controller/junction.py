@@ -50,11 +50,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """An approach lane up to its stop line; ``length_m`` reaches upstream as far as its detectors may lie."""
+    """An approach lane up to its stop line; ``length_m`` reaches upstream as far as its detectors may lie.
+
+    Vehicles may change between the lanes of one ``approach`` before they reach the stop line.
+    """
 
     id: str
     length_m: float
     speed_m_s: float
+    approach: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,15 @@ WEIGHTS: Final = {Direction.STRAIGHT: 3.0, Direction.LEFT: 1.0, Direction.RIGHT:
 
 @dataclass(slots=True)
 class Segment:
-    """A lane on the way to a stop line. ``begin_m``: distance from its downstream end to the stop line; ``parent``: the lane it feeds."""
+    """A lane on the way to a stop line. ``begin_m``: distance from its downstream end to the stop line; ``parent``: the lane it feeds.
+
+    ``inside``: the internal lanes between it and its parent, in the direction of travel.
+    """
 
     lane: NetLane
     begin_m: float
     parent: Segment | None
+    inside: tuple[NetLane, ...] = ()
     leaf: bool = False
     source: bool = False  # vehicles may be inserted here: nothing real lies upstream
 
@@ -150,7 +154,9 @@ def upstream(net: Net, lane: str) -> list[Segment]:
         if len(found) + len(ways) > SEGMENTS:
             segment.leaf = True
             continue
-        found.extend(Segment(net.lanes[c.from_lane], segment.end_m + net.path_m(c), segment) for c in ways)
+        for c in ways:
+            inside = tuple(net.lanes[x] for x in net.path_of(c))
+            found.append(Segment(net.lanes[c.from_lane], segment.end_m + sum(x.length_m for x in inside), segment, inside))
     return found
 
 

@@ -11,13 +11,14 @@ from xml.sax.saxutils import quoteattr
 from controller.errors import ScenarioError
 from controller.junction import Detector, Junction, Lane, Purpose
 from scenarios.approaches import RANGE_M, Segment, carries_vehicles, continuation, upstream
-from scenarios.net import Net
+from scenarios.net import Net, NetLane
 
 LOOP_M: Final = 2.0
 STOP_M: Final = 1.0  # downstream edge of the stop loop before the stop line
+FREE_M: Final = 0.1  # loops keep this far from a lane's ends
 ADVANCE_M: Final = (45.0, 120.0)
-SPACING_M: Final = 15.0  # two stations of one lane lie at least this far apart
-SHORT_LANE_M: Final = 10.0  # on shorter lanes vehicles queue over the lane's begin: the stop loop lies upstream
+NEAR_RATIO: Final = 0.75  # a station may lie this much nearer than wished where that keeps it on the stop line's side of a junction
+SPACING_M: Final = 15.0  # two stations of one way lie at least this far apart
 SOURCE_M: Final = 15.0  # SUMO inserts a vehicle with its front up to its own length after the lane's begin; a loop nearer misses it
 EXIT_M: Final = 30.0
 EXIT_STORAGE_M: Final = 50.0
@@ -26,14 +27,14 @@ PREFIX: Final = "umlauf:"
 
 @dataclass(slots=True)
 class _Place:
-    """A loop in the making. ``upto_m``: distance of its downstream edge to the stop line of each lane it feeds."""
+    """A loop in the making. ``upto_m``: distance of its downstream edge to the stop line, per lane that it feeds."""
 
     lane: str
     pos_m: float
     length_m: float
-    rank: int
+    is_stop: bool
     upto_m: dict[str, float] = field(default_factory=dict)
-    upstream: list[_Place] = field(default_factory=list)
+    upstream: list[_Place] = field(default_factory=list)  # the next stations on the ways that lead here
 
 
 def place_loops(net: Net, light: str, lanes: Sequence[str], exit_lanes: Sequence[str]) -> tuple[tuple[Detector, ...], tuple[Lane, ...]]:
@@ -44,87 +45,88 @@ def place_loops(net: Net, light: str, lanes: Sequence[str], exit_lanes: Sequence
     places: list[_Place] = []
     for lane in lanes:
         if carries_vehicles(net.lanes[lane]):
-            _place_lane(places, lane, upstream(net, lane))
-    farthest = {lane: max((p.upto_m[lane] for p in places if lane in p.upto_m), default=0.0) for lane in lanes}
-    loops = _unique([_detector(light, p, places) for p in places])
+            _place_lane(places, upstream(net, lane))
+    loops = _unique([_detector(light, p) for p in places])
     ids = {id(p): d.id for p, d in zip(places, loops, strict=True)}
-    loops = tuple(replace(d, upstream=tuple(ids[id(q)] for q in p.upstream)) for p, d in zip(places, loops, strict=True))
-    detectors = _unique([*loops, *_exit_loops(net, light, exit_lanes)])
-    approach = tuple(Lane(lane, max(round(farthest[lane], 2), round(net.lanes[lane].length_m, 2)), net.lanes[lane].speed_m_s) for lane in lanes)
-    return detectors, approach
+    loops = [replace(d, upstream=tuple(ids[id(q)] for q in p.upstream)) for p, d in zip(places, loops, strict=True)]
+    detectors = (*loops, *_unique(_exit_loops(net, light, exit_lanes)))
+    return detectors, tuple(_lane(net.lanes[lane], places) for lane in lanes)
 
 
-def _place_lane(places: list[_Place], lane: str, segments: Sequence[Segment]) -> None:
-    """Put the stations of one stop line on every way that leads to it."""
-    last: dict[int, float] = {}  # farthest station so far, by segment
-    chain: dict[int, _Place] = {}  # the loop of that station, by segment
-    children = {id(s.parent) for s in segments if s.parent is not None}
-    stop_done: set[int] = set()
+def _lane(lane: NetLane, places: Sequence[_Place]) -> Lane:
+    farthest = max((p.upto_m[lane.id] for p in places if lane.id in p.upto_m), default=0.0)
+    return Lane(lane.id, round(max(farthest, min(lane.length_m, RANGE_M)), 2), lane.speed_m_s, approach=lane.edge)
+
+
+def _place_lane(places: list[_Place], segments: Sequence[Segment]) -> None:
+    """Put the stations of one stop line (of ``segments[0]``) on every way that leads to it."""
+    stops = _place_stop(places, segments)
+    last: dict[int, _Place | None] = {}  # the farthest station so far, by segment
+    name = segments[0].lane.id
     for segment in segments:
-        key = id(segment)
-        before = last.get(id(segment.parent), 0.0) if segment.parent is not None else 0.0
-        last[key] = before
-        nearer = chain.get(id(segment.parent)) if segment.parent is not None else None
-        if id(segment.parent) not in stop_done or segment.parent is None:
-            may_move = key in children
-            if segment.lane.length_m >= SHORT_LANE_M or not may_move:
-                nearer = _put(places, lane, segment, STOP_M if segment.parent is None else segment.begin_m + STOP_M, 0, nearer)
-                last[key] = nearer.upto_m[lane]
-                stop_done.add(key)
-            else:
+        at = stops.get(id(segment)) or (last[id(segment.parent)] if segment.parent is not None else None)
+        for upto in _stations(segment):
+            if upto - (at.upto_m[name] if at is not None else -SPACING_M) < SPACING_M:
                 continue
+            place = _put(places, name, segment.lane, segment.end_m, upto, is_stop=False)
+            if at is not None and all(other is not place for other in at.upstream):
+                at.upstream.append(place)
+            at = place
+        last[id(segment)] = at
+
+
+def _stations(segment: Segment) -> list[float]:
+    """Return the wished distances of stations on this lane, nearest first; the last may be the entry of the way."""
+    nearest = segment.begin_m + STOP_M
+    margin = (SOURCE_M if segment.source else STOP_M) if segment.leaf else FREE_M
+    farthest = min(segment.end_m - LOOP_M - margin, RANGE_M)
+    if farthest < nearest:
+        return []
+    wished = [max(target, nearest) for target in ADVANCE_M if segment.begin_m * NEAR_RATIO < target <= farthest]
+    wished += [farthest for target in ADVANCE_M if target * NEAR_RATIO <= farthest < target]
+    if segment.leaf:
+        wished.append(farthest)
+    return sorted(set(wished))
+
+
+def _place_stop(places: list[_Place], segments: Sequence[Segment]) -> dict[int, _Place]:
+    """Put the stop loop on the stop line's lane; where that is too short for it, just upstream on every way. Return the loops by segment."""
+    root = segments[0]
+    children: dict[int, list[Segment]] = {}
+    for s in segments[1:]:
+        children.setdefault(id(s.parent), []).append(s)
+    if root.lane.length_m >= STOP_M + LOOP_M + FREE_M or not children:
+        return {id(root): _put(places, root.lane.id, root.lane, root.end_m, STOP_M, is_stop=True)}
+    found: dict[int, _Place] = {}
+    waiting = list(children[id(root)])
+    for segment in waiting:
+        end = segment.begin_m - sum(x.length_m for x in segment.inside)
+        for lane in (*reversed(segment.inside), segment.lane):
+            begin, end = end, end + lane.length_m
+            if lane.length_m >= LOOP_M + 2 * FREE_M:
+                found[id(segment)] = _put(places, root.lane.id, lane, end, max(STOP_M, begin + FREE_M), is_stop=True)
+                break
         else:
-            stop_done.add(key)
-        for rank, target in enumerate(ADVANCE_M, 1):
-            nearest = max(target, segment.begin_m + STOP_M)
-            if target > segment.end_m - LOOP_M or nearest - last[key] < SPACING_M or _served(last[key], target):
-                continue
-            nearer = _put(places, lane, segment, nearest, rank, nearer)
-            last[key] = nearer.upto_m[lane]
-        if segment.leaf:
-            margin = SOURCE_M if segment.source else STOP_M
-            end = min(RANGE_M, segment.end_m - LOOP_M - margin)
-            if end - last[key] >= SPACING_M and end >= segment.begin_m + STOP_M:
-                nearer = _put(places, lane, segment, end, 3, nearer)
-                last[key] = nearer.upto_m[lane]
-        if nearer is not None:
-            chain[key] = nearer
+            waiting.extend(children.get(id(segment), ()))
+    return found or {id(root): _put(places, root.lane.id, root.lane, root.end_m, STOP_M, is_stop=True)}
 
 
-def _served(last_m: float, target_m: float) -> bool:
-    """Tell whether a station already stands near or beyond the target."""
-    return last_m > target_m - SPACING_M
-
-
-def _put(places: list[_Place], lane: str, segment: Segment, upto_m: float, rank: int, nearer: _Place | None) -> _Place:
-    """Return a new loop whose downstream edge is ``upto_m`` before the stop line, or the one that already lies there; ``nearer`` comes after it."""
-    place = _at(places, lane, segment, upto_m, rank)
-    if nearer is not None and nearer is not place and all(other is not place for other in nearer.upstream):
-        nearer.upstream.append(place)
-    return place
-
-
-def _at(places: list[_Place], lane: str, segment: Segment, upto_m: float, rank: int) -> _Place:
-    length = min(LOOP_M, round(max(0.1, segment.lane.length_m - 0.2), 2))
-    highest = max(0.0, segment.lane.length_m - length - 0.1)
-    pos = round(min(max(0.0, segment.end_m - upto_m - length), highest), 2)
-    upto = round(segment.end_m - pos - length, 2)
+def _put(places: list[_Place], name: str, lane: NetLane, end_m: float, upto_m: float, *, is_stop: bool) -> _Place:
+    """Return the loop whose downstream edge is ``upto_m`` before the stop line of lane ``name``; join one that already lies there."""
+    length = round(max(min(LOOP_M, lane.length_m - 2 * FREE_M), min(FREE_M, lane.length_m)), 2)
+    pos = round(max(0.0, min(end_m - upto_m - length, lane.length_m - length - FREE_M)), 2)
+    upto = round(end_m - pos - length, 2)
     for other in places:
-        near = abs(other.pos_m - pos) < (SPACING_M if rank else LOOP_M)
-        if other.lane == segment.lane.id and near and (other.rank == 0) == (rank == 0):
-            other.upto_m.setdefault(lane, upto)
+        if other.lane == lane.id and other.is_stop == is_stop and abs(other.pos_m - pos) < (LOOP_M if is_stop else SPACING_M):
+            other.upto_m.setdefault(name, round(end_m - other.pos_m - other.length_m, 2))
             return other
-    places.append(_Place(segment.lane.id, pos, length, rank, {lane: upto}))
+    places.append(_Place(lane.id, pos, length, is_stop, {name: upto}))
     return places[-1]
 
 
-def _detector(light: str, place: _Place, places: Sequence[_Place]) -> Detector:
+def _detector(light: str, place: _Place) -> Detector:
     lanes = tuple(place.upto_m)
-    if place.rank == 0:
-        purpose = Purpose.STOP
-    else:
-        beyond = any(other.rank and other.upto_m.get(lane, 0.0) > place.upto_m[lane] for other in places for lane in lanes)
-        purpose = Purpose.ADVANCE if beyond else Purpose.ENTRY
+    purpose = Purpose.STOP if place.is_stop else Purpose.ADVANCE if place.upstream else Purpose.ENTRY
     distance = place.upto_m[lanes[0]]
     return Detector(f"{light}/{place.lane}/{distance:.0f}m", purpose, lanes, distance, place.length_m, (place.lane, place.pos_m))
 
@@ -140,14 +142,14 @@ def _exit_loops(net: Net, light: str, lanes: Sequence[str]) -> list[Detector]:
     return list(found.values())
 
 
-def _unique(detectors: Sequence[Detector]) -> tuple[Detector, ...]:
+def _unique(detectors: Sequence[Detector]) -> list[Detector]:
     """Return the detectors, those numbered whose ids are the same."""
     seen: dict[str, int] = {}
     found = []
     for d in detectors:
         seen[d.id] = seen.get(d.id, 0) + 1
         found.append(d if seen[d.id] == 1 else replace(d, id=f"{d.id}/{seen[d.id]}"))
-    return tuple(found)
+    return found
 
 
 def _exit_loop(net: Net, light: str, lane: str) -> Detector | None:
