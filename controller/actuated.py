@@ -53,6 +53,7 @@ class ActuatedPlanner(Mailbox):
         self._called = [False] * len(self._model.lanes)
         self._counts: dict[str, int] = {}
         self._rival_since_ms: int | None = None
+        self._begun = False
 
     def _extension_loops(self, lane: int) -> tuple[_Loop, ...]:
         found = []
@@ -74,6 +75,9 @@ class ActuatedPlanner(Mailbox):
         """Update the calls, then keep, end or skip."""
         stage, now_ms = snapshot.signals.stage, snapshot.now_ms
         self._update_calls(snapshot)
+        if not self._begun:
+            self._begun = True
+            self._plan = Plan(self.name, now_ms, (PlanStep(stage, None),), f"begins with {self._node.stages[stage].id}")
         rivals = self._rivals(stage)
         if not rivals:
             self._rival_since_ms = None
@@ -87,9 +91,9 @@ class ActuatedPlanner(Mailbox):
         if extending and now_ms - since_ms < self._max_green_ms[stage]:
             return
         target = self._next(stage, rivals)
-        why = "its maximum green is over" if extending else "its queues have ended"
+        why, ended = ("its maximum green is over", "max_out") if extending else ("its queues have ended", "gap_out")
         name, to = self._node.stages[stage].id, self._node.stages[target].id
-        self._plan = Plan(self.name, now_ms, (PlanStep(target, None),), f"ends {name}: {why}; {to} is called")
+        self._plan = Plan(self.name, now_ms, (PlanStep(target, None),), f"ends {name}: {why}; {to} is called", {"ended": ended})
         self._rival_since_ms = None
 
     def _update_calls(self, snapshot: Snapshot) -> None:

@@ -72,8 +72,7 @@ class LoopEstimator:
         self._lanes: dict[str, _LaneState] = {}
         for track in self.vehicles.tracks.values():
             movements = tuple(m for m in junction.movements if m.lane == track.lane.id)
-            stops = track.stop.loops if track.stop else ()
-            self._lanes[track.lane.id] = _LaneState(track, movements, stops, shares=[m.share_ratio for m in movements])
+            self._lanes[track.lane.id] = _LaneState(track, movements, track.stop_loops, shares=[m.share_ratio for m in movements])
 
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
         """Take the edges since the last call, the loops' present states and the groups' greens."""
@@ -107,9 +106,9 @@ class LoopEstimator:
         detector = edge.detector
         at_stop = detector.purpose is Purpose.STOP
         if edge.on:
-            vehicle = self.vehicles.enter(detector, edge.at_ms)
+            vehicle, new = self.vehicles.enter(detector, edge.at_ms)
             self._on_loop[detector.id] = vehicle
-            if vehicle.source == detector.id and vehicle.passed_ms == edge.at_ms:
+            if new:
                 for lane, weight in vehicle.weights.items():
                     self._lanes[lane].flow_veh_s += weight / FLOW_MEMORY_S
             return
@@ -146,13 +145,13 @@ class LoopEstimator:
         for name, lane in self._lanes.items():
             track = lane.track
             for vehicle in tuple(track.vehicles):
-                station = track.next_station(vehicle.distance_m)
+                station = self.vehicles.next_station(vehicle, name)
                 if station is None:
                     continue
                 way_m = vehicle.distance_m - station.distance_m
                 due_ms = vehicle.arrival_ms - track.travel_ms(station.distance_m) + ghost_slack_ms(track, way_m)
                 if now_ms > due_ms and station_quiet(track, station, changed, now_ms):
-                    self.vehicles.leave_lane(vehicle, name)
+                    self.vehicles.doubt(vehicle, name)
 
     def _judge_blockage(self, lane: _LaneState, now_ms: int) -> None:
         if lane.green_ms is None or now_ms - lane.green_ms < LOCKED_AFTER_MS:
@@ -179,5 +178,5 @@ class LoopEstimator:
             flow_veh_s=max(lane.flow_veh_s, 0.0),
             blocked_ms=lane.blocked_ms,
             last_leave_ms=lane.last_leave_ms,
-            known_ms=lane.track.travel_ms(lane.track.stations[-1].distance_m) if lane.track.stations else 0,
+            known_ms=lane.track.travel_ms(lane.track.reach_m),
         )

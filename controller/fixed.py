@@ -22,11 +22,13 @@ class FixedPlanner(Mailbox):
         self._names = tuple(s.stage for s in programme.steps)
         self._at = 0
         self._since_ms: int | None = None
+        self._begun = False
 
     def submit(self, snapshot: Snapshot) -> None:
         """Go on with the next step when the present one has had its green."""
         stage, green_ms = self._steps[self._at]
-        if snapshot.signals.stage != stage:
+        if snapshot.signals.stage != stage or not self._begun:
+            self._begun = True
             self._since_ms = None
             self._plan = self._show(snapshot.now_ms)
             return

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _MAX_VEHICLES: Final = 64
 _WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
 _FUTURE_STEP_MS: Final = 4_000
+_LONGEST_WAIT_MS: Final = 600_000  # longer waits count as this long
 
 
 class HorizonModel:
@@ -147,7 +148,7 @@ class HorizonModel:
 
     def _packets(self, belief: LaneBelief, now_ms: int) -> tuple[list[int], list[int]]:
         """Return the lane's vehicles as packets, the expected flow beyond what the loops have seen appended."""
-        times = [a - now_ms for a in belief.arrival_ms]
+        times = [max(a - now_ms, -_LONGEST_WAIT_MS) for a in belief.arrival_ms]
         weights = [int(1000 * w) for w in belief.weight]
         for i in range(1, len(times)):
             times[i] = max(times[i], times[i - 1])
@@ -163,7 +164,7 @@ class HorizonModel:
     def _person_milli(self, belief: LaneBelief, now_ms: int) -> int:
         if not belief.arrival_ms or belief.queue_veh < 0.5:
             return 1000
-        over_ms = now_ms - belief.arrival_ms[0] - 1000 * self._settings.patience_s
+        over_ms = min(now_ms - belief.arrival_ms[0], _LONGEST_WAIT_MS) - 1000 * self._settings.patience_s
         return 1000 + max(0, over_ms) // 30
 
     def _ready_ms(self, lane: int, belief: LaneBelief, snapshot: Snapshot) -> int:

@@ -1,42 +1,42 @@
 """The vehicles believed to be on a junction's approaches, tracked from loop to loop.
 
-A vehicle is born at the first loop that sees it, moves on when a loop nearer to the stop line sees it, and leaves at the
-stop loop. Where a loop stands before the road widens, its vehicles belong to several lanes with weights that sum to one;
-the next loop that only one lane owns decides. A loop proves vehicles right (unseen ones are created) and wrong (one that
-should long have passed a loop that stays free is taken from that lane).
+A vehicle is born at a loop where vehicles come into view, moves on when a loop nearer to the stop line sees it, and leaves
+at the stop loop. Until a loop that only one lane owns has seen it, it belongs to several lanes with weights: the lanes that
+its loop feeds, and the lanes beside them that it may change to. Weights sum to less than one where some vehicles turn off
+before the stop line. Shares are learned from where vehicles turn up. A loop proves vehicles right (unseen ones are created)
+and wrong (one that should long have passed a loop that stays free is taken from that lane).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from controller.junction import Detector, Junction, Lane, Purpose
 
-# Acceleration and length of a usual car: SUMO's default passenger type, close to what HCM 2010 ch. 31 assumes for queues.
+# Acceleration and length of a usual car: SUMO's default passenger type; 7.5 m of queue per vehicle is the usual planning value.
 ACCELERATION_M_S2: Final = 2.6
 VEHICLE_LENGTH_M: Final = 5.0
 QUEUE_SPACING_M: Final = 7.5
-# A free vehicle drives a little under the limit on the mean; learned per lane from there.
-_PACE_RATIO: Final = 1.0
-_PACE_MIN: Final = 0.7
-_PACE_MAX: Final = 1.7
+_PACE_RANGE: Final = (0.7, 1.7)  # travel time against that at the speed limit; learned per lane
 _LEARN_RATIO: Final = 0.05
-# A vehicle that comes this much earlier than predicted is taken for another one.
-_EARLY_RATIO: Final = 0.6
+_CHANGE_RATIO_PER_M: Final = 0.0007  # prior chance of a lane change before the stop line, per metre beyond 40 m
+_EARLY_RATIO: Final = 0.6  # a vehicle that comes earlier than this share of its travel time is another one
+_LATE_SCALE_MS: Final = 3_000.0
+_LEAST_WEIGHT: Final = 0.02
 
 
 @dataclass(slots=True, eq=False)
 class Vehicle:
-    """One believed vehicle. ``distance_m`` of the loop that saw it last; ``weights`` by lane sum to one."""
+    """One believed vehicle. ``weights``: by lane, how likely it will reach that stop line."""
 
-    distance_m: float
+    loop: str  # that saw it last
+    distance_m: float  # of that loop
     passed_ms: int
     arrival_ms: int
     weights: dict[str, float]
-    source: str  # the loop that it came in by
-    free_ms: int = 0  # when it would have reached the stop line, had nothing held it up since it came in
+    free_ms: int = 0  # when it would have reached the stop line, had nothing held it up since it came into view
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,6 @@ class Station:
 
     distance_m: float
     loops: tuple[str, ...]
-    own: bool  # no other lane shares them
 
 
 class LaneTrack:
@@ -54,37 +53,42 @@ class LaneTrack:
     def __init__(self, lane: Lane, detectors: tuple[Detector, ...]) -> None:
         self.lane = lane
         self.vehicles: list[Vehicle] = []
-        self.pace_ratio = _PACE_RATIO
+        self.pace_ratio = 1.0
         mine = sorted((d for d in detectors if lane.id in d.lanes and d.purpose is not Purpose.EXIT), key=lambda d: d.distance_m)
-        stations: list[Station] = []
+        self.stop_loops = tuple(d.id for d in mine if d.purpose is Purpose.STOP)
+        self.reach_m = mine[-1].distance_m if mine else 0.0
+        self._next = self._next_loops(mine)
+
+    def _next_loops(self, mine: list[Detector]) -> dict[str, Station]:
+        """Return for each loop the station of this lane that follows it on the way to the stop line."""
+        after: dict[str, list[Detector]] = {}
         for d in mine:
-            if stations and d.distance_m - stations[-1].distance_m < 10.0:
-                last = stations[-1]
-                stations[-1] = Station(last.distance_m, (*last.loops, d.id), last.own and len(d.lanes) == 1)
-            else:
-                stations.append(Station(d.distance_m, (d.id,), len(d.lanes) == 1))
-        self.stations = tuple(stations)
-        self.stop = stations[0] if stations and stations[0].distance_m < 15.0 else None
+            for before in d.upstream:
+                after.setdefault(before, []).append(d)
+        return {name: Station(max(d.distance_m for d in found), tuple(d.id for d in found)) for name, found in after.items()}
 
     def travel_ms(self, distance_m: float) -> int:
         """Return the free travel time over ``distance_m``."""
         return int(1000.0 * self.pace_ratio * max(distance_m, 0.0) / self.lane.speed_m_s)
 
-    def next_station(self, distance_m: float) -> Station | None:
-        """Return the next station that a vehicle last seen at ``distance_m`` must pass."""
-        found = None
-        for station in self.stations:
-            if station.distance_m >= distance_m - 1.0:
-                break
-            found = station
-        return found
+    def next_station(self, vehicle: Vehicle, beside: Mapping[str, str]) -> Station | None:
+        """Return the station that the vehicle must pass next on this lane, None where none follows."""
+        return self._next.get(vehicle.loop) or self._next.get(beside.get(vehicle.loop, ""))
 
     def learn_pace(self, distance_m: float, took_ms: int) -> None:
         """Learn from one unhindered vehicle how fast this lane is driven."""
         free_ms = 1000.0 * distance_m / self.lane.speed_m_s
         if free_ms >= 1500.0:
-            ratio = min(max(took_ms / free_ms, _PACE_MIN), _PACE_MAX)
+            ratio = min(max(took_ms / free_ms, _PACE_RANGE[0]), _PACE_RANGE[1])
             self.pace_ratio += _LEARN_RATIO * (ratio - self.pace_ratio)
+
+
+@dataclass(slots=True)
+class _Loop:
+    detector: Detector
+    ancestors: frozenset[str]  # all loops on the ways that lead here, and those beside them
+    shares: dict[str, float] = field(default_factory=dict)
+    beside: dict[str, str] = field(default_factory=dict)  # per other lane of the approach: its loop at the same height
 
 
 class Vehicles:
@@ -92,54 +96,57 @@ class Vehicles:
 
     def __init__(self, junction: Junction) -> None:
         self.tracks: dict[str, LaneTrack] = {x.id: LaneTrack(x, junction.detectors) for x in junction.lanes}
-        self._shares: dict[str, dict[str, float]] = {
-            d.id: {x: 1.0 / len(d.lanes) for x in d.lanes} for d in junction.detectors if d.purpose is not Purpose.EXIT
-        }
-        self._outermost = {
-            d.id: all(self.tracks[x].stations[-1].distance_m <= d.distance_m + 10.0 for x in d.lanes)
-            for d in junction.detectors
-            if d.purpose is not Purpose.EXIT
-        }
+        approach = {x.id: x.approach or x.id for x in junction.lanes}
+        loops = {d.id: d for d in junction.detectors if d.purpose is not Purpose.EXIT}
+        beside = {i: _beside(d, loops, approach) for i, d in loops.items()}
+        self._loops = {i: _Loop(d, _ancestors(d, loops, beside), _first_shares(d, beside[i]), beside[i]) for i, d in loops.items()}
 
-    def enter(self, detector: Detector, at_ms: int) -> Vehicle:
-        """Move the vehicle that ``detector`` sees to it, or create it where none was expected."""
-        vehicle = None if self._outermost[detector.id] else self._expected(detector, at_ms)
+    def enter(self, detector: Detector, at_ms: int) -> tuple[Vehicle, bool]:
+        """Move the vehicle that ``detector`` sees to it, or create it where none was expected. Return it and whether it is new."""
+        loop = self._loops[detector.id]
+        vehicle = self._expected(loop, at_ms) if loop.ancestors else None
         if vehicle is None:
-            vehicle = Vehicle(detector.distance_m, at_ms, at_ms, dict(self._shares[detector.id]), detector.id)
-            for lane in vehicle.weights:
-                self.tracks[lane].vehicles.append(vehicle)
-            self._place(vehicle, detector.distance_m, at_ms)
+            vehicle = Vehicle(detector.id, detector.distance_m, at_ms, at_ms, {})
+            self._spread(vehicle, loop, at_ms)
             vehicle.free_ms = vehicle.arrival_ms
-        else:
-            self._narrow(vehicle, detector, at_ms)
-            self._place(vehicle, detector.distance_m, at_ms)
-        return vehicle
+            return vehicle, True
+        self._learn(vehicle, detector, at_ms)
+        self._spread(vehicle, loop, at_ms)
+        return vehicle, False
 
     def slow(self, vehicle: Vehicle, occupied_ms: int, loop_m: float) -> None:
         """Correct the arrival of a vehicle that a loop saw driving slowly; it is expected to accelerate from there."""
-        free_m_s = min(self.tracks[x].lane.speed_m_s for x in vehicle.weights) if vehicle.weights else 0.0
+        free_m_s = min((self.tracks[x].lane.speed_m_s for x in vehicle.weights), default=0.0)
         speed_m_s = 1000.0 * (VEHICLE_LENGTH_M + loop_m) / max(occupied_ms, 1)
         if 0.0 < speed_m_s < 0.85 * free_m_s:
-            gained_m_s = free_m_s - speed_m_s
             reach_m = (free_m_s**2 - speed_m_s**2) / (2.0 * ACCELERATION_M_S2)
-            lost_s = gained_m_s**2 / (2.0 * ACCELERATION_M_S2 * free_m_s)
+            lost_s = (free_m_s - speed_m_s) ** 2 / (2.0 * ACCELERATION_M_S2 * free_m_s)
             vehicle.arrival_ms += int(1000.0 * lost_s * min(1.0, vehicle.distance_m / max(reach_m, 1.0)))
 
     def remove(self, vehicle: Vehicle) -> None:
         """Take a vehicle out of all lanes."""
         for lane in vehicle.weights:
-            vehicles = self.tracks[lane].vehicles
-            if vehicle in vehicles:
-                vehicles.remove(vehicle)
+            self.tracks[lane].vehicles.remove(vehicle)
         vehicle.weights.clear()
 
-    def leave_lane(self, vehicle: Vehicle, lane: str) -> None:
-        """Take a vehicle from one lane; its other lanes share the weight, and the last lane takes it out."""
-        weight = vehicle.weights.pop(lane, 0.0)
+    def doubt(self, vehicle: Vehicle, lane: str) -> None:
+        """Take a vehicle from a lane whose loop it should have passed; where no lane is left, its loop learns that it turned off."""
+        total = sum(vehicle.weights.values())
+        del vehicle.weights[lane]
         self.tracks[lane].vehicles.remove(vehicle)
-        rest = 1.0 - weight
-        for other in vehicle.weights:
-            vehicle.weights[other] = vehicle.weights[other] / rest if rest > 1e-9 else 1.0 / len(vehicle.weights)
+        rest = sum(vehicle.weights.values())
+        if rest > _LEAST_WEIGHT:
+            for other in vehicle.weights:
+                vehicle.weights[other] *= total / rest
+            return
+        shares = self._loops[vehicle.loop].shares
+        for other in shares:
+            shares[other] -= _LEARN_RATIO * shares[other]
+        self.remove(vehicle)
+
+    def next_station(self, vehicle: Vehicle, lane: str) -> Station | None:
+        """Return the station that the vehicle must pass next on the lane."""
+        return self.tracks[lane].next_station(vehicle, {vehicle.loop: self._loops[vehicle.loop].beside.get(lane, "")})
 
     def sort(self) -> None:
         """Put every lane's vehicles in their order from the stop line."""
@@ -147,53 +154,88 @@ class Vehicles:
             if len(track.vehicles) > 1:
                 track.vehicles.sort(key=_order)
 
-    def _expected(self, detector: Detector, at_ms: int) -> Vehicle | None:
-        best: Vehicle | None = None
-        best_key = (0.0, 0.0)
-        for lane in detector.lanes:
+    def _expected(self, loop: _Loop, at_ms: int) -> Vehicle | None:
+        """Return the likeliest vehicle: of each loop upstream the first one that had the time to come, weighed by share and lateness."""
+        first: dict[str, Vehicle] = {}
+        for lane in loop.detector.lanes:
             track = self.tracks[lane]
             for vehicle in track.vehicles:
-                gap_m = vehicle.distance_m - detector.distance_m
-                if gap_m <= 5.0 or at_ms < vehicle.passed_ms + _EARLY_RATIO * track.travel_ms(gap_m) - 500:
+                if vehicle.loop not in loop.ancestors or vehicle.loop in first:
                     continue
-                key = (vehicle.distance_m, float(vehicle.passed_ms))
-                if best is None or key < best_key:
-                    best, best_key = vehicle, key
+                gap_m = vehicle.distance_m - loop.detector.distance_m
+                if at_ms >= vehicle.passed_ms + _EARLY_RATIO * track.travel_ms(gap_m) - 300:
+                    first[vehicle.loop] = vehicle
+        best, best_score = None, 0.0
+        for vehicle in first.values():
+            weight = sum(vehicle.weights.get(x, 0.0) for x in loop.detector.lanes)
+            travel_ms = self.tracks[loop.detector.lanes[0]].travel_ms(loop.detector.distance_m)
+            late = (at_ms - (vehicle.arrival_ms - travel_ms)) / _LATE_SCALE_MS
+            score = weight / (1.0 + late * late)
+            if score > best_score:
+                best, best_score = vehicle, score
         return best
 
-    def _narrow(self, vehicle: Vehicle, detector: Detector, at_ms: int) -> None:
-        """Keep only the lanes that ``detector`` feeds, and learn from where the vehicle went."""
-        keep = [x for x in detector.lanes if vehicle.weights.get(x, 0.0) > 0.0]
-        if len(detector.lanes) == 1 and vehicle.source in self._shares:
-            shares = self._shares[vehicle.source]
-            went = detector.lanes[0]
-            if went in shares and len(shares) > 1:
-                for lane in shares:
-                    shares[lane] += _LEARN_RATIO * ((1.0 if lane == went else 0.0) - shares[lane])
+    def _learn(self, vehicle: Vehicle, detector: Detector, at_ms: int) -> None:
+        """Learn from where the vehicle went: the shares of the loop that it came from, and the pace."""
+        shares = self._loops[vehicle.loop].shares
+        came = sum(vehicle.weights.get(x, 0.0) for x in detector.lanes)
+        for lane in shares:
+            here = vehicle.weights.get(lane, 0.0) / came if lane in detector.lanes and came > 0.0 else 0.0
+            shares[lane] += _LEARN_RATIO * (here - shares[lane])
+        track = self.tracks[detector.lanes[0]]
+        if not any(v.arrival_ms < at_ms and v.distance_m < vehicle.distance_m for v in track.vehicles):
+            track.learn_pace(vehicle.distance_m - detector.distance_m, at_ms - vehicle.passed_ms)
+
+    def _spread(self, vehicle: Vehicle, loop: _Loop, at_ms: int) -> None:
+        """Give the vehicle the weights of the loop that sees it now."""
+        keep = {x: w for x, w in loop.shares.items() if w > _LEAST_WEIGHT}
         for lane in [x for x in vehicle.weights if x not in keep]:
             self.tracks[lane].vehicles.remove(vehicle)
-            del vehicle.weights[lane]
-        total = sum(vehicle.weights.values())
         for lane in keep:
-            vehicle.weights[lane] /= total
-        if len(keep) == 1:
-            track = self.tracks[keep[0]]
-            if not any(v.arrival_ms < at_ms for v in track.vehicles if v is not vehicle):
-                track.learn_pace(vehicle.distance_m - detector.distance_m, at_ms - vehicle.passed_ms)
-
-    def _place(self, vehicle: Vehicle, distance_m: float, at_ms: int) -> None:
-        vehicle.distance_m, vehicle.passed_ms = distance_m, at_ms
-        travel_ms = min((self.tracks[x].travel_ms(distance_m) for x in vehicle.weights), default=0)
-        vehicle.arrival_ms = at_ms + travel_ms
+            if lane not in vehicle.weights:
+                self.tracks[lane].vehicles.append(vehicle)
+        vehicle.weights = keep
+        vehicle.loop, vehicle.distance_m, vehicle.passed_ms = loop.detector.id, loop.detector.distance_m, at_ms
+        vehicle.arrival_ms = at_ms + self.tracks[loop.detector.lanes[0]].travel_ms(loop.detector.distance_m)
 
 
 def _order(vehicle: Vehicle) -> tuple[float, int]:
     return (vehicle.distance_m, vehicle.passed_ms)
 
 
+def _beside(d: Detector, loops: Mapping[str, Detector], approach: Mapping[str, str]) -> dict[str, str]:
+    """Return, per lane of the same approach that ``d`` does not feed, that lane's loop nearest to the same height."""
+    mine = {approach[x] for x in d.lanes}
+    found: dict[str, tuple[float, str]] = {}
+    for other in loops.values():
+        off_m = abs(other.distance_m - d.distance_m)
+        for lane in other.lanes:
+            if lane not in d.lanes and approach[lane] in mine and off_m < 10.0 and off_m < found.get(lane, (10.0, ""))[0]:
+                found[lane] = (off_m, other.id)
+    return {lane: name for lane, (_, name) in found.items()}
+
+
+def _ancestors(d: Detector, loops: Mapping[str, Detector], beside: Mapping[str, Mapping[str, str]]) -> frozenset[str]:
+    found: set[str] = set()
+    todo = list(d.upstream)
+    while todo:
+        name = todo.pop()
+        if name in found or name not in loops:
+            continue
+        found.add(name)
+        found.update(beside[name].values())
+        todo.extend(loops[name].upstream)
+    return frozenset(found)
+
+
+def _first_shares(d: Detector, beside: Mapping[str, str]) -> dict[str, float]:
+    change = min(0.2, _CHANGE_RATIO_PER_M * max(0.0, d.distance_m - 40.0)) if beside else 0.0
+    return {x: (1.0 - change) / len(d.lanes) for x in d.lanes} | {x: change / len(beside) for x in beside}
+
+
 def ghost_slack_ms(track: LaneTrack, distance_m: float) -> int:
     """Return how late a vehicle may pass a station before it is doubted: braking for a queue or a red costs a few seconds."""
-    return 3000 + int(0.4 * track.travel_ms(distance_m))
+    return 3_000 + int(0.4 * track.travel_ms(distance_m))
 
 
 def station_quiet(track: LaneTrack, station: Station, changed: Mapping[str, tuple[bool, int]], now_ms: int) -> bool:
@@ -203,7 +245,9 @@ def station_quiet(track: LaneTrack, station: Station, changed: Mapping[str, tupl
     """
     for loop in station.loops:
         occupied, changed_ms = changed[loop]
-        if occupied or now_ms - changed_ms < 3500:
+        if occupied or now_ms - changed_ms < 3_500:
             return False
-    ahead = sum(v.weights.get(track.lane.id, 0.0) for v in track.vehicles if v.distance_m <= station.distance_m + 1.0)
-    return ahead < 0.7 * station.distance_m / QUEUE_SPACING_M or station is track.stop
+    if station.distance_m < 25.0:
+        return True
+    ahead = sum(v.weights[track.lane.id] for v in track.vehicles if v.distance_m <= station.distance_m + 1.0)
+    return ahead < 0.7 * station.distance_m / QUEUE_SPACING_M
