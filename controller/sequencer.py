@@ -143,7 +143,8 @@ class Sequencer:
     def _advance(self, pair: StagePair, now_ms: int) -> None:
         """End and start the groups of the running transition whose time has come."""
         for group, end_ms in pair.ends_ms.items():
-            if self._aspects[group] is Aspect.GREEN and now_ms >= max(self._begin_ms + end_ms, self._min_green_end(group)):
+            green = self._aspects[group] is Aspect.GREEN and self._since_ms[group] < now_ms
+            if green and now_ms >= max(self._begin_ms + end_ms, self._min_green_end(group)):
                 self._set(group, Aspect.AMBER if self.table.rules[group].group.amber_ms else Aspect.RED, now_ms)
         for group in pair.starts_ms:
             self._start(pair, group, now_ms)
