@@ -13,8 +13,7 @@ from scenarios.programme import LinkGroup
 from scenarios.relations import Relations
 
 RANGE_M: Final = 300.0  # how far upstream detectors may lie
-FEEDERS: Final = 4  # lanes followed at one merge
-SEGMENTS: Final = 48  # lanes followed for one stop line in all
+WAYS: Final = 4  # ways followed to one stop line, so at most as many loops at one distance
 DIRECTIONS: Final = {
     "s": Direction.STRAIGHT,
     "l": Direction.LEFT,
@@ -59,14 +58,17 @@ def is_motor(lane: NetLane) -> bool:
 
 def approach_lanes(groups: Sequence[LinkGroup], links: Mapping[int, Sequence[Connection]]) -> tuple[str, ...]:
     """Return the lanes that end at the light's stop lines, in order of their links."""
-    return tuple(dict.fromkeys(c.from_lane for g in groups if g.kind is not GroupKind.PEDESTRIAN for k in g.links for c in links[k]))
+    return tuple(dict.fromkeys(c.from_lane for c, _ in _ways(groups, links)))
+
+
+def _ways(groups: Sequence[LinkGroup], links: Mapping[int, Sequence[Connection]]) -> list[tuple[Connection, str]]:
+    """Return the vehicles' connections with their groups; a crossing may share its index with them and is left out."""
+    return [(c, g.id) for g in groups if g.kind is not GroupKind.PEDESTRIAN for k in g.links for c in links[k] if not c.from_lane.startswith(":")]
 
 
 def movements(net: Net, groups: Sequence[LinkGroup], links: Mapping[int, Sequence[Connection]], relations: Relations) -> tuple[Movement, ...]:
     """Return one movement per connection, with prior shares: every exit edge counts by its direction, its lanes share alike."""
-    found: list[tuple[Connection, str]] = [
-        (c, g.id) for g in groups if g.kind is not GroupKind.PEDESTRIAN for k in g.links for c in links[k]
-    ]
+    found = _ways(groups, links)
     order = {lane: at for at, lane in enumerate(approach_lanes(groups, links))}
     found.sort(key=lambda x: (order[x[0].from_lane], x[0].link))
     weights = [_weight(net, c, [o for o, _ in found if o.from_lane == c.from_lane]) for c, _ in found]
@@ -140,30 +142,37 @@ def _entries(net: Net, lane: NetLane) -> list[Connection]:
 
 
 def upstream(net: Net, lane: str) -> list[Segment]:
-    """Return the lanes on the ways to the stop line, nearest first within each way, up to `RANGE_M` or the stop line before."""
-    found = [Segment(net.lanes[lane], 0.0, None)]
-    for segment in found:
-        if segment.end_m >= RANGE_M:
-            segment.leaf = True
-            continue
-        seen = _ancestors(segment)
+    """Return the lanes on the ways to the stop line, each after the lane that it feeds, up to `RANGE_M` or the stop line before.
+
+    Where a merge would make more than `WAYS` ways, none of it is followed: a loop before the merge sees them all.
+    """
+    found: list[Segment] = []
+    waiting = [Segment(net.lanes[lane], 0.0, None)]
+    ways = 1
+    while waiting:
+        segment = min(waiting, key=lambda s: s.end_m)
+        waiting.remove(segment)
+        found.append(segment)
         entries = _entries(net, segment.lane)
-        ways = [c for c in entries if not c.tl and c.from_lane not in seen][:FEEDERS]
+        passed = _edges(segment)
+        onward = [c for c in entries if not c.tl and net.lanes[c.from_lane].edge not in passed]
         segment.source = not entries
-        segment.leaf = len(ways) < len(entries) or not ways
-        if len(found) + len(ways) > SEGMENTS:
+        segment.leaf = len(onward) < len(entries) or not onward
+        if segment.end_m >= RANGE_M or ways + len(onward) - 1 > WAYS:
             segment.leaf = True
             continue
-        for c in ways:
+        ways += max(0, len(onward) - 1)
+        for c in onward:
             inside = tuple(net.lanes[x] for x in net.path_of(c))
-            found.append(Segment(net.lanes[c.from_lane], segment.end_m + sum(x.length_m for x in inside), segment, inside))
+            waiting.append(Segment(net.lanes[c.from_lane], segment.end_m + sum(x.length_m for x in inside), segment, inside))
     return found
 
 
-def _ancestors(segment: Segment) -> set[str]:
+def _edges(segment: Segment) -> set[str]:
+    """Return the edges between here and the stop line."""
     found: set[str] = set()
     at: Segment | None = segment
     while at is not None:
-        found.add(at.lane.id)
+        found.add(at.lane.edge)
         at = at.parent
     return found

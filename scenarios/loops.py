@@ -133,12 +133,12 @@ def _detector(light: str, place: _Place) -> Detector:
 
 def _exit_loops(net: Net, light: str, lanes: Sequence[str]) -> list[Detector]:
     """Return the exit loops; where exit lanes merge before their loop, it is one loop for them all."""
-    found: dict[tuple[str, float] | None, Detector] = {}
+    found: dict[str, Detector] = {}  # by the loop's lane: at most one exit loop on each
     for lane in lanes:
         loop = _exit_loop(net, light, lane)
-        if loop is not None:
-            other = found.get(loop.place)
-            found[loop.place] = loop if other is None else replace(other, lanes=(*other.lanes, lane))
+        if loop is not None and loop.place is not None:
+            other = found.get(loop.place[0])
+            found[loop.place[0]] = loop if other is None else replace(other, lanes=(*other.lanes, lane))
     return list(found.values())
 
 
