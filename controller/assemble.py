@@ -48,7 +48,7 @@ def assemble(
         raise ConfigError(f"control {control!r}: expected one of {', '.join(MODES)}")
     mode = MODES.get(control, Mode.ADAPTIVE)
     if journal is not None:
-        journal.junction(junction, control)
+        journal.junction(junction, control, start_ms, solvable=estimator is None and planner is None)
     nodes = [
         NodeControl(junction.id, node.id, Sequencer(junction, node, start_ms), Supervisor(mode, start_ms), _planners(junction, node, mode, planner))
         for node in junction.nodes

@@ -71,9 +71,12 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def junction(self, junction: Junction, control: str) -> None:
-        """Record the junction as it is driven, whole, so that a replay needs nothing else."""
-        self._rows["junction"].append((self._name(junction.id), control, junction_text(junction)))
+    def junction(self, junction: Junction, control: str, start_ms: int = 0, *, solvable: bool = True) -> None:
+        """Record the junction as it is driven, whole, so that a replay needs nothing else.
+
+        ``solvable`` False: its estimator or planner was given from outside, so its decisions cannot be rebuilt from events.
+        """
+        self._rows["junction"].append((self._name(junction.id), control, junction_text(junction), start_ms, int(solvable)))
 
     def tick(self, tick: int, now_ms: int) -> None:
         """Begin a tick; the rows that follow belong to it. Further calls with the same tick change nothing."""

@@ -30,10 +30,12 @@ class _Names(dict[int, str]):
 
 
 class JunctionRow(NamedTuple):
-    """A junction and the control that drove it."""
+    """A junction, the control that drove it from ``start_ms``, and whether its decisions can be rebuilt from the events."""
 
     junction: Junction
     control: str
+    start_ms: int
+    solvable: bool
 
 
 class EventRow(NamedTuple):
@@ -129,8 +131,8 @@ class JournalReader:
     @cached_property
     def junctions(self) -> dict[str, JunctionRow]:
         """Return the junctions by id, in the order in which they were recorded."""
-        rows = self._select("SELECT junction, control, model FROM junction ORDER BY rowid")
-        return {self._names[number]: JunctionRow(junction_of(model), control) for number, control, model in rows}
+        rows = self._select("SELECT junction, control, model, start_ms, solvable FROM junction ORDER BY rowid")
+        return {self._names[number]: JunctionRow(junction_of(model), control, start_ms, bool(solvable)) for number, control, model, start_ms, solvable in rows}
 
     def ticks(self) -> Iterator[tuple[int, int]]:
         """Yield each tick and its time in milliseconds."""

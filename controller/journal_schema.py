@@ -22,7 +22,7 @@ FILE_NAME: Final = "journal.sqlite"
 TABLES: Final = {
     "meta": "key TEXT NOT NULL, value TEXT NOT NULL",
     "name": "id INTEGER PRIMARY KEY, text TEXT NOT NULL",
-    "junction": "junction INTEGER NOT NULL, control TEXT NOT NULL, model TEXT NOT NULL",
+    "junction": "junction INTEGER NOT NULL, control TEXT NOT NULL, model TEXT NOT NULL, start_ms INTEGER NOT NULL, solvable INTEGER NOT NULL",
     "ticks": "first_tick INTEGER NOT NULL, first_ms INTEGER NOT NULL, step_ms INTEGER NOT NULL, count INTEGER NOT NULL",
     "event": "junction INTEGER NOT NULL, tick INTEGER NOT NULL, at_ms INTEGER NOT NULL, kind INTEGER NOT NULL, source INTEGER NOT NULL, value INTEGER NOT NULL",
     "plan": "junction INTEGER NOT NULL, node INTEGER NOT NULL, tick INTEGER NOT NULL, now_ms INTEGER NOT NULL, "
