@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from controller.errors import ConfigError
+
 SUMO_DRIVEN: Final = ("fixed", "webster", "sumo-actuated", "sumo-actuated-30", "sumo-actuated-80", "sumo-delay-based")
 OURS: Final = ("adaptive", "cycle", "actuated")
+# Peers that see every vehicle: control name -> "module:function", a `scenarios.controls.ControlFactory`, imported when asked for.
+PEERS: Final[Mapping[str, str]] = {
+    "greedy": "scenarios.peers:greedy",
+    "max-pressure": "scenarios.peers:max_pressure",
+}
 RULES: Final = ("net", "published", "street")
 DETECTIONS: Final = ("loops", "oracle")
 INSERTIONS: Final = ("sumo", "legacy")
@@ -56,3 +65,17 @@ class Case:
     def file(self, name: str) -> Path:
         """Return the path of one of the run's files."""
         return Path(self.folder) / name
+
+
+def control_names() -> tuple[str, ...]:
+    """Return all control names that ``--control`` takes."""
+    return (*OURS, *SUMO_DRIVEN, *PEERS)
+
+
+def check_control(name: str) -> str:
+    """Return the name. Raises `ConfigError` where no control has it."""
+    if name not in control_names():
+        near = difflib.get_close_matches(name, control_names(), n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(f"--control: unknown control {name!r}; {hint}expected one of {', '.join(control_names())}")
+    return name

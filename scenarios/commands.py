@@ -28,7 +28,7 @@ def simulate(
         ),
     ] = None,
     detection: Annotated[str, typer.Option(help="loops (induction loops only) or oracle (sees every vehicle; no product result).")] = "loops",
-    insertion: Annotated[str, typer.Option(help="sumo (SUMO's present defaults) or legacy (those before 1.27, for comparison with published figures).")] = "sumo",
+    insertion: Annotated[str, typer.Option(help="sumo (SUMO's present defaults) or legacy (those before 1.27, as in published figures).")] = "sumo",
     begin: Annotated[float | None, typer.Option(help="Begin of the window in seconds; default: the configuration's.")] = None,
     end: Annotated[float | None, typer.Option(help="End of the window in seconds; default: the configuration's, else until the net is empty.")] = None,
     tls: Annotated[str, typer.Option(help="Control only these lights (ids, comma-separated); the others run their programmes.")] = "",

@@ -59,9 +59,7 @@ class SumoConfig:
 
     def overridden(self) -> dict[str, str]:
         """Return the options that drop or teleport vehicles and what we set instead, in words for the summary."""
-        return {
-            name: f"{self.options[name]} -> {value}" for name, value in KEEPING_EVERYBODY.items() if name in self.options and self.options[name] != value
-        }
+        return {name: f"{self.options[name]} -> {value}" for name, value in KEEPING_EVERYBODY.items() if name in self.options and self.options[name] != value}
 
     def keep_everybody_args(self) -> list[str]:
         """Return the command-line options that keep every vehicle in the run."""
@@ -98,7 +96,7 @@ def read_config(path: Path) -> SumoConfig:
     options = _options(root)
     net = _files(path, options.get("net-file", ""))
     if len(net) != 1:
-        raise ScenarioError(f"scenario {path}: expected one net-file, found {len(net)}; add <net-file value=\"...\"/> to its <input>")
+        raise ScenarioError(f'scenario {path}: expected one net-file, found {len(net)}; add <net-file value="..."/> to its <input>')
     routes = _files(path, options.get("route-files", ""))
     additional = _files(path, options.get("additional-files", ""))
     for kind, files in (("net-file", net), ("route-files", routes), ("additional-files", additional)):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
 
-from controller.errors import ConfigError, MissingError
-from controller.junction import Junction
+from controller.errors import MissingError
+from controller.journal import Journal
+from controller.junction import Junction, Purpose
+from hardware.interlock import Interlock
+from hardware.ports import InputPort
+from hardware.registry import open_site
 from hardware.sumo import SumoWorld
-from scenarios.case import OURS, SUMO_DRIVEN, Case
+from scenarios.case import OURS, PEERS, Case
+from scenarios.loops import PREFIX
+from scenarios.saturation import MeteredInputs, SaturationMeter
 
 
 class Control(Protocol):
@@ -23,33 +29,62 @@ class Control(Protocol):
         ...
 
 
-PeerFactory = Callable[[SumoWorld, Junction, Case], Control]
-# Peers that see every vehicle: control name -> "module:function", a `PeerFactory`, imported when asked for.
-PEERS: Final[Mapping[str, str]] = {
-    "greedy": "scenarios.peers:greedy",
-    "max-pressure": "scenarios.peers:max_pressure",
-}
+@dataclass(frozen=True)
+class Place:
+    """All that a control of one light is given. ``heads`` are behind the interlock."""
+
+    world: SumoWorld
+    case: Case
+    junction: Junction
+    inputs: InputPort
+    heads: Interlock
+    journal: Journal | None
 
 
-def control_names() -> tuple[str, ...]:
-    """Return all control names that ``--control`` takes."""
-    return (*OURS, *SUMO_DRIVEN, *PEERS)
+ControlFactory = Callable[[Place], Control]
 
 
-def check_control(name: str) -> str:
-    """Return the name. Raises `ConfigError` where no control has it."""
-    if name not in control_names():
-        near = difflib.get_close_matches(name, control_names(), n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"--control: unknown control {name!r}; {hint}expected one of {', '.join(control_names())}")
-    return name
+def loops_of(junction: Junction) -> dict[str, str]:
+    """Return SUMO's loop id per detector of the junction."""
+    return {detector.id: PREFIX + detector.id for detector in junction.detectors}
 
 
-def peer_factory(name: str) -> PeerFactory:
-    """Return the factory of a peer. Raises `MissingError` where its module is absent."""
+def stop_loops_of(junction: Junction) -> dict[str, str]:
+    """Return SUMO's loop id per detector at a stop line of the junction."""
+    return {detector.id: PREFIX + detector.id for detector in junction.detectors if detector.purpose is Purpose.STOP}
+
+
+def build_control(world: SumoWorld, case: Case, junction: Junction, journal: Journal | None, meter: SaturationMeter) -> tuple[Control, Interlock]:
+    """Return the control of one light, and the interlock that guards it. Raises `ConfigError`, `MissingError` or `PortError`."""
+    spec = junction.site_spec()
+    raw = world.heads(
+        junction.id,
+        spec,
+        [group.links for group in junction.groups],
+        turn_on_red=[group.turn_on_red for group in junction.groups],
+        yields=[(p.yielding, p.priority) for p in junction.permissions],
+    )
+    heads = open_site(spec, raw, now_ms=world.now_ms)
+    inputs = MeteredInputs(world.inputs(loops_of(junction)), meter)
+    place = Place(world, case, junction, inputs, heads, journal)
+    return (_ours(place) if case.control in OURS else _peer(case.control)(place)), heads
+
+
+def _ours(place: Place) -> Control:
+    from controller.assemble import assemble
+    from controller.oracle import RANGE_M, OracleEstimator, Seen
+
+    world, junction = place.world, place.junction
+    estimator = None
+    if place.case.detection == "oracle":
+        estimator = OracleEstimator(junction, world.now_ms, lambda: cast("Sequence[Seen]", world.vehicles_before(junction.id, RANGE_M)))
+    return assemble(junction, place.case.control, place.inputs, place.heads, place.journal, start_ms=world.now_ms, estimator=estimator)
+
+
+def _peer(name: str) -> ControlFactory:
     module, function = PEERS[name].split(":")
     try:
-        factory: PeerFactory = getattr(importlib.import_module(module), function)
+        factory: ControlFactory = getattr(importlib.import_module(module), function)
     except (ModuleNotFoundError, AttributeError) as error:
         raise MissingError(f"control {name!r} needs {PEERS[name]}, which cannot be loaded ({error}); install a version that has it") from error
     return factory

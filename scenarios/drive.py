@@ -3,129 +3,151 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from controller.clock import elapsed_s
-from controller.errors import ScenarioError
+from controller.errors import UmlaufError
+from controller.journal import Journal
+from hardware.interlock import Interlock
 from hardware.ports import FrameRefusedError, PortError
 from hardware.sumo import SumoWorld
-from scenarios.arguments import STATISTICS, TLS_STATES, TRIPINFO, Window, sumo_args, write_tls_recorder
+from scenarios.arguments import STATISTICS, TRIPINFO, Window, sumo_args
 from scenarios.case import Case
-from scenarios.config import SumoConfig, read_config
+from scenarios.controls import Control, build_control, stop_loops_of
 from scenarios.metrics import measure, read_safety, read_trips, solve_times
-from scenarios.programmes import TlProgramme, actuated, read_programmes, write_programmes
-from scenarios.window import window_of
-
-if TYPE_CHECKING:
-    from scenarios.controls import Control
+from scenarios.prepare import Prepared, prepare
+from scenarios.saturation import MeteredInputs, SaturationMeter
 
 Send = Callable[..., None]
 PROGRESS_S: Final = 0.2
-ACTUATED_MAX_S: Final = {"sumo-actuated": 50.0, "sumo-actuated-30": 30.0, "sumo-actuated-80": 80.0, "sumo-delay-based": 50.0}
+EMPTY_CHECK_MS: Final = 10_000
+JOURNAL: Final = "journal.sqlite"
+
+
+@dataclass
+class Running:
+    """A simulation under way."""
+
+    prepared: Prepared
+    world: SumoWorld
+    version: str
+    begin_ms: int
+    meter: SaturationMeter
+    controls: list[Control] = field(default_factory=list)
+    interlocks: list[Interlock] = field(default_factory=list)
+    watched: list[MeteredInputs] = field(default_factory=list)
+    wall_s: float = 0.0
 
 
 def run_case(case: Case, send: Send, stopped: Callable[[], bool]) -> Mapping[str, object]:
-    """Run the case to its end, or until ``stopped``, and return its figures. Raises `UmlaufError`, `PortError` or `FrameRefusedError`."""
-    config = read_config(Path(case.config))
-    window = window_of(case, config)
-    programmes = read_programmes([config.net, *config.additional])
-    if not programmes:
-        raise ScenarioError(f"scenario {case.scenario}: the net {config.net} has no traffic light with a programme; nothing can be controlled")
-    _check_lights(case, programmes)
-    Path(case.folder, "user").mkdir(exist_ok=True)
-    additional = [*config.additional, *_own_files(case, programmes)]
-    redirected = config.output_args(Path(case.folder) / "user")[1]
-    for name, what in config.overridden().items():
-        send("warning", text=f"{name} {what}, so that no vehicle is dropped or teleported")
-    for what in redirected:
-        send("warning", text=f"output redirected: {what}")
-    world = SumoWorld.start(sumo_args(case, config, window, additional), case.engine, gui=case.gui)
-    version = world.version()
-    controls: list[Control] = []
-    try:
-        wall_s = _loop(world, controls, window, send, stopped)
-    finally:
-        end_ms = world.now_ms
-        _close(world)
-    return _figures(case, config, world, controls, version=version, wall_s=wall_s, window=window, end_s=end_ms / 1000, interrupted=stopped())
+    """Run the case to its end, or until ``stopped``, and return its figures.
+
+    Raises `UmlaufError`, `PortError` or `FrameRefusedError`; what was measured until then is sent as ``partial``.
+    """
+    prepared = prepare(case)
+    for note in prepared.notes:
+        send("warning", text=note)
+    with ExitStack() as stack:
+        running = _start(prepared, stack)
+        try:
+            _loop(running, send, stopped)
+        except (UmlaufError, PortError, FrameRefusedError):
+            _close(running.world)
+            send("partial", values=_figures(running, "failed"))
+            raise
+        _close(running.world)
+    return _figures(running, "interrupted" if stopped() else "finished")
 
 
-def _check_lights(case: Case, programmes: Mapping[str, TlProgramme]) -> None:
-    unknown = [light for light in case.tls if light not in programmes]
-    if unknown:
-        raise ScenarioError(f"--tls: light {unknown[0]!r} is not in the net; expected out of {', '.join(programmes)}")
+def _start(prepared: Prepared, stack: ExitStack) -> Running:
+    case = prepared.case
+    world = SumoWorld.start(sumo_args(case, prepared.config, prepared.window, prepared.additional), case.engine, gui=case.gui)
+    stack.callback(_close, world)
+    stop_loops = {detector: loop for junction in prepared.junctions for detector, loop in stop_loops_of(junction).items()}
+    running = Running(prepared, world, world.version(), world.now_ms, SaturationMeter(stop_loops))
+    if case.sumo_driven:
+        running.watched.append(MeteredInputs(world.inputs(stop_loops), running.meter))
+        return running
+    journal = Journal.create(case.file(JOURNAL), _journal_meta(case, running))
+    stack.callback(journal.close)
+    for junction in prepared.junctions:
+        control, interlock = build_control(world, case, junction, journal, running.meter)
+        running.controls.append(control)
+        running.interlocks.append(interlock)
+    return running
 
 
-def _own_files(case: Case, programmes: Mapping[str, TlProgramme]) -> Sequence[Path]:
-    files: list[Path] = []
-    if case.control in ACTUATED_MAX_S:
-        kind = "delay_based" if case.control == "sumo-delay-based" else "actuated"
-        chosen = [p for p in programmes.values() if p.kind == "static" and (not case.tls or p.light in case.tls)]
-        path = case.file("programmes.add.xml")
-        write_programmes([actuated(p, ACTUATED_MAX_S[case.control], kind) for p in chosen], path)
-        files.append(path)
-    if not case.bare:
-        path = case.file("tls_recorder.add.xml")
-        write_tls_recorder(sorted(programmes), path, case.file(TLS_STATES))
-        files.append(path)
-    return files
-
-
-def _loop(world: SumoWorld, controls: Sequence[Control], window: Window, send: Send, stopped: Callable[[], bool]) -> float:
-    """Step to the end of the window and return the wall time of the loop in seconds."""
-    end_ms = round((window.end_s if window.end_s is not None else window.cap_s) * 1000)
-    begun_s = shown_s = elapsed_s()
-    while world.now_ms < end_ms and not stopped():
-        world.step()
-        now_ms = world.now_ms
-        for control in controls:
-            control.tick(now_ms)
-        if elapsed_s() - shown_s > PROGRESS_S:
-            shown_s = elapsed_s()
-            send("progress", now_s=now_ms / 1000, end_s=end_ms / 1000)
-            if window.end_s is None and world.remaining() == 0:
-                break
-        elif window.end_s is None and now_ms % 10000 == 0 and world.remaining() == 0:
-            break
-    return elapsed_s() - begun_s
-
-
-def _close(world: SumoWorld) -> None:
-    try:
-        world.close()
-    except PortError:
-        return  # it is gone already; what it wrote is read as far as it goes
-
-
-def _figures(
-    case: Case,
-    config: SumoConfig,
-    world: SumoWorld,
-    controls: Sequence[Control],
-    *,
-    version: str,
-    wall_s: float,
-    window: Window,
-    end_s: float,
-    interrupted: bool,
-) -> Mapping[str, object]:
-    trips, _ = read_trips(case.file(TRIPINFO))
-    solve_ms = [value for control in controls for value in control.solve_ms]
+def _journal_meta(case: Case, running: Running) -> dict[str, Any]:
     return {
-        **measure(trips, end_s),
-        **read_safety(case.file(STATISTICS)),
-        "sumo_version": version,
-        "interlock_refusals": None if case.sumo_driven else 0,
-        "solve_ms": solve_times(solve_ms),
-        "wall_s": round(wall_s, 3),
-        "simulation_s": end_s - window.begin_s,
-        "status": "interrupted" if interrupted else "finished",
-        "overridden": config.overridden(),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "step_length_s": world.step_length_ms / 1000,
+        "scenario": case.scenario,
+        "control": case.control,
+        "seed": case.seed,
+        "rules": case.rules,
+        "detection": case.detection,
+        "insertion": case.insertion,
+        "sumo_version": running.version,
+        "begin_ms": running.begin_ms,
+        "start_ms": running.begin_ms,
+        "step_length_ms": running.world.step_length_ms,
     }
 
 
-__all__ = ["FrameRefusedError", "run_case"]
+def _loop(running: Running, send: Send, stopped: Callable[[], bool]) -> None:
+    """Step to the end of the window. One tick of every control per step."""
+    world, window = running.world, running.prepared.window
+    end_ms = _end_ms(window)
+    begun_s = shown_s = elapsed_s()
+    try:
+        while world.now_ms < end_ms and not stopped():
+            world.step()
+            now_ms = world.now_ms
+            for control in running.controls:
+                control.tick(now_ms)
+            for inputs in running.watched:
+                inputs.poll(now_ms)
+            if elapsed_s() - shown_s > PROGRESS_S:
+                shown_s = elapsed_s()
+                send("progress", now_s=now_ms / 1000, end_s=end_ms / 1000)
+            if window.end_s is None and now_ms % EMPTY_CHECK_MS == 0 and world.remaining() == 0:
+                break
+    finally:
+        running.wall_s = elapsed_s() - begun_s
+
+
+def _end_ms(window: Window) -> int:
+    return round((window.end_s if window.end_s is not None else window.cap_s) * 1000)
+
+
+def _close(world: SumoWorld) -> None:
+    """End the simulation; one that is gone already has written what it could."""
+    try:
+        world.close()
+    except PortError:
+        return
+
+
+def _figures(running: Running, status: str) -> Mapping[str, object]:
+    prepared, world = running.prepared, running.world
+    case = prepared.case
+    trips, complete = read_trips(case.file(TRIPINFO))
+    return {
+        **measure(trips, world.now_ms / 1000),
+        **read_safety(case.file(STATISTICS)),
+        "sumo_version": running.version,
+        "interlock_refusals": None if case.sumo_driven else sum(interlock.refusals for interlock in running.interlocks),
+        "solve_ms": solve_times([value for control in running.controls for value in control.solve_ms]),
+        "wall_s": round(running.wall_s, 3),
+        "simulation_s": (world.now_ms - running.begin_ms) / 1000,
+        "status": status,
+        "trips_complete": complete,
+        "saturation_flow_veh_h": running.meter.flow_veh_h(),
+        "saturation_headways": running.meter.headways,
+        "lights": len(prepared.programmes),
+        "controlled": len(running.controls),
+        "step_length_s": world.step_length_ms / 1000,
+        "overridden": prepared.config.overridden(),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }

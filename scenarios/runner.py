@@ -46,6 +46,7 @@ def run_one(case: Case, on_progress: OnProgress, on_warning: OnWarning) -> dict[
     values: Mapping[str, Any] | None = None
     failure: UmlaufError | None = None
     last_s: float | None = None
+    partial: Mapping[str, Any] = {}
     for event in child.events():
         match event["event"]:
             case "progress":
@@ -57,6 +58,8 @@ def run_one(case: Case, on_progress: OnProgress, on_warning: OnWarning) -> dict[
                 failure = _failure(event, folder)
             case "result":
                 values = event["values"]
+            case "partial":
+                partial = event["values"]
     code = child.wait()
     if values is None and failure is None:
         if child.interrupted:
@@ -64,7 +67,7 @@ def run_one(case: Case, on_progress: OnProgress, on_warning: OnWarning) -> dict[
         else:
             failure = SimulationError(_crash_text(case, code, last_s, folder))
     if failure is not None or values is None:
-        write_summary(folder, failed_record(case, str(failure), last_s))
+        write_summary(folder, failed_record(case, str(failure), last_s, partial))
         raise failure or SimulationError(_crash_text(case, code, last_s, folder))
     record = finished_record(case, values)
     write_summary(folder, record)
@@ -78,9 +81,7 @@ class _Child:
         read_end, write_end = os.pipe()
         command = [sys.executable, "-P", "-m", "scenarios.child", str(case.file(CASE_FILE)), str(write_end)]
         with case.file(SUMO_LOG).open("w", encoding="utf-8") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(write_end,), start_new_session=True
-            )
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(write_end,), start_new_session=True)
         os.close(write_end)
         self._pipe: IO[str] = os.fdopen(read_end, encoding="utf-8")
         self.interrupted = False

@@ -14,9 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from controller.clock import utc_now
 from controller.errors import ConfigError, UmlaufError
-from scenarios.case import DETECTIONS, ENGINES, INSERTIONS, RULES, Case
+from scenarios.case import DETECTIONS, ENGINES, INSERTIONS, RULES, Case, check_control
 from scenarios.catalogue import find_scenario, load_config
-from scenarios.controls import check_control
 from scenarios.runner import make_folder, run_one
 from scenarios.summary import table_of, write_summary
 

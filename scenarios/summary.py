@@ -58,11 +58,10 @@ def finished_record(case: Case, values: Mapping[str, Any]) -> dict[str, Any]:
     return {**ordered, **merged, "folder": case.folder}
 
 
-def failed_record(case: Case, error: str, last_s: float | None) -> dict[str, Any]:
-    """Return the record of a run that failed; ``simulation_time_s`` is where it was last heard of."""
-    record = finished_record(case, {"status": "failed", "error": error, "simulation_time_s": last_s})
-    record["solve_ms"] = {"mean": None, "p99": None, "max": None}
-    return record
+def failed_record(case: Case, error: str, last_s: float | None, partial: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record of a run that failed with the figures it had; ``simulation_time_s`` is where it was last heard of."""
+    nothing_solved = {"mean": None, "p99": None, "max": None}
+    return finished_record(case, {"solve_ms": nothing_solved, **partial, "status": "failed", "error": error, "simulation_time_s": last_s})
 
 
 def write_summary(folder: Path, record: Mapping[str, Any]) -> None:

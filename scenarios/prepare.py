@@ -1,0 +1,105 @@
+"""All that stands before the first step of a run: files read, junctions imported, additional files written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+from controller.errors import ScenarioError
+from controller.junction import Junction
+from scenarios.arguments import TLS_STATES, Window, write_tls_recorder
+from scenarios.case import Case
+from scenarios.config import SumoConfig, read_config
+from scenarios.importer import import_lights
+from scenarios.intergreens import Rules
+from scenarios.loops import write_loops
+from scenarios.programmes import TlProgramme, actuated, read_programmes, write_programmes
+from scenarios.user_files import additional_files
+from scenarios.window import window_of
+
+LOOPS: Final = "loops.add.xml"
+PROGRAMMES: Final = "programmes.add.xml"
+RECORDER: Final = "tls_recorder.add.xml"
+USER_OUTPUTS: Final = "user"
+OWN_FILES: Final = (LOOPS, PROGRAMMES, RECORDER, "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "tripinfo.xml", "statistics.xml", TLS_STATES)
+ACTUATED_MAX_S: Final = {"sumo-actuated": 50.0, "sumo-actuated-30": 30.0, "sumo-actuated-80": 80.0, "sumo-delay-based": 50.0}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run needs to know; ``junctions`` are those to be controlled or, where SUMO drives, those to be watched."""
+
+    case: Case
+    config: SumoConfig
+    window: Window
+    programmes: dict[str, TlProgramme]
+    junctions: tuple[Junction, ...]
+    additional: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def prepare(case: Case) -> Prepared:
+    """Read what the case names and write our files into its folder. Raises `ScenarioError` or `ConfigError`."""
+    for name in OWN_FILES:
+        case.file(name).unlink(missing_ok=True)
+    config = read_config(Path(case.config))
+    window = window_of(case, config)
+    programmes = read_programmes([config.net, *config.additional])
+    if not programmes:
+        raise ScenarioError(f"scenario {case.scenario}: the net {config.net} has no traffic light with a programme, so nothing can be controlled")
+    unknown = [light for light in case.tls if light not in programmes]
+    if unknown:
+        raise ScenarioError(f"--tls: light {unknown[0]!r} is not in the net; expected out of {', '.join(programmes)}")
+    junctions, notes = _junctions(case, config)
+    user = case.file(USER_OUTPUTS)
+    theirs, moved = additional_files(config.additional, user)
+    redirected = [*config.output_args(user)[1], *moved]
+    if redirected:
+        user.mkdir(exist_ok=True)
+    notes += [f"{name} {what}, so that no vehicle is dropped or teleported" for name, what in config.overridden().items()]
+    notes += [f"output redirected: {what}" for what in redirected]
+    own = _own_files(case, programmes, junctions)
+    return Prepared(case, config, window, programmes, junctions, (*theirs, *own), tuple(notes))
+
+
+def _junctions(case: Case, config: SumoConfig) -> tuple[tuple[Junction, ...], list[str]]:
+    """Import the lights. Where SUMO drives by the net's own times they are only watched, so a failure costs one figure, not the run."""
+    if case.bare:
+        return (), []
+    try:
+        result = import_lights(
+            config.net,
+            rules=cast(Rules, case.rules),
+            published_amber_s=case.published_amber_s,
+            tls=case.tls or None,
+            programmes=config.additional,
+        )
+    except ScenarioError as error:
+        if case.sumo_driven and case.rules != "street" and case.control != "webster":
+            return (), [f"the saturation flow is not measured: {error}"]
+        raise
+    return result.junctions, list(result.warnings)
+
+
+def _own_files(case: Case, programmes: dict[str, TlProgramme], junctions: tuple[Junction, ...]) -> list[Path]:
+    files: list[Path] = []
+    rewritten = _rewritten(case, programmes)
+    if rewritten:
+        write_programmes(rewritten, case.file(PROGRAMMES))
+        files.append(case.file(PROGRAMMES))
+    if junctions:
+        write_loops(junctions, case.file(LOOPS))
+        files.append(case.file(LOOPS))
+    if not case.bare:
+        write_tls_recorder(sorted(programmes), case.file(RECORDER), case.file(TLS_STATES))
+        files.append(case.file(RECORDER))
+    return files
+
+
+def _rewritten(case: Case, programmes: dict[str, TlProgramme]) -> list[TlProgramme]:
+    chosen = [p for p in programmes.values() if not case.tls or p.light in case.tls]
+    if case.control in ACTUATED_MAX_S:
+        kind = "delay_based" if case.control == "sumo-delay-based" else "actuated"
+        return [actuated(p, ACTUATED_MAX_S[case.control], kind) for p in chosen if p.kind == "static"]
+    return []
