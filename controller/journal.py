@@ -61,7 +61,7 @@ class Journal:
             for statement in create_statements():
                 connection.execute(statement)
         journal = cls(file, connection, flush_rows, flush_interval_ms)
-        journal._rows["meta"] += [(key, json_text(value)) for key, value in (_origin() | dict(meta)).items()]
+        journal._rows["meta"] += [(key, json_text(value)) for key, value in (origin() | dict(meta)).items()]
         journal.flush()
         return journal
 
@@ -180,7 +180,7 @@ class Journal:
         self._run = [tick, now_ms, 0, 1]
 
 
-def _origin() -> dict[str, object]:
+def origin() -> dict[str, object]:
     """Return what a replay must know of where the journal was written (solves repeat exactly on the same CPU and numba)."""
     return {
         "created_utc": utc_now().isoformat(timespec="milliseconds"),

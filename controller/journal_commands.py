@@ -1,0 +1,71 @@
+"""``umlauf replay`` and ``umlauf journal``: what a run left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.journal import origin
+from controller.journal_reader import JournalReader
+from controller.replay import Outcome, find_journals, read_records, replay_frames
+
+journal_app = typer.Typer(help="List and export what a run has recorded.", add_completion=False, no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder, or a folder that holds several.")]
+
+
+def replay(folder: Folder, solve: Annotated[bool, typer.Option("--solve", help="Also decide again from the recorded events.")] = False) -> None:
+    """Run a journal again and prove the same frames, or show the first difference.
+
+    Exit code: 0 the same throughout, 1 a difference, a damaged journal or none at all.
+    """
+    failed = False
+    for path in find_journals(folder):
+        with JournalReader(path) as reader:
+            records, damage = read_records(reader)
+            if not records:
+                typer.echo(f"{path.parent}: nothing to replay: the signals were driven by SUMO, not by us")
+            for outcome in [replay_frames(record) for record in records]:
+                failed |= _tell(path, outcome, "the same frames")
+            if damage:
+                failed = True
+                typer.echo(f"{path.parent}: {damage}")
+            elif solve:
+                failed |= _solve(path, reader)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _solve(path: Path, reader: JournalReader) -> bool:
+    from controller.replay_solve import replay_solve
+
+    differs = [_tell(path, replay_solve(reader, junction_id), "the same decisions and frames") for junction_id in reader.junctions]
+    if any(differs):
+        typer.echo(_where_written(reader))
+    return any(differs)
+
+
+def _tell(path: Path, outcome: Outcome, same: str) -> bool:
+    """Print the outcome and return whether it is a difference."""
+    head = f"{path.parent}: {outcome.junction_id}: {outcome.ticks} ticks, {outcome.compared}"
+    if outcome.difference is None:
+        typer.echo(f"{head}: {same}" if outcome.ticks else f"{path.parent}: {outcome.junction_id}: {outcome.compared}")
+        return False
+    tick, now_ms, text = outcome.difference
+    typer.echo(f"{head}: first difference at tick {tick}, {now_ms / 1000:.1f} s:\n{text}")
+    return True
+
+
+def _where_written(reader: JournalReader) -> str:
+    """Return a sentence on whether another machine or library may be why decisions differ."""
+    here = origin()
+    other = [
+        f"{name} {reader.meta.get(name)} (here {here[name]})"
+        for name in ("umlauf", "numba", "numpy", "python", "machine")
+        if reader.meta.get(name) != here[name]
+    ]
+    if other:
+        return "Decisions repeat exactly only with the same versions; this journal was written with " + ", ".join(other)
+    return "The journal was written with the same versions as here, so the decisions should have been the same"
