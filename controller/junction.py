@@ -204,6 +204,18 @@ class Junction:
         """Return the intergreens by (clearing, entering)."""
         return {(i.clearing, i.entering): i.intergreen_ms for i in self.intergreens}
 
+    def validate(self) -> list[str]:
+        """Return all faults at once (what, where, expected, found, how to mend); nothing runs before there are none."""
+        from controller.validate import faults
+
+        return faults(self)
+
+    def warnings(self) -> list[str]:
+        """Return what may be meant but should be known, such as groups that no stage serves."""
+        from controller.validate import warnings
+
+        return warnings(self)
+
     def site_spec(self) -> SiteSpec:
         """Return what the interlock may know."""
         return SiteSpec(

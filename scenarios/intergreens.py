@@ -13,7 +13,7 @@ from typing import Final, Literal
 from hardware.signals import GroupKind
 from scenarios.geometry import conflict_point, nearest_approach
 from scenarios.net import Connection, Logic, Net
-from scenarios.programme import CHANGING, LinkGroup, StagePlan
+from scenarios.programme import LinkGroup, StagePlan
 
 Rules = Literal["net", "published", "street"]
 
@@ -102,17 +102,13 @@ class Times:
     def intergreen_ms(self, clearing: LinkGroup, entering: LinkGroup, times: Mapping[str, GroupTimes], foes: Sequence[tuple[int, int]]) -> int:
         """Return end of green of ``clearing`` to start of green of ``entering``; ``foes`` are the pairs of links that meet."""
         mine = times[clearing.id]
-        floor = max(mine.amber_ms, times[entering.id].red_amber_ms)
+        floor = max(mine.amber_ms, mine.clearance_ms, times[entering.id].red_amber_ms)
         if self._rules == "published":
-            return max(floor, self._published_amber_ms, mine.clearance_ms)
+            return max(floor, self._published_amber_ms)
         if self._rules == "street":
             return max(floor, *(self._geometric_ms(i, j, clearing.kind, entering.kind) for i, j in foes))
-        shown, direct = self._shown_gap_ms(clearing, entering)
-        derived = mine.amber_ms + self._all_red_ms
-        if clearing.kind is GroupKind.PEDESTRIAN:
-            derived = max(derived, mine.clearance_ms)
-            return max(floor, shown if direct and shown is not None else min(derived, derived if shown is None else shown))
-        return max(floor, shown if direct and shown is not None else derived)
+        shown = self._shown_gap_ms(clearing, entering)
+        return max(floor, mine.amber_ms + self._all_red_ms if shown is None else shown)
 
     def _crossing_m(self, group: LinkGroup) -> float:
         return max(self._net.path_m(c) for k in group.links for c in self._links[k])
@@ -143,31 +139,27 @@ class Times:
             )
         return min(longest, MAX_AMBER_MS)
 
-    def _shown_gap_ms(self, clearing: LinkGroup, entering: LinkGroup) -> tuple[int | None, bool]:
-        """Return the shortest time from the end of one green to the next begin of the other, and whether it lies in one transition.
+    def _shown_gap_ms(self, clearing: LinkGroup, entering: LinkGroup) -> int | None:
+        """Return the shortest time from the end of one green to the begin of the other that the programme shows in one transition.
 
-        Gaps inside one transition are preferred; a gap over a stage says when it is safe, not when it becomes so.
+        A gap over a whole stage says when it is safe, not when it becomes so: it does not count.
         """
         phases = self._logic.phases
         count = len(phases)
-        found: list[tuple[bool, int]] = []
+        found: list[int] = []
         for end in range(count):
             if not clearing.green_in(end) or clearing.green_in((end + 1) % count):
                 continue
-            gap, direct = 0, True
+            gap = 0
             for step in range(1, count):
                 at = (end + step) % count
                 if entering.green_in(at):
-                    found.append((not direct, gap))
+                    found.append(gap)
                     break
-                if clearing.green_in(at):
+                if self._stages.of_phase[at] is not None or clearing.green_in(at):
                     break
                 gap += phases[at].duration_ms
-                direct = direct and self._stages.of_phase[at] is None
-        if not found:
-            return None, False
-        far, gap = min(found)
-        return gap, not far
+        return min(found, default=None)
 
     def _geometric_ms(self, clearing: int, entering: int, clearing_kind: GroupKind, entering_kind: GroupKind) -> int:
         longest = 0.0
@@ -179,6 +171,3 @@ class Times:
                 row_a, row_b = movement_class(clearing_kind, a.direction), movement_class(entering_kind, b.direction)
                 longest = max(longest, intergreen_s(row_a, distances[0], row_b, distances[1]))
         return 1000 * math.ceil(round(longest, 6))
-
-
-__all__ = ["CHANGING", "GroupTimes", "Rules", "Times", "amber_by_speed_ms", "clearance_ms", "intergreen_s", "movement_class"]
