@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -182,17 +183,24 @@ class JournalReader:
         return names
 
     def _open(self, path: Path) -> sqlite3.Connection:
+        torn_bytes = _torn_bytes(path)
         try:
-            return _connect(path)
+            return _connect(self._whole_pages(path, torn_bytes) if torn_bytes else path)
         except sqlite3.OperationalError:
-            # A WAL file in a folder where we may not write cannot be opened there; a copy can.
-            self._copy = tempfile.TemporaryDirectory(prefix="umlauf-journal-")
-            for part in path.parent.glob(f"{path.name}*"):
-                shutil.copy(part, self._copy.name)
+            # A write-ahead log in a folder where we may not write cannot be opened there; a copy can.
             with self._read_errors():
-                return _connect(Path(self._copy.name) / path.name)
+                return _connect(self._whole_pages(path, torn_bytes))
         except sqlite3.DatabaseError as error:
             raise JournalError(f"{path}: expected a journal of umlauf, found none ({error})") from error
+
+    def _whole_pages(self, path: Path, torn_bytes: int) -> Path:
+        """Copy the journal without its torn last page, which SQLite would read as if it were filled up with zeros."""
+        self._copy = tempfile.TemporaryDirectory(prefix="umlauf-journal-")
+        for part in path.parent.glob(f"{path.name}*"):
+            shutil.copy(part, self._copy.name)
+        copy = Path(self._copy.name) / path.name
+        os.truncate(copy, copy.stat().st_size - torn_bytes)
+        return copy
 
     def _check_kind(self) -> None:
         (application,) = next(iter(self._select("PRAGMA application_id")))
@@ -212,6 +220,13 @@ class JournalReader:
             yield
         except sqlite3.DatabaseError as error:
             raise JournalDamagedError(f"{self.path}: the journal is damaged or no journal ({error}); what comes before the damage is read") from error
+
+
+def _torn_bytes(path: Path) -> int:
+    """Return by how many bytes the file exceeds whole pages (page size: bytes 16 and 17, https://sqlite.org/fileformat.html)."""
+    with path.open("rb") as file:
+        page_bytes = int.from_bytes(file.read(18)[16:], "big")
+    return path.stat().st_size % page_bytes if page_bytes > 1 else 0
 
 
 def _connect(path: Path) -> sqlite3.Connection:

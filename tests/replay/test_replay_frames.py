@@ -106,7 +106,7 @@ def test_a_tick_that_ended_half_way_is_not_a_difference(tmp_path: Path) -> None:
 def test_a_damaged_journal_is_replayed_up_to_the_damage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(tmp_path / FILE_NAME, ticks=5_000)
     whole = (tmp_path / FILE_NAME).read_bytes()
-    (tmp_path / FILE_NAME).write_bytes(whole[: len(whole) * 3 // 4])
+    (tmp_path / FILE_NAME).write_bytes(whole[:-5_000])
     assert main(["replay", str(tmp_path)]) == 1
     out = capsys.readouterr().out
     assert ": the same frames" in out
