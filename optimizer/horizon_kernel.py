@@ -233,7 +233,7 @@ def keep(k: int, nodes: Ints, states: Ints, size: Ints, best: Ints) -> int:
     A bucket has one place more than it keeps nodes. When full, it loses its last node that is not the best of its stage; `best` is
     scratch, one place per stage.
     """
-    new = size[k]
+    new = int(size[k])
     for place in range(new):
         if same_node(k, new, place, nodes, states):
             if not better(nodes, k, new, place):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 NEVER_MS = 1 << 40
 
@@ -68,7 +69,11 @@ class SplitProblem(NamedTuple):
 
 
 class SplitResult(NamedTuple):
-    """Greens for one cycle. Status 0: optimal within the step; 1: minimum greens exceed the maximum cycle (greens at the minimum)."""
+    """Greens for one cycle.
+
+    Status 0: optimal within the step; 1: minimum greens exceed the maximum cycle (greens at the minimum); 2: maximum greens
+    cannot fill the minimum cycle (greens at the maximum).
+    """
 
     status: int
     green_s: NDArray[np.float64]  # (S,)
