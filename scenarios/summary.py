@@ -71,39 +71,51 @@ def write_summary(folder: Path, record: Mapping[str, Any]) -> None:
     partial.replace(folder / SUMMARY)
 
 
+# heading of two lines, key, format
 COLUMNS: Final = (
-    ("control", "control", ""),
-    ("seed", "seed", "d"),
-    ("delay s", "mean_delay_s", ".1f"),
-    ("vehicles", "vehicles", "d"),
-    ("finished", "finished", "d"),
-    ("under way", "unfinished", "d"),
-    ("not inserted", "never_inserted", "d"),
-    ("teleports", "teleports", "d"),
-    ("collisions", "collisions", "d"),
-    ("hard brakings", "emergency_brakings", "d"),
-    ("stops/veh", "stops_per_vehicle", ".2f"),
-    ("max wait s", "max_wait_s", ".0f"),
-    ("CO2 g/veh", "co2_g_per_vehicle", ".0f"),
-    ("sat. flow", "saturation_flow_veh_h", ".0f"),
-    ("wall s", "wall_s", ".1f"),
+    ("\ncontrol", "control", ""),
+    ("\nseed", "seed", "d"),
+    ("delay\ns/veh", "mean_delay_s", ".1f"),
+    ("vehi-\ncles", "vehicles", "d"),
+    ("fini-\nshed", "finished", "d"),
+    ("under\nway", "unfinished", "d"),
+    ("not in-\nserted", "never_inserted", "d"),
+    ("tele-\nports", "teleports", "d"),
+    ("colli-\nsions", "collisions", "d"),
+    ("hard\nbrakes", "emergency_brakings", "d"),
+    ("stops\n/veh", "stops_per_vehicle", ".2f"),
+    ("longest\nwait s", "max_wait_s", ".0f"),
+    ("CO2\ng/veh", "co2_g_per_vehicle", ".0f"),
+    ("sat. flow\nveh/h", "saturation_flow_veh_h", ".0f"),
+    ("solve p99\nms", "solve_ms.p99", ".2f"),
+    ("refu-\nsals", "interlock_refusals", "d"),
+    ("wall\ns", "wall_s", ".1f"),
 )
 
 
 def table_of(records: Sequence[Mapping[str, Any]]) -> Table:
     """Return the table of the runs, with what they have in common in its title and caption."""
+    from rich import box
     from rich.table import Table
 
     first = records[0]
     table = Table(
-        title=f"{first['scenario']}: mean delay of every vehicle due, {first['simulation_s']:g} s simulated",
+        title=f"{first['scenario']}: mean delay of every vehicle due to depart, {first['simulation_s']:g} s simulated",
         caption=f"rules {first['rules']}, detection {first['detection']}, insertion {first['insertion']}, SUMO {first['sumo_version']}",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     for heading, key, _ in COLUMNS:
-        table.add_column(heading, justify="left" if key == "control" else "right")
+        table.add_column(heading, justify="left" if key == "control" else "right", no_wrap=True)
     for record in records:
-        table.add_row(*(_cell(record.get(key), form) for _, key, form in COLUMNS))
+        table.add_row(*(_cell(_value(record, key), form) for _, key, form in COLUMNS))
     return table
+
+
+def _value(record: Mapping[str, Any], key: str) -> object:
+    outer, _, inner = key.partition(".")
+    value = record.get(outer)
+    return value.get(inner) if inner and isinstance(value, dict) else value
 
 
 def _cell(value: object, form: str) -> str:
