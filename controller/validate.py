@@ -179,8 +179,8 @@ def _nodes(junction: Junction) -> Iterator[str]:
     homes: dict[str, list[str]] = {}
     for n in junction.nodes:
         yield from _unknown(f"node {n.id!r}", "groups", n.groups, junction.group_by_id, "groups")
-        for g in n.groups:
-            homes.setdefault(g, []).append(n.id)
+        for name in n.groups:
+            homes.setdefault(name, []).append(n.id)
         if not n.stages:
             yield f"node {n.id!r}: stages: expected at least one, found none. Add the sets of groups that are green together."
     for g in junction.groups:

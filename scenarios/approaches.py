@@ -79,7 +79,7 @@ def movements(net: Net, groups: Sequence[LinkGroup], links: Mapping[int, Sequenc
             exit=c.to_lane,
             group=group,
             direction=DIRECTIONS.get(c.direction, Direction.STRAIGHT),
-            share_ratio=w / total[c.from_lane],
+            share_ratio=round(w / total[c.from_lane], 4),
             crossing_m=round(net.path_m(c), 2),
             yields_to=_yields_to(c, links, relations),
         )

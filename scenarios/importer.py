@@ -84,11 +84,12 @@ def import_light(net: Net, light: str, *, rules: Rules, published_amber_s: float
     relations = relate(logic, groups, rights)
     times = Times(net, logic, links, stages, rules=rules, published_amber_ms=round(published_amber_s * 1000))
     of_group = {g.id: times.of_group(g) for g in groups}
+    order = {g.id: at for at, g in enumerate(groups)}
+    pairs = sorted([(a, b) for x, y in relations.conflicts for a, b in ((x, y), (y, x))], key=lambda p: (order[p[0].id], order[p[1].id]))
     intergreens = []
-    for a, b in relations.conflicts:
+    for a, b in pairs:
         foes = [(i, j) for i in a.links for j in b.links if rights.foes(i, j)]
         intergreens.append(Intergreen(a.id, b.id, times.intergreen_ms(a, b, of_group, foes)))
-        intergreens.append(Intergreen(b.id, a.id, times.intergreen_ms(b, a, of_group, [(j, i) for i, j in foes])))
     ways = movements(net, groups, links, relations)
     exit_lanes = exits(net, ways)
     detectors, lanes = place_loops(net, light, approach_lanes(groups, links), [e.id for e in exit_lanes])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import xml.etree.ElementTree as ET
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -204,7 +205,7 @@ def elements(path: Path, *, what: str) -> Iterator[ET.Element]:
                         element.clear()
     except FileNotFoundError as error:
         raise ScenarioError(f"{what} {path}: expected a file, found none. Check the path.") from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ScenarioError(f"{what} {path}: cannot be read ({error}). Expected a readable .xml or .xml.gz file.") from error
     except ET.ParseError as error:
         raise ScenarioError(f"{what} {path}: not well-formed XML ({error}). Write it again with netconvert or netedit.") from error

@@ -1,0 +1,161 @@
+"""Read and write junction files (TOML) and translate them once into the plain data of `controller.junction`.
+
+Nothing below this module sees a configuration object.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from controller.errors import ConfigError
+from controller.junction import (
+    Detector,
+    Exit,
+    Group,
+    GroupOffset,
+    Intergreen,
+    Junction,
+    Lane,
+    Movement,
+    Node,
+    Permission,
+    Programme,
+    ProgrammeStep,
+    Stage,
+    Transition,
+)
+from controller.site_models import DetectorModel, GroupModel, JunctionModel, NodeModel, OffsetModel, TransitionModel
+
+MAX_BYTES: Final = 20_000_000
+
+
+def read_junction(path: Path) -> Junction:
+    """Read a junction file. Raises `ConfigError` with all faults of form: key, expected, found. `Junction.validate()` checks the rest."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"{path}: expected a junction file, found {path.stat().st_size} bytes. Check the path.")
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: expected a junction file, found none. Write one with: umlauf junction import NET -o {path}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: expected UTF-8 text, found other bytes ({error.reason}). Save it as UTF-8.") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    return parse_junction(text, where=str(path))
+
+
+def parse_junction(text: str, *, where: str = "junction file") -> Junction:
+    """Parse the text of a junction file. Raises `ConfigError` as `read_junction` does."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not valid TOML: {error}. Mend the line; strings need quotes, lists need commas.") from error
+    try:
+        model = JunctionModel.model_validate_json(json.dumps(data, default=str))
+    except ValidationError as error:
+        lines = [_fault(e, data) for e in error.errors(include_url=False)]
+        raise ConfigError(f"{where}: {len(lines)} fault{'s' if len(lines) > 1 else ''}\n" + "\n".join(f"  {line}" for line in lines)) from error
+    return _junction(model)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a junction file, for editors."""
+    return JunctionModel.model_json_schema()
+
+
+def _fault(error: ErrorDetails, data: dict[str, Any]) -> str:
+    """Return one fault in words: key path (with the item's id), expected, found."""
+    path, item, owner = "", data, ""
+    for part in error["loc"]:
+        path += f"[{part}]" if isinstance(part, int) else f"{'.' if path else ''}{part}"
+        try:
+            item = item[part]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            item = {}
+        if isinstance(item, dict) and isinstance(item.get("id"), str):
+            owner = f" ({item['id']})"
+    if error["type"] == "extra_forbidden":
+        return f"{path}{owner}: expected no such key, found {error['input']!r}. Remove it or correct its name."
+    if error["type"] == "missing":
+        return f"{path}{owner}: expected a value, found none. Add the key."
+    message = error["msg"].removeprefix("Input should be ")
+    return f"{path}{owner}: expected {message}, found {error['input']!r}. Correct it."
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _ms_or_none(seconds: float | None) -> int | None:
+    return None if seconds is None else _ms(seconds)
+
+
+def _junction(m: JunctionModel) -> Junction:
+    return Junction(
+        id=m.id,
+        groups=tuple(_group(g) for g in m.groups),
+        lanes=tuple(Lane(x.id, x.length_m, x.speed_m_s, x.approach) for x in m.lanes),
+        exits=tuple(Exit(x.id, x.storage_m, x.speed_m_s) for x in m.exits),
+        movements=tuple(Movement(x.lane, x.exit, x.group, x.direction, x.share_ratio, x.crossing_m, x.yields_to) for x in m.movements),
+        permissions=tuple(Permission(p.yielding, p.priority, _ms(p.head_start_s)) for p in m.permissions),
+        intergreens=tuple(Intergreen(a, b, _ms(s)) for a, row in m.intergreens_s.items() for b, s in row.items()),
+        detectors=tuple(_detector(d) for d in m.detectors),
+        nodes=tuple(_node(n) for n in m.nodes),
+        rules=m.rules,
+        net_hash=m.net_hash,
+    )
+
+
+def _group(g: GroupModel) -> Group:
+    return Group(
+        id=g.id,
+        kind=g.kind,
+        min_green_ms=_ms(g.min_green_s),
+        amber_ms=_ms(g.amber_s),
+        max_green_ms=_ms_or_none(g.max_green_s),
+        red_amber_ms=_ms(g.red_amber_s),
+        max_red_ms=_ms_or_none(g.max_red_s),
+        walk_ms=_ms(g.walk_s),
+        clearance_ms=_ms(g.clearance_s),
+        turn_on_red=g.turn_on_red,
+        links=g.links,
+    )
+
+
+def _detector(d: DetectorModel) -> Detector:
+    place = None if d.place_lane is None else (d.place_lane, d.place_m)
+    return Detector(d.id, d.purpose, d.lanes, d.distance_m, d.length_m, place, d.upstream)
+
+
+def _node(n: NodeModel) -> Node:
+    return Node(
+        id=n.id,
+        groups=n.groups,
+        stages=tuple(Stage(s.id, s.green) for s in n.stages),
+        transitions=tuple(_transition(t) for t in n.transitions),
+        programmes=tuple(Programme(p.id, tuple(ProgrammeStep(s.stage, _ms(s.green_s)) for s in p.steps), _ms(p.offset_s)) for p in n.programmes),
+    )
+
+
+def _transition(t: TransitionModel) -> Transition:
+    def offsets(found: Sequence[OffsetModel]) -> tuple[GroupOffset, ...]:
+        return tuple(GroupOffset(o.group, _ms(o.offset_s)) for o in found)
+
+    return Transition(t.from_stage, t.to_stage, offsets(t.ends), offsets(t.starts), t.allowed)
+
+
+def write_junction(junction: Junction, path: Path, *, comments: Iterable[str] = ()) -> None:
+    """Write a readable junction file; ``comments`` stand at its head. Raises `ConfigError` where it cannot be written."""
+    from controller.site_text import format_junction
+
+    try:
+        path.write_text(format_junction(junction, comments=comments), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}). Choose a writable folder.") from error
