@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
+from controller.errors import ConfigError
 from controller.junction import Detector, Group, GroupOffset, Junction, Node
+from controller.transitions import transition_table
 
 Value = str | float | int | bool | list["Value"] | dict[str, "Value"]
 
@@ -33,7 +35,7 @@ def format_junction(junction: Junction, *, comments: Iterable[str] = ()) -> str:
         *_intergreens(junction),
     ]
     for node in junction.nodes:
-        parts += _node(node)
+        parts += _node(junction, node)
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -107,7 +109,26 @@ def _offsets(found: Iterable[GroupOffset]) -> list[Value]:
     return [{"group": o.group, "offset_s": o.offset_ms / 1000} for o in found]
 
 
-def _node(n: Node) -> list[str]:
+def _derived(junction: Junction, n: Node) -> list[str]:
+    """Return comment lines that say what each transition does; junctions with faults get none."""
+    if junction.validate():
+        return []
+    try:
+        table = transition_table(junction, n)
+    except ConfigError:
+        return []
+    lines = ["# Transitions (seconds after their begin), as intergreens and own transitions make them:"]
+    for a, old in enumerate(n.stages):
+        for b, new in enumerate(n.stages):
+            pair = table.pairs[a][b]
+            if a != b and pair.allowed:
+                ends = [f"{g} ends {ms / 1000:g}" for g, ms in pair.ends_ms.items()]
+                starts = [f"{g} starts {ms / 1000:g}" for g, ms in pair.starts_ms.items()]
+                lines.append(f"#   {old.id} -> {new.id}: {', '.join([*ends, *starts]) or 'nothing changes'}")
+    return [*lines, ""]
+
+
+def _node(junction: Junction, n: Node) -> list[str]:
     transitions: list[dict[str, Value]] = [
         {"from_stage": t.from_stage, "to_stage": t.to_stage, "ends": _offsets(t.ends), "starts": _offsets(t.starts), "allowed": t.allowed}
         for t in n.transitions
@@ -115,6 +136,7 @@ def _node(n: Node) -> list[str]:
     lines = ["[[nodes]]", *_pairs({"id": n.id, "groups": list(n.groups)}), *_table("stages", ({"id": s.id, "green": list(s.green)} for s in n.stages))]
     if n.transitions:
         lines += ["# Own transitions of ordered stage pairs; the others are derived from the intergreens.", *_table("transitions", transitions)]
+    lines += _derived(junction, n)
     for p in n.programmes:
         lines += ["[[nodes.programmes]]", *_pairs({"id": p.id, "offset_s": p.offset_ms / 1000})]
         lines += _table("steps", ({"stage": s.stage, "green_s": s.green_ms / 1000} for s in p.steps))

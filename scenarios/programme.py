@@ -44,7 +44,7 @@ def check_logic(logic: Logic, links: Sequence[int]) -> None:
     if not logic.phases:
         raise ScenarioError(f"{where}: expected phases, found none. Give the light a programme (netedit, or an additional file).")
     if min(links, default=0) < 0:
-        raise ScenarioError(f"{where}: expected a linkIndex from 0 on each of its connections, found none or {min(links)}. Write the net again with netconvert.")
+        raise ScenarioError(f"{where}: expected a linkIndex from 0 on each of its connections, found {min(links)}. Write the net again with netconvert.")
     expected = max([*links, -1]) + 1
     length = len(logic.phases[0].state)
     for at, phase in enumerate(logic.phases):
