@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from controller.indiana_files import Format, write_export
 from controller.journal import origin
 from controller.journal_reader import JournalReader
 from controller.replay import Outcome, find_journals, read_records, replay_frames
@@ -69,3 +71,32 @@ def _where_written(reader: JournalReader) -> str:
     if other:
         return "Decisions repeat exactly only with the same versions; this journal was written with " + ", ".join(other)
     return "The journal was written with the same versions as here, so the decisions should have been the same"
+
+
+@journal_app.command("list")
+def list_runs(folder: Folder) -> None:
+    """List the journals of a run folder: when they were written, and how much is in them."""
+    for path in find_journals(folder):
+        with JournalReader(path) as reader:
+            counts = (("ticks", reader.ticks()), ("events", reader.events()), ("plans", reader.plans()), ("frames", reader.frames()))
+            known = ", ".join(f"{_count(rows)} {name}" for name, rows in counts)
+            typer.echo(f"{path}: {reader.meta['created_utc']}, {len(reader.junctions)} junctions, {known}")
+
+
+@journal_app.command("export")
+def export(
+    folder: Folder,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Where to write; default: beside each journal.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to write the events.")] = Format.CSV,
+) -> None:
+    """Export high-resolution events (Indiana enumeration), which ATSPM tools read, with tables of phases and detectors."""
+    paths = find_journals(folder)
+    for path in paths:
+        own = output / path.parent.name if output is not None and len(paths) > 1 else output
+        with JournalReader(path) as reader:
+            for written in write_export(reader, own or path.parent, form):
+                typer.echo(str(written))
+
+
+def _count(rows: Iterator[object]) -> int:
+    return sum(1 for _ in rows)
