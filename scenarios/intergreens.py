@@ -1,6 +1,12 @@
 """Ambers, minimum greens and intergreens under the three signal rules.
 
 ``net``: what the programme shows, made safe. ``published``: RESCO's times. ``street``: RiLSA-like, by speed and geometry.
+
+The constants are those of RiLSA (Richtlinien für Lichtsignalanlagen, FGSV 321, 2010/2015), sections 2.4 to 2.7. The guideline
+itself was not at hand. Confirmed elsewhere: ambers by speed and 1 s of red-amber in VwV-StVO on section 37; entering
+speed 40 km/h whatever the limit and direction in quotations of RiLSA 2015, 2.5.3; vehicle lengths and clearing speeds
+straight on and by bicycle in textbooks' summaries; crossing times 3, 2 and 1 s, 7 m/s for turning and 5 m/s for entering
+bicycles in published calculation programs. Not confirmed: 2 s of bicycle amber, and the minimum greens, which are ours.
 """
 
 from __future__ import annotations
@@ -21,12 +27,14 @@ MIN_GREEN_MS: Final = 5000
 STREET_MIN_GREEN_MS: Final = 7000
 DEFAULT_AMBER_MS: Final = 3000
 MAX_AMBER_MS: Final = 10_000
-VEHICLE_LENGTH_M: Final = 6.0
-WALKING_SPEED_M_S: Final = 1.2
-ENTERING_SPEED_M_S: Final = 40 / 3.6
-CROSSING_TIME_S: Final = {"straight": 3.0, "turning": 2.0, "bicycle": 1.0, "pedestrian": 0.0}
-CLEARING_SPEED_M_S: Final = {"straight": 10.0, "turning": 7.0, "bicycle": 4.0, "pedestrian": WALKING_SPEED_M_S}
-AMBER_BY_SPEED_S: Final = {50: 3, 60: 4, 70: 5}
+WALKING_SPEED_M_S: Final = 1.2  # RiLSA 2015, 2.5: 1.2 m/s in the rule, 1.0 to 1.5 allowed
+ENTERING_SPEED_M_S: Final = 40 / 3.6  # RiLSA 2015, 2.5.3
+ENTERING_BICYCLE_M_S: Final = 5.0  # RiLSA 2015, 2.5.3
+CROSSING_TIME_S: Final = {"straight": 3.0, "turning": 2.0, "bicycle": 1.0, "pedestrian": 0.0}  # RiLSA 2015, 2.5.1
+CLEARING_SPEED_M_S: Final = {"straight": 10.0, "turning": 7.0, "bicycle": 4.0, "pedestrian": WALKING_SPEED_M_S}  # RiLSA 2015, 2.5.2
+VEHICLE_LENGTH_M: Final = {"vehicle": 6.0, "transit": 15.0, "bicycle": 0.0, "pedestrian": 0.0}  # RiLSA 2015, 2.5.2; 15 m: trams, here buses too
+AMBER_BY_SPEED_S: Final = {50: 3, 60: 4, 70: 5}  # VwV-StVO on section 37; RiLSA 2015, 2.4
+BICYCLE_AMBER_MS: Final = 2000  # RiLSA 2015, 2.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +59,23 @@ def clearance_ms(crossing_m: float) -> int:
 
 
 def movement_class(kind: GroupKind, direction: str) -> str:
-    """Return the row of the constants: straight, turning, bicycle or pedestrian."""
+    """Return the row of the clearing constants: straight, turning, bicycle or pedestrian."""
     if kind in (GroupKind.PEDESTRIAN, GroupKind.BICYCLE):
         return kind.value
     return "straight" if direction == "s" else "turning"
 
 
-def intergreen_s(clearing: str, clearing_m: float, entering: str, entering_m: float) -> float:
-    """Return crossing time + clearing time − entering time, in s, not rounded.
+def intergreen_s(clearing: tuple[GroupKind, str], clearing_m: float, entering: GroupKind, entering_m: float) -> float:
+    """Return crossing time + clearing time − entering time, in s, not rounded (RiLSA 2015, 2.5).
 
-    ``clearing`` and ``entering`` are rows of the constants; the distances run from each stop line to the conflict point.
+    ``clearing``: kind and SUMO direction of the movement that ends; the distances run from each stop line to the conflict point.
     """
-    vehicle_m = VEHICLE_LENGTH_M if clearing in ("straight", "turning") else 0.0
-    clearing_s = (clearing_m + vehicle_m) / CLEARING_SPEED_M_S[clearing]
-    speed = ENTERING_SPEED_M_S if entering in ("straight", "turning") else CLEARING_SPEED_M_S[entering]
-    return CROSSING_TIME_S[clearing] + clearing_s - entering_m / speed
+    row = movement_class(*clearing)
+    clearing_s = (clearing_m + VEHICLE_LENGTH_M[clearing[0].value]) / CLEARING_SPEED_M_S[row]
+    if entering is GroupKind.PEDESTRIAN:
+        return CROSSING_TIME_S[row] + clearing_s  # pedestrians may stand beside the conflict point
+    speed = ENTERING_BICYCLE_M_S if entering is GroupKind.BICYCLE else ENTERING_SPEED_M_S
+    return CROSSING_TIME_S[row] + clearing_s - entering_m / speed
 
 
 class Times:
@@ -115,7 +125,7 @@ class Times:
 
     def _street_amber_ms(self, group: LinkGroup) -> int:
         if group.kind is GroupKind.BICYCLE:
-            return 2000
+            return BICYCLE_AMBER_MS
         speed = max(self._net.lanes[c.from_lane].speed_m_s for k in group.links for c in self._links[k])
         if speed * 3.6 >= 75:
             self.warnings.append(
@@ -167,7 +177,6 @@ class Times:
             for b in self._links[entering]:
                 first, second = self._net.shape_of(a), self._net.shape_of(b)
                 met = conflict_point(first, second) or nearest_approach(first, second)
-                distances = (self._net.path_m(a) if clearing_kind is GroupKind.PEDESTRIAN else met[0], 0.0 if entering_kind is GroupKind.PEDESTRIAN else met[1])
-                row_a, row_b = movement_class(clearing_kind, a.direction), movement_class(entering_kind, b.direction)
-                longest = max(longest, intergreen_s(row_a, distances[0], row_b, distances[1]))
+                clearing_m = self._net.path_m(a) if clearing_kind is GroupKind.PEDESTRIAN else met[0]
+                longest = max(longest, intergreen_s((clearing_kind, a.direction), clearing_m, entering_kind, met[1]))
         return 1000 * math.ceil(round(longest, 6))
