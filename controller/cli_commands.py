@@ -38,17 +38,23 @@ def source_path(module: str) -> Path | None:
 
 def _documented(source: str, name: str) -> str | None:
     """Return the first help line of the function or `typer.Typer` called ``name``, None where it is not defined."""
+    found: str | None = None
     for statement in ast.parse(source).body:
         match statement:
-            case ast.FunctionDef(name=found) if found == name:
-                return _first_line(ast.get_docstring(statement))
-            case ast.Assign(targets=[ast.Name(id=found)], value=ast.Call(keywords=keywords)) if found == name:
-                return _first_line(_help_keyword(keywords))
-            case ast.AnnAssign(target=ast.Name(id=found), value=ast.Call(keywords=keywords)) if found == name:
-                return _first_line(_help_keyword(keywords))
+            case ast.FunctionDef(name=defined) if defined == name or _is_callback(statement, name):
+                found = _first_line(ast.get_docstring(statement)) or found or ""
+            case ast.Assign(targets=[ast.Name(id=defined)], value=ast.Call(keywords=keywords)) if defined == name:
+                found = _first_line(_help_keyword(keywords))
+            case ast.AnnAssign(target=ast.Name(id=defined), value=ast.Call(keywords=keywords)) if defined == name:
+                found = _first_line(_help_keyword(keywords))
             case _:
                 continue
-    return None
+    return found
+
+
+def _is_callback(function: ast.FunctionDef, name: str) -> bool:
+    """Tell whether the function is decorated with ``@name.callback(...)``, whose docstring is typer's help of the group."""
+    return any(ast.unparse(decorator).startswith(f"{name}.callback(") for decorator in function.decorator_list)
 
 
 def _help_keyword(keywords: Sequence[ast.keyword]) -> str | None:

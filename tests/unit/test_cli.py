@@ -149,6 +149,7 @@ def test_a_missing_library_names_how_to_install_it(monkeypatch: pytest.MonkeyPat
         ('def run():\n    """Do it.\n\n    At length.\n    """\n', "Do it."),
         ('import typer\nrun = typer.Typer(help="Keep them.\\nMore.")\n', "Keep them."),
         ('import typer\nrun: typer.Typer = typer.Typer(add_completion=False, help="Keep them.")\n', "Keep them."),
+        ('import typer\nrun = typer.Typer()\n\n@run.callback()\ndef more():\n    """Keep them."""\n', "Keep them."),
         ("def run():\n    return 1\n", ""),
         ("def walk(): ...\n", "(not installed)"),
     ],
