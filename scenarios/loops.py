@@ -19,6 +19,7 @@ FREE_M: Final = 0.1  # loops keep this far from a lane's ends
 ADVANCE_M: Final = (45.0, 120.0)
 NEAR_RATIO: Final = 0.75  # a station may lie this much nearer than wished where that keeps it on the stop line's side of a junction
 SPACING_M: Final = 15.0  # two stations of one way lie at least this far apart
+ENTRY_SPACING_M: Final = 30.0  # an entry nearer to the station before it tells nothing new
 SOURCE_M: Final = 15.0  # SUMO inserts a vehicle with its front up to its own length after the lane's begin; a loop nearer misses it
 EXIT_M: Final = 30.0
 EXIT_STORAGE_M: Final = 50.0
@@ -65,8 +66,10 @@ def _place_lane(places: list[_Place], segments: Sequence[Segment]) -> None:
     name = segments[0].lane.id
     for segment in segments:
         at = stops.get(id(segment)) or (last[id(segment.parent)] if segment.parent is not None else None)
-        for upto in _stations(segment):
-            if upto - (at.upto_m[name] if at is not None else -SPACING_M) < SPACING_M:
+        for target, upto in _wishes(segment):
+            before = at.upto_m[name] if at is not None else 0.0
+            spacing = SPACING_M if target is not None or before < SPACING_M else ENTRY_SPACING_M
+            if upto - before < spacing or (target is not None and before >= NEAR_RATIO * target):
                 continue
             place = _put(places, name, segment.lane, segment.end_m, upto, is_stop=False)
             if at is not None and all(other is not place for other in at.upstream):
@@ -75,18 +78,17 @@ def _place_lane(places: list[_Place], segments: Sequence[Segment]) -> None:
         last[id(segment)] = at
 
 
-def _stations(segment: Segment) -> list[float]:
-    """Return the wished distances of stations on this lane, nearest first; the last may be the entry of the way."""
+def _wishes(segment: Segment) -> list[tuple[float | None, float]]:
+    """Return the stations that this lane could hold, nearest first: the distance aimed at (None: the entry of the way) and where it would lie."""
     nearest = segment.begin_m + STOP_M
     margin = (SOURCE_M if segment.source else STOP_M) if segment.leaf else FREE_M
     farthest = min(segment.end_m - LOOP_M - margin, RANGE_M)
     if farthest < nearest:
         return []
-    wished = [max(target, nearest) for target in ADVANCE_M if segment.begin_m * NEAR_RATIO < target <= farthest]
-    wished += [farthest for target in ADVANCE_M if target * NEAR_RATIO <= farthest < target]
-    if segment.leaf:
-        wished.append(farthest)
-    return sorted(set(wished))
+    wished: list[tuple[float | None, float]] = [
+        (target, min(max(target, nearest), farthest)) for target in ADVANCE_M if NEAR_RATIO * target <= farthest
+    ]
+    return [*wished, (None, farthest)] if segment.leaf else wished
 
 
 def _place_stop(places: list[_Place], segments: Sequence[Segment]) -> dict[int, _Place]:
@@ -161,8 +163,8 @@ def _exit_loop(net: Net, light: str, lane: str) -> Detector | None:
     begin = 0.0
     for part in way:
         length = net.lanes[part].length_m
-        if begin + length >= EXIT_M and length >= LOOP_M + 0.2:
-            pos = round(min(max(0.0, EXIT_M - LOOP_M - begin), length - LOOP_M - 0.1), 2)
+        if begin + length >= EXIT_M and length >= LOOP_M + 2 * FREE_M:
+            pos = round(min(max(FREE_M, EXIT_M - LOOP_M - begin), length - LOOP_M - FREE_M), 2)
             distance = round(begin + pos + LOOP_M, 2)
             return Detector(f"{light}/{part}/exit", Purpose.EXIT, (lane,), distance, LOOP_M, (part, pos))
         begin += length
