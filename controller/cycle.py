@@ -85,8 +85,8 @@ class CyclePlanner(Mailbox):
             elsewhere = {s.movement for k in self._order if k != stage for s in self._model.service[k][i]}
             if served - elsewhere and (sum(snapshot.lanes[lane.id].weight) > 0.3):
                 return True
-            protected = {s.movement for s in self._model.service[stage][i] if not s.yields_to}
-            protected_elsewhere = {s.movement for k in self._order if k != stage for s in self._model.service[k][i] if not s.yields_to}
+            protected = {s.movement for s in self._model.service[stage][i] if not s.foes}
+            protected_elsewhere = {s.movement for k in self._order if k != stage for s in self._model.service[k][i] if not s.foes}
             if protected - protected_elsewhere and snapshot.lanes[lane.id].queue_veh > 1.5:
                 return True
         return False
@@ -97,7 +97,7 @@ class CyclePlanner(Mailbox):
         for k, stage in enumerate(order):
             for i, belief in enumerate(beliefs):
                 for s in self._model.service[stage][i]:
-                    service[k, i] += belief.movement_ratio[s.movement] * (self._settings.yielding_ratio if s.yields_to else 1.0)
+                    service[k, i] += belief.movement_ratio[s.movement] * (self._settings.yielding_ratio if s.foes else 1.0)
         lost = []
         for k, stage in enumerate(order):
             step = self._transitions.pairs[order[k - 1]][stage]

@@ -73,12 +73,10 @@ class HorizonModel:
         serves = self.model.service[stage][lane]
         moves = self.model.movements[lane]
         served = sum(moves[s.movement].share_ratio for s in serves)
-        yielding = [s for s in serves if s.yields_to]
+        yielding = [s for s in serves if s.foes]
         if served <= 0.0 or sum(moves[s.movement].share_ratio for s in yielding) < 0.5 * served:
             return []
-        rivals = {g for s in yielding for g in s.yields_to}
-        found = {x for g in rivals for x in self.model.group_lanes.get(g, ()) if x != lane}
-        return sorted(x for x in found if any(s.group in rivals for s in self.model.service[stage][x]))
+        return sorted({x for s in yielding for x in s.foes})
 
     def problem(self, snapshot: Snapshot) -> HorizonProblem:
         """Return the arrays of one tick."""

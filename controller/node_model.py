@@ -13,7 +13,7 @@ class Service:
 
     movement: int  # index into the lane's movements
     group: str
-    yields_to: tuple[str, ...]  # groups green in the stage that it must give way to
+    foes: tuple[int, ...]  # lanes of the node, served by green in the stage, that it must give way to
 
 
 class NodeModel:
@@ -26,25 +26,15 @@ class NodeModel:
         self.movements: tuple[tuple[Movement, ...], ...] = tuple(tuple(m for m in junction.movements if m.lane == x.id) for x in self.lanes)
         self.lane_groups = tuple(frozenset(m.group for m in moves) for moves in self.movements)
         self.green = tuple(frozenset(s.green) for s in node.stages)
-        priority: dict[str, set[str]] = {}
-        for p in junction.permissions:
-            priority.setdefault(p.yielding, set()).add(p.priority)
-        conflicts: dict[str, set[str]] = {}
-        for clearing, entering in junction.intergreen_ms:
-            conflicts.setdefault(clearing, set()).add(entering)
-        self.service: tuple[tuple[tuple[Service, ...], ...], ...] = tuple(
-            tuple(self._serves(green, moves, priority, conflicts) for moves in self.movements) for green in self.green
-        )
-        self.group_lanes = {g: tuple(i for i, groups in enumerate(self.lane_groups) if g in groups) for g in node.groups}
+        self.service: tuple[tuple[tuple[Service, ...], ...], ...] = tuple(tuple(self._serves(green, moves) for moves in self.movements) for green in self.green)
 
-    def _serves(self, green: frozenset[str], moves: tuple[Movement, ...], priority: dict[str, set[str]], conflicts: dict[str, set[str]]) -> tuple[Service, ...]:
+    def _serves(self, green: frozenset[str], moves: tuple[Movement, ...]) -> tuple[Service, ...]:
+        open_lanes = {x.id: i for i, x in enumerate(self.lanes) if self.lane_groups[i] & green}
         found = []
         for index, move in enumerate(moves):
-            if move.group in green:
-                found.append(Service(index, move.group, tuple(sorted(priority.get(move.group, set()) & green))))
-            elif self.junction.group_by_id[move.group].turn_on_red:
-                rivals = (conflicts.get(move.group, set()) | priority.get(move.group, set())) & green
-                found.append(Service(index, move.group, tuple(sorted(rivals))))
+            if move.group in green or self.junction.group_by_id[move.group].turn_on_red:
+                foes = (open_lanes[x] for x in move.yields_to if x in open_lanes and x != move.lane)
+                found.append(Service(index, move.group, tuple(sorted(foes))))
         return tuple(found)
 
     def detectors(self, lane: str, *purposes: Purpose) -> tuple[Detector, ...]:
