@@ -29,6 +29,7 @@ from optimizer.problem import NEVER_MS, HorizonProblem, HorizonResult, Ints
 
 COST_LIMIT: Final = float(1 << 62)
 BEAM_LIMIT: Final = 100_000
+LONGEST_GAP_MS: Final = 3_600_000
 
 _AXES: Final = {
     "arrival_ms": "LV",
@@ -137,7 +138,8 @@ def _check(p: HorizonProblem) -> None:
     _range("vehicles", p.vehicles, 0, places)
     _range("foes", p.foes, -1, lanes - 1)
     _range("service_milli", p.service_milli, 0, 1000)
-    for name in ("weight_milli", "headway_ms", "stop_cost_ms", "person_milli", "gap_ms", "green_end_ms", "green_start_ms", "min_stay_ms"):
+    _range("gap_ms", p.gap_ms, 0, LONGEST_GAP_MS)
+    for name in ("weight_milli", "headway_ms", "stop_cost_ms", "person_milli", "green_end_ms", "green_start_ms", "min_stay_ms"):
         _range(name, getattr(p, name), 0, NEVER_MS)
     for name in ("arrival_ms", "ready_ms", "blocked_ms"):
         _range(name, getattr(p, name), -NEVER_MS, NEVER_MS)

@@ -62,7 +62,7 @@ def gap_time_ms(time_ms: int, end_ms: int, gap_ms: int, stage: int, lane: int, f
         moved = False
         for i in range(foes.shape[2]):
             foe = foes[stage, lane, i]
-            if foe >= 0:
+            if foe >= 0 and foe != lane:
                 for n in range(notes[COUNT, foe] + 1):
                     passing = departs[foe, n] if n < notes[COUNT, foe] else notes[COMING, foe]
                     if time_ms - CLEAR_MS < passing < time_ms + gap_ms:

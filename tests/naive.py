@@ -1,0 +1,415 @@
+"""Plain-Python twins of all numba kernels, written for reading, not for speed: lists and objects instead of arrays and running sums.
+
+Each kernel has a function of the same name here. Where the kernel works in arrays, the twin takes the problem and objects, and the
+tests translate.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass, field
+
+from optimizer.problem import HorizonProblem
+
+NEVER = 2**40
+TERMINAL_WAIT = 120_000
+
+
+# ---- one lane -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class LaneState:
+    """The vehicles still to leave as [arrival, weight], the earliest next departure, and what passed under partial service."""
+
+    waiting: list[list[int]]
+    ready: int
+    passed: int = 0
+
+
+def pass_cap_milli(share):
+    """With probability q each may pass: q + q^2 + ... = q / (1 - q) pass before the first that may not."""
+    return NEVER if share >= 1000 else math.floor(1000 * share / (1000 - share))
+
+
+def gap_time_ms(time, end, gap, foe_times):
+    """The earliest moment that keeps clear of all foes is the given one, or right after one of them."""
+    for moment in sorted([time, *(foe + 1000 for foe in foe_times if foe + 1000 > time)]):
+        if moment >= end or all(not moment - 1000 < foe < moment + gap for foe in foe_times):
+            return moment
+    raise AssertionError("the moment after the last foe is always free")
+
+
+def stands_ready(p, lane, end, state):
+    return bool(state.waiting) and max(state.waiting[0][0], state.ready, int(p.blocked_ms[lane])) < end
+
+
+def serve_lane(p, lane, end, share, state, foe_times=None):
+    """Return (raw cost, departures). `foe_times` None: protected."""
+    cost, departures = 0, []
+    while state.waiting and state.passed < pass_cap_milli(share):
+        arrival, weight = state.waiting[0]
+        leave = max(arrival, state.ready, int(p.blocked_ms[lane]))
+        if leave < end and foe_times is not None:
+            leave = gap_time_ms(leave, end, int(p.gap_ms[lane]), foe_times)
+        if leave >= end:
+            break
+        part = min(weight, 1000, pass_cap_milli(share) - state.passed)
+        wait = leave - arrival
+        cost += part * int(p.person_milli[lane]) * (wait + (int(p.stop_cost_ms[lane]) if wait > 1000 else 0))
+        departures.append(leave)
+        state.ready = leave + int(p.headway_ms[lane]) * part // 1000
+        state.passed += part if share < 1000 else 0
+        state.waiting[0][1] -= part
+        if state.waiting[0][1] == 0:
+            state.waiting.pop(0)
+    return cost, departures
+
+
+def terminal_cost(queue, wait, headway, share):
+    return queue * wait + (queue * queue * headway) // (2 * share)
+
+
+# ---- a junction over an interval ------------------------------------------------------------------------------------------
+
+
+def sum_up(p):
+    """Return (cumulated weight, cumulated weight times arrival, arrived by, stopped by), as nested lists."""
+    weights, moments, arrived, stopped = [], [], [], []
+    for lane in range(len(p.vehicles)):
+        pairs = [(int(p.weight_milli[lane, v]), int(p.arrival_ms[lane, v])) for v in range(p.vehicles[lane])]
+        weights.append([sum(w for w, _ in pairs[:n]) for n in range(len(pairs) + 1)])
+        moments.append([sum(w * a for w, a in pairs[:n]) for n in range(len(pairs) + 1)])
+    for now in p.grid_ms:
+        arrivals = [[int(p.arrival_ms[lane, v]) for v in range(p.vehicles[lane])] for lane in range(len(p.vehicles))]
+        arrived.append([sum(a <= now for a in of_lane) for of_lane in arrivals])
+        stopped.append([sum(now - a > 1000 for a in of_lane) for of_lane in arrivals])
+    return weights, moments, arrived, stopped
+
+
+def reach_times(p):
+    """Walk all chains of different stages and take the shortest."""
+    stages, lanes = p.service_milli.shape
+
+    def walk(stage, lane, seen):
+        best = TERMINAL_WAIT
+        for nxt in range(stages):
+            if nxt == stage or not p.allowed[stage, nxt]:
+                continue
+            if p.service_milli[nxt, lane] > 0:
+                best = min(best, int(p.green_start_ms[stage, nxt, lane]))
+            elif nxt not in seen:
+                best = min(best, int(p.min_stay_ms[stage, nxt]) + walk(nxt, lane, seen | {nxt}))
+        return best
+
+    return [[walk(s, lane, {s}) for lane in range(lanes)] for s in range(stages)]
+
+
+def _foes(p, stage, lane):
+    return [int(f) for f in p.foes[stage, lane] if f >= 0]
+
+
+def advance(p, old, new, begin, until, states):
+    """Serve all lanes from `begin` until `until`, and return the raw cost. Old and new stage are the same where nothing switches."""
+    lanes = range(len(p.vehicles))
+    ends = [old != new and p.service_milli[old, x] > 0 and p.green_end_ms[old, new, x] < NEVER for x in lanes]
+    yields = [(ends[x] and bool(_foes(p, old, x))) or (p.service_milli[new, x] > 0 and bool(_foes(p, new, x))) for x in lanes]
+    cost, seen = 0, {}  # seen: lane -> departures that a yielding lane after it must keep clear of
+    for lane in sorted(lanes, key=lambda x: (yields[x], x)):
+        state, share, before = states[lane], int(p.service_milli[new, lane]), int(p.service_milli[old, lane])
+        departures = []
+
+        def clear_of(stage, lane=lane):
+            return [t for foe in _foes(p, stage, lane) for t in seen.get(foe, [])] if _foes(p, stage, lane) else None
+
+        if ends[lane]:
+            part, departures = serve_lane(p, lane, min(begin + int(p.green_end_ms[old, new, lane]), until), before, state, clear_of(old))
+            cost += part
+        if old != new and (ends[lane] or before != share):
+            state.passed = 0
+        if share > 0:
+            if old != new:
+                state.ready = max(state.ready, begin + int(p.green_start_ms[old, new, lane]))
+            part, more = serve_lane(p, lane, until, share, state, clear_of(new))
+            cost += part
+            departures = departures + more
+            if state.waiting and state.passed < pass_cap_milli(share):
+                departures = [*departures, max(state.waiting[0][0], state.ready, int(p.blocked_ms[lane]))]
+        seen[lane] = departures
+        state.ready = max(state.ready, until)
+    return cost
+
+
+def standing_cost(p, now, stage, leave, states, reach):
+    total = 0
+    for lane, state in enumerate(states):
+        queue = cost = 0
+        for arrival, weight in state.waiting:
+            if arrival <= now:
+                queue += weight
+                cost += weight * (now - arrival + (int(p.stop_cost_ms[lane]) if now - arrival > 1000 else 0))
+        if queue == 0 and cost == 0:
+            continue
+        share = int(p.service_milli[stage, lane])
+        if share > 0 and state.passed < pass_cap_milli(share):
+            wait = state.ready - now
+        else:
+            wait, share = max(leave - now, 0) + reach[stage][lane], 1000
+        wait = min(max(wait, int(p.blocked_ms[lane]) - now), TERMINAL_WAIT)
+        total += (cost + terminal_cost(queue, wait, int(p.headway_ms[lane]), share)) * int(p.person_milli[lane])
+    return total
+
+
+# ---- the beam -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Node:
+    stage: int
+    leave: int
+    cost: int
+    rank: int
+    first: int
+    number: int
+    states: list[LaneState]
+    k: int = 0
+    parent: Node | None = field(default=None, repr=False)
+
+
+def goes_before(one, other):
+    return (one.rank, one.stage, one.number) < (other.rank, other.stage, other.number)
+
+
+better = goes_before
+
+
+def same_node(one, other, now):
+    return (one.stage, max(one.leave, now), one.states) == (other.stage, max(other.leave, now), other.states)
+
+
+def move(node):
+    return copy.deepcopy(node)
+
+
+def next_undone(nodes, done):
+    left = [n for n in nodes if n.number not in done]
+    return min(left, key=lambda n: (n.rank, n.stage, n.number)) if left else None
+
+
+def keep(candidates, now, limit):
+    """Of all nodes that ever came to a bucket: drop the dearer of equal ones, keep the best of every stage, then the best of all."""
+    ranked = sorted(candidates, key=lambda n: (n.rank, n.stage, n.number))
+    unique = [n for i, n in enumerate(ranked) if not any(same_node(n, m, now) for m in ranked[:i])]
+    first_of_stage = [n for i, n in enumerate(unique) if n.stage not in {m.stage for m in unique[:i]}]
+    others = [n for n in unique if not any(n is m for m in first_of_stage)]
+    return sorted(first_of_stage + others[: limit - len(first_of_stage)], key=lambda n: (n.rank, n.stage, n.number))
+
+
+def first_from(grid, k, time):
+    for i in range(k + 1, len(grid)):
+        if grid[i] >= time:
+            return i
+    return len(grid) - 1
+
+
+def root_node(p: HorizonProblem):
+    states = []
+    for lane in range(len(p.vehicles)):
+        waiting = [[int(p.arrival_ms[lane, v]), int(p.weight_milli[lane, v])] for v in range(p.vehicles[lane])]
+        states.append(LaneState(waiting, max(int(p.ready_ms[lane]), 0)))
+    return Node(p.stage, p.leave_ms, 0, 0, p.stage, 0, states)
+
+
+def children(p, node, reach, number=0):
+    """Return all nodes that follow a node, in order of stage."""
+    now, out = int(p.grid_ms[node.k]), []
+    for stage in range(p.service_milli.shape[0]):
+        if stage != node.stage and (node.leave > now or not p.allowed[node.stage, stage]):
+            continue
+        child = move(node)
+        child.parent, child.stage, child.number = node, stage, number + len(out) + 1
+        if stage != node.stage:
+            child.leave = now + int(p.min_stay_ms[node.stage, stage])
+            child.cost += p.switch_cost_ms * 1_000_000
+        child.k = first_from(p.grid_ms, node.k, child.leave)
+        until = int(p.grid_ms[child.k])
+        child.first = stage if node.k == 0 else node.first
+        child.cost += advance(p, node.stage, stage, now, until, child.states)
+        child.rank = child.cost + standing_cost(p, until, stage, child.leave, child.states, reach)
+        out.append(child)
+    return out
+
+
+def search(p: HorizonProblem):
+    """Return the buckets (lists of nodes, best first) and the number of nodes expanded."""
+    reach, limit, expanded = reach_times(p), max(p.beam, p.service_milli.shape[0]), 0
+    came: list[list[Node]] = [[] for _ in p.grid_ms]
+    came[0] = [root_node(p)]
+    buckets = []
+    for k, now in enumerate(p.grid_ms):
+        buckets.append(keep(came[k], int(now), limit))
+        if k == len(p.grid_ms) - 1:
+            break
+        for node in buckets[-1]:
+            born = children(p, node, reach, expanded)
+            expanded += len(born)
+            for child in born:
+                came[child.k].append(child)
+    return buckets, expanded
+
+
+def read_out(p, finals):
+    """Return (stages, begins, cost, alternatives) of the best final node."""
+    best = min(finals, key=lambda n: (n.rank, n.stage, n.number))
+    path = []
+    node = best
+    while node.parent is not None:
+        if node.parent.stage != node.stage:
+            path.append((node.stage, int(p.grid_ms[node.parent.k])))
+        node = node.parent
+    path.append((node.stage, 0))
+    alternatives = [min((n.rank // 1_000_000 for n in finals if n.first == s), default=NEVER) for s in range(p.service_milli.shape[0])]
+    return [s for s, _ in reversed(path)], [t for _, t in reversed(path)], best.rank // 1_000_000, alternatives
+
+
+def exhaustive_cost(p: HorizonProblem):
+    """Return the least cost over every sequence of decisions: no beam, no merging."""
+    reach = reach_times(p)
+
+    def least(node):
+        if node.k == len(p.grid_ms) - 1:
+            return node.rank
+        return min(least(child) for child in children(p, node, reach))
+
+    return least(root_node(p)) // 1_000_000
+
+
+# ---- delay formulas -------------------------------------------------------------------------------------------------------
+
+
+def uniform_s(cycle, green_ratio, x):
+    return 0.5 * cycle * (1.0 - green_ratio) * (1.0 - green_ratio) / max(1.0 - (x if x < 1.0 else 1.0) * green_ratio, 1e-9)
+
+
+def webster_random_s(flow_h, x):
+    if x >= 1.0:
+        return math.inf
+    return x * x / (2.0 * (flow_h / 3600.0) * (1.0 - x)) if flow_h > 0.0 else 0.0
+
+
+def webster_s(cycle, green_ratio, flow_h, x):
+    if x >= 1.0:
+        return math.inf
+    if flow_h <= 0.0:
+        return uniform_s(cycle, green_ratio, x)
+    q = flow_h / 3600.0
+    return uniform_s(cycle, green_ratio, x) + webster_random_s(flow_h, x) - 0.65 * math.pow(cycle / (q * q), 1.0 / 3.0) * math.pow(x, 2.0 + 5.0 * green_ratio)
+
+
+def webster_short_s(cycle, green_ratio, flow_h, x):
+    return 0.9 * (uniform_s(cycle, green_ratio, x) + webster_random_s(flow_h, x))
+
+
+def webster_cycle_s(lost, y):
+    return math.inf if y >= 1.0 else (1.5 * lost + 5.0) / (1.0 - y)
+
+
+def incremental_s(x, capacity_h, period):
+    t = period / 3600.0
+    return 900.0 * t * (x - 1.0 + math.sqrt((x - 1.0) * (x - 1.0) + 4.0 * x / (capacity_h * t)))
+
+
+def akcelik_overflow_s(x, capacity_h, cycle, period):
+    x0 = 0.67 + capacity_h * cycle / 3600.0 / 600.0
+    t = period / 3600.0
+    return 0.0 if x <= x0 else 900.0 * t * (x - 1.0 + math.sqrt((x - 1.0) * (x - 1.0) + 12.0 * (x - x0) / (capacity_h * t)))
+
+
+def queue_gone_s(queue, x, capacity_h, period):
+    spare = capacity_h * (1.0 - min(x, 1.0))
+    if queue <= 0.0:
+        return 0.0
+    return period if spare * period <= queue * 3600.0 else queue / spare * 3600.0
+
+
+def queue_delay_veh_s(queue, x, capacity_h, period):
+    if queue <= 0.0:
+        return 0.0
+    left = max(1.0 - capacity_h * (period / 3600.0) * (1.0 - min(x, 1.0)) / queue, 0.0)
+    return 0.5 * queue * (1.0 + left) * queue_gone_s(queue, x, capacity_h, period)
+
+
+def lane_delay_veh_s(flow_h, saturation_h, queue, green, cycle, period):
+    if flow_h <= 0.0 and queue <= 0.0:
+        return 0.0
+    ratio = min(green / cycle, 1.0)
+    capacity = max(saturation_h * ratio, 1.0)
+    x = flow_h / capacity
+    busy = queue_gone_s(queue, x, capacity, period) / period
+    each = busy * uniform_s(cycle, ratio, 1.0) + (1.0 - busy) * uniform_s(cycle, ratio, x) + incremental_s(x, capacity, period)
+    return flow_h * period / 3600.0 * each + queue_delay_veh_s(queue, x, capacity, period)
+
+
+# ---- splits ---------------------------------------------------------------------------------------------------------------
+
+
+def lane_greens(green, service, lost):
+    stages, lanes = service.shape
+    out = []
+    for lane in range(lanes):
+        total = 0.0
+        for s in range(stages):
+            total += green[s] * service[s, lane]
+            if stages > 1:
+                total += lost[s] * min(service[s, lane], service[s - 1, lane])
+        out.append(total)
+    return out
+
+
+def total_delay_veh_s(green, cycle, flow, saturation, queue, service, lost, period):
+    total = 0.0
+    for lane, lane_green in enumerate(lane_greens(green, service, lost)):
+        total += lane_delay_veh_s(flow[lane], saturation[lane], queue[lane], lane_green, cycle, period)
+    return total
+
+
+def unserved_veh_h(green, cycle, flow, saturation, service, lost):
+    total = 0.0
+    for lane, lane_green in enumerate(lane_greens(green, service, lost)):
+        total += max(flow[lane] - saturation[lane] * min(lane_green / cycle, 1.0), 0.0)
+    return total
+
+
+def share_out(cycle, flow, saturation, queue, service, low, high, lost, period):
+    """Return (delay, greens) of the best split on the half-second grid above the minimums, by trying all of them."""
+    spare = cycle - float(sum(low)) - float(sum(lost))
+    steps, rest = int(spare / 0.5 + 1e-6), spare - 0.5 * int(spare / 0.5 + 1e-6)
+    best = (math.inf, [])
+
+    def fill(stage, left, green):
+        nonlocal best
+        if stage == len(low) - 1:
+            green = [*green, low[stage] + 0.5 * left + rest]
+            if green[-1] <= high[stage] + 1e-6:
+                best = min(best, (total_delay_veh_s(green, cycle, flow, saturation, queue, service, lost, period), green), key=lambda x: x[0])
+            return
+        for n in range(left + 1):
+            if low[stage] + 0.5 * n <= high[stage] + 1e-6:
+                fill(stage + 1, left - n, [*green, low[stage] + 0.5 * n])
+
+    fill(0, steps, [])
+    return best
+
+
+def best_cycle(shortest, longest, *arrays):
+    """Return (delay, cycle, greens), trying every second and every split."""
+    cycles = [shortest + n for n in range(int(longest - shortest + 1e-6) + 1)]
+    if cycles[-1] < longest - 1e-6:
+        cycles.append(longest)
+    best = (math.inf, 0.0, [])
+    for cycle in cycles:
+        delay, green = share_out(cycle, *arrays)
+        if delay < best[0]:
+            best = (delay, cycle, green)
+    return best
