@@ -23,7 +23,7 @@ from hardware.interlock_rules import (
     resumed,
     shown,
 )
-from hardware.ports import FrameRefusedError, HeadPort, Observation, PortError
+from hardware.ports import FrameRefusedError, HeadPort, Observation
 from hardware.signals import Aspect, Frame, SiteSpec
 
 STALE_MS: Final = 500  # a frame older than half a tick of one second was computed for another tick
@@ -64,7 +64,7 @@ class Interlock:
         return ready(self._rules, self._state, now_ms)
 
     def show(self, frame: Frame, now_ms: int) -> None:
-        """Show the frame, or the safe way to red. Raises `FrameRefusedError`; `PortError` from the device passes through."""
+        """Show the frame, or the safe way to red. Raises `FrameRefusedError`; the device's `PortError` passes through."""
         red = (RED,) * len(self._rules.groups)
         found = self._judge_frame(frame, now_ms)
         if found is None or found.rule is not Rule.CLOCK:
@@ -72,9 +72,11 @@ class Interlock:
         refusal = self._read_back() or found
         asked = red if found is not None else frame.aspects
         decision = decide(self._rules, self._state, asked, self._now_ms, refusal)
+        if decision.refusal is not None:
+            self._count(decision.refusal)
         self._drive(decision)
         if decision.refusal is not None:
-            raise self._refused(decision.refusal)
+            raise self._error(decision.refusal)
 
     def observe(self, now_ms: int) -> Observation:
         """Return what the wrapped port observes."""
@@ -85,21 +87,20 @@ class Interlock:
         found = self._judge_clock(now_ms)
         state = found or resumed(self._rules, self._state, now_ms)
         if isinstance(state, Refusal):
-            raise self._refused(state)
+            self._count(state)
+            raise self._error(state)
         self._now_ms, self._state = now_ms, state
 
     def _drive(self, decision: Decision) -> None:
-        """Show the decided aspects; where the device fails, every group counts as showing the more dangerous of both."""
-        now_ms = self._now_ms
-        try:
-            self._port.show(Frame(now_ms, decision.aspects), now_ms)
-        except PortError:
-            self._state = doubtful(self._state, decision.aspects, now_ms)
-            self._shown_ms = None
-            if decision.refusal is not None:
-                self._count(decision.refusal)
-            raise
-        self._state = shown(self._state, decision, now_ms)
+        """Show the decided aspects; until the device has taken them, they are in doubt, whatever error it leaves with."""
+        before, now_ms = self._state, self._now_ms
+        if decision.aspects == before.aspects:
+            self._state = before._replace(phase=decision.phase)
+        else:
+            self._state = doubtful(self._rules, before, decision, now_ms)
+        self._shown_ms = None
+        self._port.show(Frame(now_ms, decision.aspects), now_ms)
+        self._state = shown(before, decision, now_ms)
         self._shown_ms = now_ms
 
     def _judge_clock(self, now_ms: int) -> Refusal | None:
@@ -126,18 +127,21 @@ class Interlock:
 
     def _read_back(self) -> Refusal | None:
         """Compare what the device shows with what it was given; on a difference believe the device."""
-        seen = self._port.observe(self._now_ms)
-        refusal = None
+        seen, state = self._port.observe(self._now_ms), self._state
         if seen.mode != "remote":
-            refusal = Refusal(Rule.MODE, "-", "mode remote", f"mode {seen.mode}")
-        elif self._shown_ms is not None and seen.at_ms > self._shown_ms and seen.aspects not in (None, self._state.aspects):
-            refusal = Refusal(Rule.READ_BACK, "-", _names(self._state.aspects), _names(seen.aspects or ()))
-        if refusal is not None:
             self._state = attached(self._rules, seen.aspects, self._now_ms, Phase.LATCHED)
-        return refusal
+            return Refusal(Rule.MODE, "-", "mode remote", f"mode {seen.mode}")
+        if seen.aspects is None or seen.aspects == state.aspects:
+            return None
+        if self._shown_ms is None and state.phase is not Phase.RUN:  # in doubt since the start or a failure: the device knows better
+            self._state = attached(self._rules, seen.aspects, self._now_ms, state.phase)
+            return None
+        if self._shown_ms is not None and seen.at_ms <= self._shown_ms:  # seen before the last frame was shown
+            return None
+        self._state = attached(self._rules, seen.aspects, self._now_ms, Phase.LATCHED)
+        return Refusal(Rule.READ_BACK, "-", _names(state.aspects), _names(seen.aspects))
 
-    def _refused(self, refusal: Refusal) -> FrameRefusedError:
-        self._count(refusal)
+    def _error(self, refusal: Refusal) -> FrameRefusedError:
         return FrameRefusedError(f"interlock of {self._site} at {self._now_ms} ms: {refusal}")
 
     def _count(self, refusal: Refusal) -> None:

@@ -174,18 +174,26 @@ def attached(rules: Rules, seen: tuple[Aspect, ...] | None, now_ms: int, phase: 
     if seen is None or len(seen) != len(rules.groups) or not all(isinstance(a, Aspect) for a in seen):
         seen = (GREEN,) * len(rules.groups)
     seen = tuple(seen)
-    if not OFF.issuperset(seen):
+    if OFF.issuperset(seen):
+        seen = tuple(a if g.amber_ms else DARK for a, g in zip(seen, rules.groups, strict=True))
+    else:
         seen = tuple(GREEN if a in OFF else a for a in seen)
     since = tuple(now_ms - g.min_green_ms if a is GREEN else now_ms for a, g in zip(seen, rules.groups, strict=True))
     return State(phase, seen, since, (now_ms,) * len(seen))
 
 
-def doubtful(state: State, asked: tuple[Aspect, ...], now_ms: int) -> State:
-    """Return the state after a device failed while taking ``asked``: of both aspects, each group may show the more dangerous."""
-    rank = (RED, RED_AMBER, AMBER, GREEN, FLASHING, DARK)
-    aspects = tuple(max(pair, key=rank.index) for pair in zip(state.aspects, asked, strict=True))
-    since = tuple(s if a is old else now_ms for a, old, s in zip(aspects, state.aspects, state.since_ms, strict=True))
-    phase = Phase.LATCHED if state.phase is Phase.LATCHED else Phase.START
+def doubtful(rules: Rules, state: State, decision: Decision, now_ms: int) -> State:
+    """Return the state while a device has not yet confirmed: of old and new, each group may show the more dangerous aspect.
+
+    A green that may or may not have begun may end at once, for holding it might be what begins it.
+    """
+    aspects = decision.aspects
+    if state.aspects[0] not in OFF and aspects[0] not in OFF:
+        rank = (RED, RED_AMBER, AMBER, GREEN)
+        aspects = tuple(max(pair, key=rank.index) for pair in zip(state.aspects, aspects, strict=True))
+    begun = tuple(now_ms - g.min_green_ms if a is GREEN else now_ms for a, g in zip(aspects, rules.groups, strict=True))
+    since = tuple(s if a is old else new for a, old, s, new in zip(aspects, state.aspects, state.since_ms, begun, strict=True))
+    phase = Phase.LATCHED if decision.phase is Phase.LATCHED else Phase.START
     return State(phase, aspects, since, (now_ms,) * len(aspects))
 
 
