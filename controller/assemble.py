@@ -50,7 +50,7 @@ def assemble(
     if journal is not None:
         journal.junction(junction, control, start_ms, solvable=estimator is None and planner is None)
     nodes = [
-        NodeControl(junction.id, node.id, Sequencer(junction, node, start_ms), Supervisor(mode, start_ms), _planners(junction, node, mode, planner))
+        NodeControl(junction.id, node.id, Sequencer(junction, node, start_ms), Supervisor(mode), _planners(junction, node, mode, planner))
         for node in junction.nodes
     ]
     return JunctionControl(junction, inputs, heads, Detection(junction, start_ms), estimator or LoopEstimator(junction, start_ms), nodes, journal)

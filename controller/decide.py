@@ -8,7 +8,7 @@ from controller.journal import Journal
 from controller.planner import Planner
 from controller.sequencer import Sequencer
 from controller.snapshot import SignalState, Snapshot
-from controller.supervisor import Event, Mode, Supervisor
+from controller.supervisor import Event, Mode, ModeChange, Supervisor
 
 
 class NodeControl:
@@ -18,6 +18,7 @@ class NodeControl:
         self.sequencer = sequencer
         self._junction_id, self._node_id = junction_id, node_id
         self._supervisor, self._planners = supervisor, planners
+        self.mode_changes: list[ModeChange] = []
 
     def state(self, now_ms: int) -> SignalState:
         """Return where the node's signals stand."""
@@ -29,12 +30,12 @@ class NodeControl:
         A planner that fails is an event for the supervisor; its fallback decides in the same tick.
         """
         self._change(self._supervisor.tick(snapshot.now_ms), snapshot, journal)
-        planner = self._planners[self._supervisor.mode]
+        planner = self._planner()
         try:
             planner.submit(snapshot)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             self._change(self._supervisor.report(Event.OPTIMIZER_LOST, snapshot.now_ms, f"{planner.name}: {error}"), snapshot, journal)
-            planner = self._planners[self._supervisor.mode]
+            planner = self._planner()
             planner.submit(snapshot)
         plan = planner.poll()
         if plan is not None:
@@ -44,3 +45,14 @@ class NodeControl:
         if journal is not None and planner.last_digest:
             journal.snapshot(self._junction_id, self._node_id, snapshot.tick, planner.last_digest)
         return planner.last_solve_ms
+
+    def _planner(self) -> Planner:
+        """Return the mode's planner; modes in which others decide (flash, release, manual) keep the programme ready."""
+        return self._planners.get(self._supervisor.mode, self._planners[Mode.FIXED])
+
+    def _change(self, change: ModeChange | None, snapshot: Snapshot, journal: Journal | None) -> None:
+        if change is None:
+            return
+        self.mode_changes.append(change)
+        if journal is not None:
+            journal.mode(self._junction_id, snapshot.tick, snapshot.now_ms, change.after, change.event, change.why)
