@@ -55,7 +55,7 @@ class SumoHeads:
         _check_links(light_id, spec, self._links, len(shown))
         self._red = ["s" if allowed else "r" for allowed in turn_on_red]
         self._priority_of = [tuple(index[p] for y, p in yields if y == group.id) for group in spec.groups]
-        self._base = ["r"] * len(shown)
+        self._length = len(shown)
         self._state: str | None = None
 
     def show(self, frame: Frame, now_ms: int) -> None:
@@ -63,25 +63,12 @@ class SumoHeads:
         del now_ms  # SUMO shows at once
         if len(frame.aspects) != len(self._links):
             raise PortError(f"light {self._light!r} has {len(self._links)} groups, the frame has {len(frame.aspects)} aspects")
-        state = self._letters(frame.aspects)
+        state = state_letters(frame.aspects, self._links, self._red, self._priority_of, self._length)
         if state == self._state:
             return
         with self._world.link():
             self._world.api.trafficlight.setRedYellowGreenState(self._light, state)
         self._state = state
-
-    def _letters(self, aspects: tuple[Aspect, ...]) -> str:
-        letters = self._base.copy()
-        for i, aspect in enumerate(aspects):
-            if aspect is Aspect.GREEN:
-                letter = "g" if any(aspects[p] in GOING for p in self._priority_of[i]) else "G"
-            elif aspect is Aspect.RED:
-                letter = self._red[i]
-            else:
-                letter = LETTER_OF_ASPECT[aspect]
-            for link in self._links[i]:
-                letters[link] = letter
-        return "".join(letters)
 
     def observe(self, now_ms: int) -> Observation:
         """Return the aspects that SUMO shows now. Raises `PortError` on a lost link or a letter that no aspect has."""
@@ -102,6 +89,25 @@ class SumoHeads:
             self._world.api.trafficlight.setProgram(self._light, self._programme)
         self._state = None
         return True
+
+
+def state_letters(aspects: Sequence[Aspect], links: Sequence[Sequence[int]], red: Sequence[str], priority_of: Sequence[Sequence[int]], length: int) -> str:
+    """Return the state string of ``length`` letters that shows one aspect per group.
+
+    ``links``: per group its indices; ``red``: its letter for red; ``priority_of``: the groups it yields to. Green is 'g' while one
+    of these has green or amber, else 'G'. Indices of no group are red.
+    """
+    letters = ["r"] * length
+    for i, aspect in enumerate(aspects):
+        if aspect is Aspect.GREEN:
+            letter = "g" if any(aspects[p] in GOING for p in priority_of[i]) else "G"
+        elif aspect is Aspect.RED:
+            letter = red[i]
+        else:
+            letter = LETTER_OF_ASPECT[aspect]
+        for link in links[i]:
+            letters[link] = letter
+    return "".join(letters)
 
 
 def _check_links(light_id: str, spec: SiteSpec, links: Sequence[Sequence[int]], length: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -15,7 +16,9 @@ from scenarios.importer import import_lights
 from scenarios.intergreens import Rules
 from scenarios.loops import write_loops
 from scenarios.programmes import TlProgramme, actuated, read_programmes, write_programmes
+from scenarios.stage_programmes import street_programme
 from scenarios.user_files import additional_files
+from scenarios.webster import Pair, count_demand, tuned_programmes
 from scenarios.window import window_of
 
 LOOPS: Final = "loops.add.xml"
@@ -59,7 +62,8 @@ def prepare(case: Case) -> Prepared:
         user.mkdir(exist_ok=True)
     notes += [f"{name} {what}, so that no vehicle is dropped or teleported" for name, what in config.overridden().items()]
     notes += [f"output redirected: {what}" for what in redirected]
-    own = _own_files(case, programmes, junctions)
+    rewritten = _rewritten(case, programmes, junctions, lambda: count_demand(case, config, window, theirs), _hours(window))
+    own = _own_files(case, programmes, junctions, rewritten)
     return Prepared(case, config, window, programmes, junctions, (*theirs, *own), tuple(notes))
 
 
@@ -82,9 +86,8 @@ def _junctions(case: Case, config: SumoConfig) -> tuple[tuple[Junction, ...], li
     return result.junctions, list(result.warnings)
 
 
-def _own_files(case: Case, programmes: dict[str, TlProgramme], junctions: tuple[Junction, ...]) -> list[Path]:
+def _own_files(case: Case, programmes: Mapping[str, TlProgramme], junctions: Sequence[Junction], rewritten: Sequence[TlProgramme]) -> list[Path]:
     files: list[Path] = []
-    rewritten = _rewritten(case, programmes)
     if rewritten:
         write_programmes(rewritten, case.file(PROGRAMMES))
         files.append(case.file(PROGRAMMES))
@@ -97,9 +100,24 @@ def _own_files(case: Case, programmes: dict[str, TlProgramme], junctions: tuple[
     return files
 
 
-def _rewritten(case: Case, programmes: dict[str, TlProgramme]) -> list[TlProgramme]:
-    chosen = [p for p in programmes.values() if not case.tls or p.light in case.tls]
+def _rewritten(
+    case: Case, programmes: Mapping[str, TlProgramme], junctions: Sequence[Junction], count: Callable[[], Mapping[Pair, int]], hours: float
+) -> list[TlProgramme]:
+    """Return the programmes that SUMO runs instead of the net's own."""
+    if not case.sumo_driven:
+        return []
+    if case.control == "webster":
+        return tuned_programmes(junctions, programmes, count(), hours)
+    if case.rules == "street":
+        chosen = [street_programme(junction, programmes[junction.id]) for junction in junctions]
+    else:
+        chosen = [p for p in programmes.values() if not case.tls or p.light in case.tls]
     if case.control in ACTUATED_MAX_S:
         kind = "delay_based" if case.control == "sumo-delay-based" else "actuated"
-        return [actuated(p, ACTUATED_MAX_S[case.control], kind) for p in chosen if p.kind == "static"]
-    return []
+        own_minimum = case.rules == "street"
+        return [actuated(p, ACTUATED_MAX_S[case.control], kind, own_minimum=own_minimum) for p in chosen if p.kind == "static"]
+    return chosen if case.rules == "street" else []
+
+
+def _hours(window: Window) -> float:
+    return ((window.end_s if window.end_s is not None else window.cap_s) - window.begin_s) / 3600

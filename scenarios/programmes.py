@@ -96,13 +96,20 @@ def _phase(file: Path, light: str, name: str, index: int, element: ET.Element) -
     return TlPhase(duration_s, state, *bounds)
 
 
-def actuated(programme: TlProgramme, max_s: float, kind: str = "actuated") -> TlProgramme:
-    """Return the programme as SUMO's own vehicle actuation runs it: green phases between 5 s and ``max_s``."""
-    phases = tuple(
-        dataclasses.replace(phase, min_s=ACTUATED_MIN_S, max_s=max_s, duration_s=min(max(phase.duration_s, ACTUATED_MIN_S), max_s)) if phase.green else phase
-        for phase in programme.phases
-    )
-    return dataclasses.replace(programme, id=PROGRAMME_ID, kind=kind, phases=phases)
+def actuated(programme: TlProgramme, max_s: float, kind: str = "actuated", *, own_minimum: bool = False) -> TlProgramme:
+    """Return the programme as SUMO's own vehicle actuation runs it: green phases between 5 s and ``max_s``.
+
+    With ``own_minimum`` only phases that carry a minimum are stretched, and keep it.
+    """
+    return dataclasses.replace(programme, id=PROGRAMME_ID, kind=kind, phases=tuple(_stretched(p, max_s, own_minimum=own_minimum) for p in programme.phases))
+
+
+def _stretched(phase: TlPhase, max_s: float, *, own_minimum: bool) -> TlPhase:
+    if not phase.green or (own_minimum and phase.min_s is None):
+        return phase
+    least_s = phase.min_s if own_minimum and phase.min_s is not None else ACTUATED_MIN_S
+    most_s = max(max_s, least_s)
+    return dataclasses.replace(phase, min_s=least_s, max_s=most_s, duration_s=min(max(phase.duration_s, least_s), most_s))
 
 
 def write_programmes(programmes: Iterable[TlProgramme], path: Path, params: Mapping[str, str] | None = None) -> None:
