@@ -56,6 +56,10 @@ def stop_loops_of(junction: Junction) -> dict[str, str]:
 
 def build_control(world: SumoWorld, case: Case, junction: Junction, journal: Journal | None, meter: SaturationMeter) -> tuple[Control, Interlock]:
     """Return the control of one light, and the interlock that guards it. Raises `ConfigError`, `MissingError` or `PortError`."""
+    if case.control in PEERS:
+        from scenarios.peers import peer_junction
+
+        junction = peer_junction(junction, case)
     spec = junction.site_spec()
     raw = world.heads(
         junction.id,
