@@ -12,8 +12,8 @@ from typing import Final
 from optimizer.jit import kernel
 
 LEAST_CAPACITY_VEH_H: Final = 1.0  # keeps the degree of saturation of a lane that is never green finite
-FIXED_TIME_K: Final = 0.5  # HCM 2000, exhibit 16-13: incremental delay factor of pretimed signals
-ISOLATED_I: Final = 1.0  # HCM 2000, equation 16-12: upstream filtering factor of an isolated junction
+FIXED_TIME_K: Final = 0.5  # HCM 2000, chapter 16: incremental delay factor of pretimed signals
+ISOLATED_I: Final = 1.0  # HCM 2000, chapter 16: upstream filtering factor of an isolated junction
 
 
 @kernel("f8(f8,f8,f8)")
@@ -81,7 +81,7 @@ def akcelik_overflow_s(x_ratio: float, capacity_veh_h: float, cycle_s: float, pe
 
 @kernel("f8(f8,f8,f8,f8)")
 def queue_gone_s(queue_veh: float, x_ratio: float, capacity_veh_h: float, period_s: float) -> float:
-    """Return how long the initial queue lasts, at most the period: HCM 2000, appendix F of chapter 16."""
+    """Return how long the initial queue lasts, at most the period: HCM 2000, chapter 16."""
     spare_veh_h = capacity_veh_h * (1.0 - min(x_ratio, 1.0))
     if queue_veh <= 0.0:
         return 0.0

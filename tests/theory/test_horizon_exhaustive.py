@@ -1,0 +1,64 @@
+"""The beam search against trying every sequence of decisions, and what a narrow beam gives away."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from optimizer.horizon import solve_horizon
+from tests import naive
+from tests.support_kernels import cross, horizon_problems
+
+pytestmark = pytest.mark.kernel
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(horizon_problems(max_lanes=3, max_stages=3, max_times=6))
+def test_a_wide_beam_finds_the_optimum(p):
+    assert solve_horizon(p._replace(beam=1000)).cost_ms == naive.exhaustive_cost(p)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(horizon_problems(max_lanes=3, max_stages=3, max_times=6))
+def test_no_beam_is_better_than_the_optimum_or_worse_than_staying(p):
+    optimum = naive.exhaustive_cost(p)
+    for beam in (1, 3):
+        cost = solve_horizon(p._replace(beam=beam)).cost_ms
+        assert optimum <= cost
+        if beam == 3:
+            best_of_all = min(solve_horizon(p._replace(beam=b)).cost_ms for b in (3, 30, 300))
+            assert best_of_all <= cost
+
+
+def small_cross(seed):
+    """Return three stages, 6 lanes, 24 vehicles, 24 s: small enough to try everything."""
+    p = cross(seed=seed, lanes=6, stages=3, vehicles=24, horizon_s=24)
+    return p._replace(grid_ms=np.array([0, 2000, 4000, 7000, 10_000, 14_000, 19_000, 24_000], np.int64), min_stay_ms=np.full((3, 3), 7000, np.int64))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_beam_of_twelve_finds_the_optimum_of_a_small_cross(seed):
+    p = small_cross(seed)
+    optimum = naive.exhaustive_cost(p)
+    assert solve_horizon(p._replace(beam=1000)).cost_ms == optimum
+    assert solve_horizon(p._replace(beam=12)).cost_ms <= 1.02 * optimum
+
+
+def test_a_beam_of_twelve_is_within_two_percent_of_a_very_wide_one(capsys):
+    """The issue's case: four stages, 60 vehicles on 12 lanes, 60 s."""
+    gaps = []
+    for seed in range(6):
+        p = cross(seed=seed)
+        wide = solve_horizon(p._replace(beam=200)).cost_ms
+        gaps.append(solve_horizon(p._replace(beam=12)).cost_ms / wide - 1.0)
+    with capsys.disabled():
+        print(f"beam 12 against 200: mean {100 * np.mean(gaps):.2f} %, worst {100 * max(gaps):.2f} %")
+    assert np.mean(gaps) <= 0.01
+    assert max(gaps) <= 0.02
+
+
+def test_the_budget_is_counted_in_nodes():
+    few, more = solve_horizon(cross(beam=4)).expanded, solve_horizon(cross(beam=8)).expanded
+    assert 0 < few < more
+    assert more <= 4 * 8 * len(cross().grid_ms)

@@ -1,0 +1,206 @@
+"""The horizon's rules on cases that fit in the head: every number here is worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from optimizer import horizon
+from optimizer import horizon_kernel as hk
+from optimizer.problem import NEVER_MS, HorizonProblem
+from tests.support_kernels import cross, ints
+
+pytestmark = pytest.mark.kernel
+
+
+def junction(arrivals, service, *, foes=None, grid=(0, 2000, 4000, 6000, 8000, 10_000), beam=50, **changes):
+    """Two or more lanes; amber discharge 2 s, intergreen with start-up 5 s, minimum stay 6 s, headway 2 s."""
+    lanes, stages, places = len(arrivals), len(service), max(len(a) for a in arrivals)
+    arrival = np.zeros((lanes, places), np.int64)
+    for lane, times in enumerate(arrivals):
+        arrival[lane, : len(times)] = times
+    served = ints(service, (stages, lanes))
+    green_end, green_start = np.full((stages, stages, lanes), NEVER_MS, np.int64), np.zeros((stages, stages, lanes), np.int64)
+    for a in range(stages):
+        for b in range(stages):
+            green_end[a, b, (served[a] > 0) & (served[b] == 0)] = 2000
+            green_start[a, b, (served[a] == 0) & (served[b] > 0)] = 5000
+    base = HorizonProblem(
+        arrival_ms=arrival,
+        weight_milli=np.full((lanes, places), 1000, np.int64),
+        vehicles=ints([len(a) for a in arrivals], (lanes,)),
+        headway_ms=np.full(lanes, 2000, np.int64),
+        stop_cost_ms=np.zeros(lanes, np.int64),
+        person_milli=np.full(lanes, 1000, np.int64),
+        ready_ms=np.zeros(lanes, np.int64),
+        blocked_ms=np.zeros(lanes, np.int64),
+        service_milli=served,
+        foes=np.full((stages, lanes, 1), -1, np.int64) if foes is None else ints(foes, (stages, lanes, 1)),
+        gap_ms=np.full(lanes, 4000, np.int64),
+        green_end_ms=green_end,
+        green_start_ms=green_start,
+        min_stay_ms=np.full((stages, stages), 6000, np.int64),
+        allowed=np.ones((stages, stages), np.int64),
+        grid_ms=np.array(grid, np.int64),
+        stage=0,
+        leave_ms=0,
+        switch_cost_ms=0,
+        beam=beam,
+    )
+    return base._replace(**changes)
+
+
+def stay_cost(p):
+    """Return the cost when no other stage is allowed."""
+    return horizon.solve_horizon(p._replace(allowed=np.zeros_like(p.allowed))).cost_ms
+
+
+def test_a_queue_leaves_at_the_saturation_headway():
+    # departures at 0, 2000, 4000 against arrivals at 0: 0 + 2000 + 4000
+    assert stay_cost(junction([[0, 0, 0]], [[1000]])) == 6000
+
+
+def test_start_up_and_a_blocked_exit_hold_the_first_vehicle():
+    assert stay_cost(junction([[0]], [[1000]], ready_ms=ints([1500], (1,)))) == 1500
+    assert stay_cost(junction([[0]], [[1000]], blocked_ms=ints([7000], (1,)))) == 7000
+
+
+def test_a_packet_takes_its_share_of_the_headway():
+    # half a vehicle leaves at 0 and holds the line for 1 s, then a whole one waits 1 s
+    p = junction([[0, 0]], [[1000]], weight_milli=ints([500, 1000], (1, 2)))
+    assert stay_cost(p) == 1000
+    # a packet of two vehicles leaves one by one: at 0 and at 2 s
+    assert stay_cost(junction([[0]], [[1000]], weight_milli=ints([2000], (1, 1)))) == 2000
+
+
+def test_a_stop_counts_once_and_only_beyond_a_second_of_waiting():
+    stop = ints([700], (1,))
+    assert stay_cost(junction([[0]], [[1000]], ready_ms=ints([1000], (1,)), stop_cost_ms=stop)) == 1000
+    assert stay_cost(junction([[0]], [[1000]], ready_ms=ints([1001], (1,)), stop_cost_ms=stop)) == 1701
+
+
+def test_persons_weigh_delay_and_stops():
+    p = junction([[0]], [[1000]], ready_ms=ints([3000], (1,)), stop_cost_ms=ints([500], (1,)), person_milli=ints([20_000], (1,)))
+    assert stay_cost(p) == 20 * 3500
+
+
+def test_those_who_still_stand_have_waited_and_will_wait():
+    # red, no stage serves the lane: 10 s waited, 120 s to come, and half the headway of one vehicle
+    assert stay_cost(junction([[0]], [[0]])) == 10_000 + 120_000 + 1000
+    # the other stage could serve it 5 s after the horizon
+    p = junction([[], [0]], [[1000, 0], [0, 1000]], leave_ms=10_000)
+    assert horizon.solve_horizon(p).cost_ms == 10_000 + 5000 + 1000
+
+
+def test_vehicles_beyond_the_horizon_cost_nothing():
+    assert stay_cost(junction([[10_001]], [[0]])) == 0
+
+
+def test_a_switch_lets_the_amber_discharge_and_starts_the_other_lane_after_the_intergreen():
+    p = junction([[0, 0, 0], [0]], [[1000, 0], [0, 1000]], switch_cost_ms=300)
+    result = horizon.solve_horizon(p._replace(leave_ms=0, allowed=ints([0, 1, 0, 0], (2, 2))))
+    # staying to 2 s: departures at 0 and 2 s (in the amber, which lasts to 4 s); the third stands: 10 s waited, 120 s, 1 s
+    # at once: departure at 0 only; switching at 2 s serves two of lane 0, lane 1 at 7 s
+    options = {
+        0: 0 + 2 * (10_000 + 120_000) + 4 * 1000 + 5000 + 300,
+        2000: (0 + 2000) + (10_000 + 120_000 + 1000) + 7000 + 300,
+        4000: (0 + 2000 + 4000) + 9000 + 300,
+    }
+    assert result.cost_ms == min(options.values())
+    assert result.stages.tolist() == [0, 1]
+    assert result.begin_ms.tolist() == [0, 4000]
+    assert result.alternative_cost_ms[1] == options[0]
+
+
+def test_a_lane_green_in_both_stages_goes_on():
+    p = junction([[0, 0, 0, 0], [0]], [[1000, 0], [1000, 1000]], allowed=ints([0, 1, 0, 0], (2, 2)))
+    result = horizon.solve_horizon(p)
+    assert result.alternative_cost_ms[1] == (0 + 2000 + 4000 + 6000) + 5000
+
+
+def test_partial_service_passes_what_is_expected_then_blocks_until_full_service():
+    # half may pass: in the mean one vehicle does, the next one blocks the lane
+    p = junction([[0, 0]], [[500]])
+    assert stay_cost(p) == 0 + 10_000 + 120_000 + 1000
+    # a stage that serves the lane fully takes it on at 6 s without a new start-up
+    full = junction([[0, 0]], [[500], [1000]], leave_ms=6000, switch_cost_ms=0, green_start_ms=np.zeros((2, 2, 1), np.int64))
+    assert horizon.solve_horizon(full).cost_ms == 6000
+
+
+def yielding(arrivals, **changes):
+    return junction(arrivals, [[1000, 1000]], foes=[[[-1], [0]]], **changes)
+
+
+def test_a_yielding_vehicle_waits_for_a_gap_behind_the_last_foe():
+    # foes leave at 0 and 2 s; the gap of 4 s is free 1 s after the second
+    assert stay_cost(yielding([[0, 0], [0]])) == 2000 + 3000
+
+
+def test_a_yielding_vehicle_sees_the_next_foe_beyond_the_decision_time():
+    # at 1 s the gap looks to 5 s; the foe at 4.5 s leaves after the decision at 2 s and still counts
+    assert stay_cost(yielding([[4500], [1000]])) == 4500
+    assert stay_cost(yielding([[5000], [1000]])) == 0
+
+
+def test_a_lane_does_not_yield_to_itself():
+    assert stay_cost(junction([[0, 0]], [[1000]], foes=[[[0]]])) == 2000
+
+
+def test_the_present_stage_may_not_be_left_before_its_time():
+    p = junction([[], [0]], [[1000, 0], [0, 1000]], leave_ms=3000)
+    result = horizon.solve_horizon(p)
+    assert result.begin_ms.tolist() == [0, 4000]
+    assert result.alternative_cost_ms.tolist()[1] == NEVER_MS
+
+
+def test_ties_go_to_the_lowest_stage():
+    p = junction([[], [0]], [[1000, 0], [0, 1000], [0, 1000]], switch_cost_ms=1)
+    result = horizon.solve_horizon(p)
+    assert result.stages.tolist() == [0, 1]
+    assert result.alternative_cost_ms[1] == result.alternative_cost_ms[2]
+
+
+def test_the_same_problem_gives_the_same_answer_whatever_was_solved_before():
+    p = cross(beam=5, vehicles=20, lanes=6, horizon_s=20)
+    first = horizon.solve_horizon(p)
+    horizon.solve_horizon(cross(beam=5, vehicles=20, lanes=6, horizon_s=20, seed=9))
+    again = horizon.solve_horizon(p)
+    assert first.cost_ms == again.cost_ms
+    assert first.stages.tolist() == again.stages.tolist()
+    assert first.begin_ms.tolist() == again.begin_ms.tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"arrival_ms": np.zeros((2, 1), np.float64)}, "arrival_ms: expected a contiguous, writeable int64 array, found float64"),
+        ({"arrival_ms": np.zeros((2, 4), np.int64)[:, ::2]}, "arrival_ms: expected a contiguous"),
+        ({"headway_ms": np.zeros(3, np.int64)}, "headway_ms: expected shape"),
+        ({"vehicles": ints([2, 0], (2,))}, "vehicles: expected 0 to 1, found 0 to 2"),
+        ({"service_milli": ints([1001, 0, 0, 0], (2, 2))}, "service_milli: expected 0 to 1000"),
+        ({"foes": ints([2, 0, 0, 0], (2, 2, 1))}, "foes: expected -1 to 1"),
+        ({"stage": 2}, "stage: expected 0 to 1, found 2"),
+        ({"beam": 0}, "beam: expected 1"),
+        ({"grid_ms": ints([0, 5, 5], (3,))}, "grid_ms: expected at least two strictly increasing"),
+        ({"grid_ms": ints([0], (1,))}, "grid_ms: expected at least two"),
+        ({"leave_ms": NEVER_MS + 1}, "leave_ms: expected a time"),
+        ({"person_milli": ints([NEVER_MS, 0], (2,))}, "person_milli"),
+        ({"headway_ms": ints([-1, 0], (2,))}, "headway_ms: expected 0 to"),
+        ({"gap_ms": [1, 2]}, "gap_ms: expected a contiguous, writeable int64 array, found list"),
+    ],
+)
+def test_bad_arrays_are_named(changes, text):
+    with pytest.raises(ValueError, match=text):
+        horizon.solve_horizon(junction([[0], [0]], [[1000, 0], [0, 1000]])._replace(**changes))
+
+
+def test_unsorted_arrivals_are_named():
+    with pytest.raises(ValueError, match="arrival_ms: expected each lane's arrivals sorted"):
+        horizon.solve_horizon(junction([[5, 0]], [[1000]]))
+
+
+def test_a_bucket_never_loses_the_best_node_of_a_stage():
+    p = cross(beam=1, vehicles=20, lanes=6, horizon_s=20)
+    horizon.solve_horizon(p)
+    w = horizon.workspace_for(p)
+    assert {int(s) for s in w.nodes[-1, : w.size[-1], hk.STAGE]} == {0, 1, 2, 3}
