@@ -113,6 +113,11 @@ class SumoWorld:
         with self.link():
             return str(self.api.getVersion()[1]).removeprefix("SUMO ")
 
+    def option(self, name: str) -> str:
+        """Return the value that one of SUMO's options has, empty where it is not set."""
+        with self.link():
+            return str(self.api.simulation.getOption(name))
+
     def light_ids(self) -> tuple[str, ...]:
         """Return the ids of all lights."""
         with self.link():

@@ -79,3 +79,11 @@ def check_control(name: str) -> str:
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ConfigError(f"--control: unknown control {name!r}; {hint}expected one of {', '.join(control_names())}")
     return name
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Return host and port. Raises `ConfigError` where the text is no ``HOST:PORT``."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ConfigError(f"--attach: found {text!r}, expected HOST:PORT, for example localhost:8813")
+    return host, int(port)

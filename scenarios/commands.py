@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-scenarios_app = typer.Typer(add_completion=False, no_args_is_help=False)
+scenarios_app = typer.Typer(add_completion=False, help="List the scenarios, and write loops files for a running SUMO.")
 
 
 def simulate(
@@ -65,3 +65,27 @@ def simulate(
     code = run_request(request)
     if code:
         raise typer.Exit(code)
+
+
+@scenarios_app.callback(invoke_without_command=True)
+def scenarios(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")] = False,
+) -> None:
+    """List the scenarios: lights, size, demand, source, licence, default rules, and what to install for the rest."""
+    if context.invoked_subcommand is None:
+        from scenarios.listing import print_scenarios
+
+        print_scenarios(as_json=as_json)
+
+
+@scenarios_app.command()
+def loops(
+    scenario: Annotated[str, typer.Argument(help="The .sumocfg (or a catalogue name) whose net gets our loops.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The additional file to write.")],
+    tls: Annotated[str, typer.Option(help="Only the loops of these lights (ids, comma-separated).")] = "",
+) -> None:
+    """Write the additional file with our induction loops, for a SUMO that is to be attached to."""
+    from scenarios.listing import write_loops_file
+
+    write_loops_file(scenario, output, tuple(light.strip() for light in tls.split(",") if light.strip()))

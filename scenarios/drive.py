@@ -15,6 +15,7 @@ from hardware.interlock import Interlock
 from hardware.ports import FrameRefusedError, PortError
 from hardware.sumo import SumoWorld
 from scenarios.arguments import STATISTICS, TRIPINFO, Window, sumo_args
+from scenarios.attach import Outputs, attach, await_outputs
 from scenarios.case import Case
 from scenarios.controls import Control, build_control, stop_loops_of
 from scenarios.metrics import measure, read_safety, read_trips, solve_times
@@ -33,6 +34,7 @@ class Running:
 
     prepared: Prepared
     world: SumoWorld
+    outputs: Outputs
     version: str
     begin_ms: int
     meter: SaturationMeter
@@ -59,15 +61,21 @@ def run_case(case: Case, send: Send, stopped: Callable[[], bool]) -> Mapping[str
             send("partial", values=_figures(running, "failed"))
             raise
         _close(running.world)
+        if case.attach:
+            await_outputs(running.outputs)
     return _figures(running, "interrupted" if stopped() else "finished")
 
 
 def _start(prepared: Prepared, stack: ExitStack) -> Running:
     case = prepared.case
-    world = SumoWorld.start(sumo_args(case, prepared.config, prepared.window, prepared.additional), case.engine, gui=case.gui)
+    if case.attach:
+        world, outputs = attach(case, prepared.config, prepared.junctions)
+    else:
+        world = SumoWorld.start(sumo_args(case, prepared.config, prepared.window, prepared.additional), case.engine, gui=case.gui)
+        outputs = Outputs(case.file(TRIPINFO), case.file(STATISTICS))
     stack.callback(_close, world)
     stop_loops = {detector: loop for junction in prepared.junctions for detector, loop in stop_loops_of(junction).items()}
-    running = Running(prepared, world, world.version(), world.now_ms, SaturationMeter(stop_loops))
+    running = Running(prepared, world, outputs, world.version(), world.now_ms, SaturationMeter(stop_loops))
     if case.sumo_driven:
         running.watched.append(MeteredInputs(world.inputs(stop_loops), running.meter))
         return running
@@ -132,10 +140,10 @@ def _close(world: SumoWorld) -> None:
 def _figures(running: Running, status: str) -> Mapping[str, object]:
     prepared, world = running.prepared, running.world
     case = prepared.case
-    trips, complete = read_trips(case.file(TRIPINFO))
+    trips, complete = read_trips(running.outputs.tripinfo)
     return {
         **measure(trips, world.now_ms / 1000),
-        **read_safety(case.file(STATISTICS)),
+        **read_safety(running.outputs.statistics),
         "sumo_version": running.version,
         "interlock_refusals": None if case.sumo_driven else sum(interlock.refusals for interlock in running.interlocks),
         "solve_ms": solve_times([value for control in running.controls for value in control.solve_ms]),
@@ -148,6 +156,7 @@ def _figures(running: Running, status: str) -> Mapping[str, object]:
         "lights": len(prepared.programmes),
         "controlled": len(running.controls),
         "step_length_s": world.step_length_ms / 1000,
-        "overridden": prepared.config.overridden(),
+        "overridden": prepared.overridden,
+        "notes": prepared.notes,
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }

@@ -40,6 +40,7 @@ class Prepared:
     junctions: tuple[Junction, ...]
     additional: tuple[Path, ...]
     notes: tuple[str, ...]
+    overridden: Mapping[str, str]
 
 
 def prepare(case: Case) -> Prepared:
@@ -55,6 +56,9 @@ def prepare(case: Case) -> Prepared:
     if unknown:
         raise ScenarioError(f"--tls: light {unknown[0]!r} is not in the net; expected out of {', '.join(programmes)}")
     junctions, notes = _junctions(case, config)
+    if case.attach:
+        notes.append(f"attached to {case.attach}: demand, seed, insertion and all options are those it was started with")
+        return Prepared(case, config, window, programmes, junctions, (), tuple(notes), {})
     user = case.file(USER_OUTPUTS)
     theirs, moved = additional_files(config.additional, user)
     redirected = [*config.output_args(user)[1], *moved]
@@ -64,7 +68,7 @@ def prepare(case: Case) -> Prepared:
     notes += [f"output redirected: {what}" for what in redirected]
     rewritten = _rewritten(case, programmes, junctions, lambda: count_demand(case, config, window, theirs), _hours(window))
     own = _own_files(case, programmes, junctions, rewritten)
-    return Prepared(case, config, window, programmes, junctions, (*theirs, *own), tuple(notes))
+    return Prepared(case, config, window, programmes, junctions, (*theirs, *own), tuple(notes), config.overridden())
 
 
 def _junctions(case: Case, config: SumoConfig) -> tuple[tuple[Junction, ...], list[str]]:

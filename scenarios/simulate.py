@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from controller.clock import utc_now
 from controller.errors import ConfigError, UmlaufError
-from scenarios.case import DETECTIONS, ENGINES, INSERTIONS, RULES, Case, check_control
+from scenarios.case import DETECTIONS, ENGINES, INSERTIONS, RULES, Case, check_control, parse_address
 from scenarios.catalogue import find_scenario, load_config
 from scenarios.runner import make_folder, run_one
 from scenarios.summary import table_of, write_summary
@@ -70,8 +70,12 @@ def cases_of(request: Request) -> list[Case]:
     ):
         if value not in known:
             raise ConfigError(f"{option}: found {value!r}, expected one of {', '.join(known)}")
+    if request.attach:
+        parse_address(request.attach)
     controls = tuple(dict.fromkeys(check_control(name) for name in request.controls))
     seeds = parse_seeds(request.seeds)
+    if request.attach and len(controls) * len(seeds) > 1:
+        raise ConfigError("--attach takes one control and one seed, for the SUMO it attaches to is run once; found more")
     scenario = find_scenario(request.scenario)
     config = load_config(scenario)
     root = make_folder(request.output or _default_folder(scenario.name))
