@@ -6,6 +6,7 @@ import resource
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from controller.clock import elapsed_s
@@ -20,6 +21,7 @@ from scenarios.case import Case
 from scenarios.controls import Control, build_control, stop_loops_of
 from scenarios.metrics import measure, read_safety, read_trips, solve_times
 from scenarios.prepare import Prepared, prepare
+from scenarios.queues import QueueRecorder
 from scenarios.saturation import MeteredInputs, SaturationMeter
 
 Send = Callable[..., None]
@@ -41,6 +43,7 @@ class Running:
     controls: list[Control] = field(default_factory=list)
     interlocks: list[Interlock] = field(default_factory=list)
     watched: list[MeteredInputs] = field(default_factory=list)
+    queues: QueueRecorder | None = None
     wall_s: float = 0.0
 
 
@@ -76,6 +79,9 @@ def _start(prepared: Prepared, stack: ExitStack) -> Running:
     stack.callback(_close, world)
     stop_loops = {detector: loop for junction in prepared.junctions for detector, loop in stop_loops_of(junction).items()}
     running = Running(prepared, world, outputs, world.version(), world.now_ms, SaturationMeter(stop_loops))
+    if not case.bare:
+        running.queues = QueueRecorder(world, Path(case.folder))
+        stack.callback(running.queues.close)
     if case.sumo_driven:
         running.watched.append(MeteredInputs(world.inputs(stop_loops), running.meter))
         return running
@@ -116,6 +122,8 @@ def _loop(running: Running, send: Send, stopped: Callable[[], bool]) -> None:
                 control.tick(now_ms)
             for inputs in running.watched:
                 inputs.poll(now_ms)
+            if running.queues is not None:
+                running.queues.tick(now_ms)
             if elapsed_s() - shown_s > PROGRESS_S:
                 shown_s = elapsed_s()
                 send("progress", now_s=now_ms / 1000, end_s=end_ms / 1000)
