@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Iterator, Mapping
@@ -181,11 +182,19 @@ def _by(connections: list[Connection], *, incoming: bool) -> dict[str, list[Conn
     return found
 
 
+def number(text: str) -> float:
+    """Return a finite number. Raises ValueError."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"expected a finite number, found {text!r}")
+    return value
+
+
 def time_ms(text: str) -> int:
     """Return milliseconds of a SUMO time: seconds, or [days:]hours:minutes:seconds."""
     total = 0.0
     for part, factor in zip(reversed(text.split(":")), (1, 60, 3600, 86400), strict=False):
-        total += float(part) * factor
+        total += number(part) * factor
     return round(total * 1000)
 
 
@@ -272,9 +281,9 @@ def _take_edge(net: Net, element: ET.Element) -> None:
             id=a["id"],
             edge=edge.id,
             index=int(a["index"]),
-            length_m=float(a["length"]),
-            speed_m_s=float(a["speed"]),
-            shape=tuple((float(x), float(y)) for x, y, *_ in (p.split(",") for p in a["shape"].split())),
+            length_m=number(a["length"]),
+            speed_m_s=number(a["speed"]),
+            shape=tuple((number(x), number(y)) for x, y, *_ in (p.split(",") for p in a["shape"].split())),
             allow=frozenset(a["allow"].split()) if "allow" in a else None,
             disallow=frozenset(a.get("disallow", "").split()),
         )

@@ -1,0 +1,135 @@
+"""Where the loops lie: rules that hold on every net, and tiny nets with the traps."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from support_nets import RESCO_NAMES, resco, tiny_net
+
+from controller.errors import ScenarioError
+from controller.junction import Detector, Junction, Purpose
+from scenarios.approaches import upstream
+from scenarios.importer import import_lights
+from scenarios.loops import SPACING_M, write_loops
+from scenarios.net import read_net
+
+GOOD = ["30 Grg", "3 yry", "20 rGr", "3 ryr"]
+
+
+def stations(junction: Junction, lane: str) -> list[Detector]:
+    return sorted((d for d in junction.detectors if lane in d.lanes and d.purpose is not Purpose.EXIT), key=lambda d: d.distance_m)
+
+
+def tiny(tmp_path: Path, **options: float) -> Junction:
+    return import_lights(tiny_net(tmp_path / "n.net.xml", GOOD, **options)).junctions[0]
+
+
+@pytest.mark.parametrize("name", RESCO_NAMES)
+def test_every_loop_lies_on_its_lane_and_apart_from_others(name: str) -> None:
+    net = read_net(resco(name))
+    for junction in import_lights(resco(name)).junctions:
+        by_lane: dict[str, list[tuple[float, Detector]]] = {}
+        for d in junction.detectors:
+            assert d.place is not None
+            lane, pos_m = d.place
+            assert 0.0 <= pos_m <= net.lanes[lane].length_m - d.length_m
+            by_lane.setdefault(lane, []).append((pos_m, d))
+        for loops in by_lane.values():
+            for (a, first), (b, second) in combinations(loops, 2):
+                if Purpose.EXIT not in (first.purpose, second.purpose) and set(first.lanes) & set(second.lanes):
+                    assert abs(a - b) >= SPACING_M - 1.0
+
+
+@pytest.mark.parametrize("name", RESCO_NAMES)
+def test_every_approach_lane_is_seen_at_its_stop_line(name: str) -> None:
+    for junction in import_lights(resco(name)).junctions:
+        for lane in junction.lanes:
+            found = stations(junction, lane.id)
+            assert found[0].purpose is Purpose.STOP
+            assert found[0].distance_m <= 10.0
+            assert len([d for d in found if d.purpose is Purpose.ENTRY]) <= 4
+
+
+@pytest.mark.parametrize("name", RESCO_NAMES)
+def test_upstream_loops_lie_farther_out_and_never_in_a_circle(name: str) -> None:
+    for junction in import_lights(resco(name)).junctions:
+        by_id = {d.id: d for d in junction.detectors}
+        assert len(by_id) == len(junction.detectors)
+
+        def depth(loop: str, known: dict[str, Detector] = by_id, path: tuple[str, ...] = ()) -> int:
+            assert loop not in path
+            return 1 + max((depth(u, known, (*path, loop)) for u in known[loop].upstream), default=0)
+
+        assert max(map(depth, by_id)) <= 5
+        for d in junction.detectors:
+            assert (d.purpose is Purpose.ENTRY) <= (d.upstream == ())
+
+
+def test_stations_of_a_long_lane(tmp_path: Path) -> None:
+    junction = tiny(tmp_path)
+    assert [(d.purpose.value, d.distance_m, d.place) for d in stations(junction, "S_0")] == [
+        ("stop", 1.0, ("S_0", 197.0)),
+        ("advance", 45.0, ("S_0", 153.0)),
+        ("advance", 120.0, ("S_0", 78.0)),
+        ("entry", 183.0, ("S_0", 15.0)),
+    ]
+
+
+def test_entry_keeps_clear_of_where_vehicles_are_inserted(tmp_path: Path) -> None:
+    """S begins in the net: its entry loop lies 15 m after the begin. F is longer than the range: 300 m from the line."""
+    junction = tiny(tmp_path)
+    entry = stations(junction, "W_0")[-1]
+    assert entry.place == ("F_0", pytest.approx(210.0 - (300.0 - 110.0) - 2.0))
+    assert entry.distance_m == 300.0
+
+
+def test_u_turn_onto_the_approach_is_not_followed(tmp_path: Path) -> None:
+    net = read_net(tiny_net(tmp_path / "n.net.xml", GOOD))
+    assert [s.lane.id for s in upstream(net, "W_0")] == ["W_0", "F_0"]
+
+
+def test_stop_loop_of_a_lane_too_short_lies_inside_the_junction_before(tmp_path: Path) -> None:
+    """A lane of 0.5 m after 10 m inside junction M: the loop begins 1 m before the line, so at 10 - 0.5 - 2 on the internal lane."""
+    stop = stations(tiny(tmp_path, stop_m=0.5), "W_0")[0]
+    assert stop.place == (":M_0_0", 7.5)
+    assert stop.distance_m == 1.0
+
+
+def test_stop_loop_goes_on_upstream_where_the_inside_is_short_too(tmp_path: Path) -> None:
+    stop = stations(tiny(tmp_path, stop_m=0.5, inside_m=0.4), "W_0")[0]
+    assert stop.place == ("F_0", pytest.approx(210.0 - 2.1))
+    assert stop.distance_m == pytest.approx(1.0)
+
+
+def test_exit_loop_needs_storage(tmp_path: Path) -> None:
+    junction = tiny(tmp_path)
+    assert {(d.lanes, d.place) for d in junction.detectors if d.purpose is Purpose.EXIT} == {(("E_0",), ("E_0", 28.0)), (("N_0",), ("N_0", 28.0))}
+    assert {e.id: e.storage_m for e in junction.exits} == {"E_0": 100.0, "N_0": 100.0}
+    short = tiny_net(tmp_path / "s.net.xml", GOOD)
+    short.write_text(short.read_text().replace('id="E_0" index="0" speed="13.89" length="100.0"', 'id="E_0" index="0" speed="13.89" length="40.0"'))
+    loops = import_lights(short).junctions[0].detectors
+    assert [d.lanes for d in loops if d.purpose is Purpose.EXIT] == [("N_0",)]
+
+
+def test_one_loop_where_the_road_widens_after_it() -> None:
+    """ingolstadt7: three lanes behind one, seen by one loop 45 m out."""
+    junction = next(j for j in import_lights(resco("ingolstadt7")).junctions if j.id.startswith("cluster_306484187"))
+    (shared,) = (d for d in junction.detectors if d.place is not None and d.place[0] == "285716192#0_1" and d.distance_m == 45.0)
+    assert shared.lanes == ("285716192#0.83_1", "285716192#0.83_2", "285716192#0.83_3")
+
+
+def test_additional_file_names_every_loop(tmp_path: Path) -> None:
+    junction = tiny(tmp_path)
+    path = tmp_path / "loops & more.add.xml"
+    write_loops([junction], path)
+    loops = ET.parse(path).getroot().findall("inductionLoop")
+    assert [x.get("id") for x in loops] == [f"umlauf:{d.id}" for d in junction.detectors]
+    assert {x.get("length") for x in loops} == {"2.00"}
+
+
+def test_additional_file_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="cannot be written"):
+        write_loops([tiny(tmp_path)], tmp_path / "none" / "x.add.xml")
