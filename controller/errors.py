@@ -4,6 +4,7 @@ UmlaufError
 ├── ConfigError (ValueError)     a junction file, site file or option is wrong
 ├── PlanError (ValueError)       a planner's plan names a stage that the node does not have
 ├── JournalError (OSError)       a journal cannot be written or read (in `controller.journal_schema`)
+├── ModeError (LookupError)      the supervisor's table has no such transition
 ├── ScenarioError (ValueError)   a scenario, net or demand cannot be used
 ├── MissingError (RuntimeError)  a program, library or extra is not installed
 └── SimulationError (RuntimeError)  the simulator failed or left in mid-run
@@ -22,6 +23,10 @@ class ConfigError(UmlaufError, ValueError):
 
 class PlanError(UmlaufError, ValueError):
     """A plan cannot be followed: it is empty or names a stage that the node does not have."""
+
+
+class ModeError(UmlaufError, LookupError):
+    """The supervisor was told of an event that its present mode cannot have; the message names both."""
 
 
 class ScenarioError(UmlaufError, ValueError):
