@@ -58,7 +58,7 @@ class SumoWorld:
             api.start([sumo_binary(), *args])
         except errors as error:
             raise PortError(f"SUMO did not start: {error}") from error
-        world = cls(api, direct=True, errors=errors, where="libsumo")
+        world = cls(api, direct=True, errors=errors, where="SUMO (libsumo)")
         world._on_close = api.close
         return world
 
@@ -73,7 +73,7 @@ class SumoWorld:
         except errors as error:
             raise PortError(f"SUMO did not start over TraCI: {error}") from error
         api = traci.getConnection(label)
-        world = cls(api, direct=False, errors=errors, where="TraCI")
+        world = cls(api, direct=False, errors=errors, where="SUMO (TraCI)")
         world._on_close = api.close
         return world
 

@@ -44,6 +44,8 @@ def sumo_args(case: Case, config: SumoConfig, window: Window, additional: Sequen
         *("--no-step-log", "true"),
         *("--duration-log.disable", "true"),
     ]
+    if "remote-port" in config.options and case.engine == "libsumo":
+        args += ["--remote-port", "0"]
     if case.insertion == "legacy":
         args += LEGACY_INSERTION
     return args

@@ -23,6 +23,12 @@ SYNONYMS: Final = {
     "e": "end",
     "l": "log",
     "log-file": "log",
+    "tripinfo": "tripinfo-output",
+    "summary": "summary-output",
+    "vehroutes": "vehroute-output",
+    "netstate": "netstate-dump",
+    "ndump": "netstate-dump",
+    "netstate-output": "netstate-dump",
 }
 # Options that drop, hold back or teleport vehicles, or stop the run because of it, and the value that keeps everybody.
 KEEPING_EVERYBODY: Final = {
@@ -40,8 +46,19 @@ KEEPING_EVERYBODY: Final = {
 }
 ALWAYS_SET: Final = ("time-to-teleport", "collision.action")
 # Options whose value is a file that SUMO writes, beside all that end in "-output".
-WRITTEN_FILES: Final = ("log", "message-log", "error-log", "save-state.prefix", "device.rerouting.output", "person-device.rerouting.output")
-OWN_OUTPUTS: Final = ("tripinfo-output", "statistic-output", "log", "message-log", "error-log", "output-prefix")
+WRITTEN_FILES: Final = (
+    "log",
+    "message-log",
+    "error-log",
+    "netstate-dump",
+    "save-state.prefix",
+    "save-state.files",
+    "device.rerouting.output",
+    "person-device.rerouting.output",
+    "device.ssm.file",
+    "device.toc.file",
+)
+OWN_OUTPUTS: Final = ("tripinfo-output", "statistic-output")
 
 
 @dataclass(frozen=True)
@@ -74,7 +91,10 @@ class SumoConfig:
         args: list[str] = []
         redirected: list[str] = []
         for name, value in self.options.items():
-            if name in OWN_OUTPUTS or not (name.endswith("-output") or name in WRITTEN_FILES) or not value:
+            if not (name.endswith("-output") or name in WRITTEN_FILES) or not value:
+                continue
+            if name in OWN_OUTPUTS:
+                redirected.append(f"{name} {value} -> {folder.parent}")
                 continue
             target = folder / Path(value).name
             args += [f"--{name}", str(target)]

@@ -55,13 +55,10 @@ def read_programmes(files: Iterable[Path]) -> dict[str, TlProgramme]:
     """
     active: dict[str, TlProgramme] = {}
     for file in files:
-        text = read_text(file)
-        if "<tlLogic" not in text:
-            continue
         try:
-            root = ET.fromstring(text.encode())
+            root = ET.fromstring(read_text(file).encode())
         except ET.ParseError as error:
-            raise ScenarioError(f"{file}: not readable as XML ({error}); mend the file") from error
+            raise ScenarioError(f"{file}: not readable as XML ({error}); write it again with netconvert or netedit") from error
         for element in root.iter("tlLogic"):
             if element.find("phase") is not None:
                 programme = _programme(file, element)

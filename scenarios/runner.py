@@ -55,7 +55,7 @@ def run_one(case: Case, on_progress: OnProgress, on_warning: OnWarning) -> dict[
             case "warning":
                 on_warning(str(event["text"]))
             case "error":
-                failure = _failure(event, folder)
+                failure = _failure(event, folder, began=last_s is not None or bool(partial))
             case "result":
                 values = event["values"]
             case "partial":
@@ -106,14 +106,16 @@ class _Child:
         return self._process.wait()
 
 
-def _failure(event: Mapping[str, Any], folder: Path) -> UmlaufError:
+def _failure(event: Mapping[str, Any], folder: Path, *, began: bool) -> UmlaufError:
     text = str(event["text"])
     said = sumo_errors(folder / SUMO_LOG)
-    if said:
+    if said and said not in text:
         text = f"{text}\nSUMO said: {said}"
     if event["kind"] == "FrameRefusedError":
         text = f"the interlock refused a frame: {text}"
-    return ERROR_KINDS.get(str(event["kind"]), SimulationError)(f"{text}\nWhat was recorded up to there is in {folder}")
+    if began:
+        text = f"{text}\nWhat was recorded up to there is in {folder}"
+    return ERROR_KINDS.get(str(event["kind"]), SimulationError)(text)
 
 
 def _crash_text(case: Case, code: int, last_s: float | None, folder: Path) -> str:
