@@ -13,7 +13,8 @@ from hardware.signals import GroupKind
 from scenarios.approaches import approach_lanes, exits, movements
 from scenarios.intergreens import Rules, Times
 from scenarios.loops import place_loops
-from scenarios.net import RAIL_TYPES, Connection, Logic, Net, read_logics, read_net
+from scenarios.net import RAIL_TYPES, Connection, Logic, Net
+from scenarios.net_reader import read_logics, read_net
 from scenarios.programme import LinkGroup, StagePlan, check_logic, find_groups, find_stages, link_kind
 from scenarios.relations import RightOfWay, relate
 

@@ -15,7 +15,7 @@ from controller.errors import ScenarioError
 from controller.junction import Junction
 from scenarios.importer import import_lights
 from scenarios.loops import PREFIX, write_loops
-from scenarios.net import read_logics, read_net
+from scenarios.net_reader import read_logics, read_net
 from scenarios.programme import GREEN
 from scenarios.relations import RightOfWay
 

@@ -14,7 +14,7 @@ from controller.junction import Detector, Junction, Purpose
 from scenarios.approaches import upstream
 from scenarios.importer import import_lights
 from scenarios.loops import SPACING_M, write_loops
-from scenarios.net import read_net
+from scenarios.net_reader import read_net
 
 GOOD = ["30 Grg", "3 yry", "20 rGr", "3 ryr"]
 
