@@ -1,0 +1,139 @@
+"""Markdown tables out of a campaign's rows: means with intervals, differences to the peers, faults, targets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from benchmarks.statistics import Mean, gridlocks, mean_of, paired
+
+# The first traffic targets: mean delay over seeds 1-5 under `adaptive`, loops, published rules, SUMO's present insertion.
+TARGETS_S: Final[Mapping[str, float]] = {
+    "resco/cologne1": 18.0,
+    "resco/cologne3": 19.0,
+    "resco/cologne8": 17.0,
+    "resco/ingolstadt1": 13.0,
+    "resco/grid4x4": 24.0,
+}
+PEERS: Final = ("sumo-actuated", "fixed")
+FAULTS: Final = ("teleports", "collisions", "interlock_refusals")
+ORDER: Final = ("adaptive", "cycle", "actuated")
+Row = Mapping[str, Any]
+
+
+def campaign_table(campaign: Mapping[str, Any]) -> str:
+    """Return the tables of a campaign: one block for each combination of rules, detection and insertion."""
+    rows = [row for row in campaign["rows"] if row["status"] == "finished"]
+    failed = [row for row in campaign["rows"] if row["status"] != "finished"]
+    settings = sorted({(row["rules"], row["detection"], row["insertion"]) for row in rows})
+    blocks = [_block([r for r in rows if (r["rules"], r["detection"], r["insertion"]) == s], s) for s in settings]
+    if failed:
+        blocks.append("Failed: " + "; ".join(f"{r['scenario']} {r['control']} seed {r['seed']}: {r['error']}" for r in failed))
+    return "\n\n".join(blocks)
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], *, left_columns: int = 1) -> str:
+    """Return a Markdown table; all but the first ``left_columns`` are right-aligned."""
+    rule = ["---" if i < left_columns else "---:" for i in range(len(header))]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
+
+
+def mean_text(mean: Mean | None, sign: str = "") -> str:
+    """Return a mean with its interval's half width, a dash where there is none."""
+    if mean is None:
+        return "-"
+    width = "" if math.isnan(mean.margin_value) else f" ± {mean.margin_value:.1f}"
+    return f"{mean.value:{sign}.1f}{width}"
+
+
+def delays_of(rows: Iterable[Row], scenario: str, control: str) -> dict[int, float]:
+    """Return the mean delay in s by seed."""
+    return {row["seed"]: row["mean_delay_s"] for row in rows if row["scenario"] == scenario and row["control"] == control}
+
+
+def _block(rows: Sequence[Row], setting: tuple[str, str, str]) -> str:
+    scenarios = list(dict.fromkeys(row["scenario"] for row in rows))
+    controls = sorted({row["control"] for row in rows}, key=lambda c: (ORDER.index(c) if c in ORDER else len(ORDER), c))
+    rules, detection, insertion = setting
+    seeds = sorted({row["seed"] for row in rows})
+    sumo = ", ".join(sorted({row["sumo_version"] for row in rows}))
+    title = (
+        f"Mean delay in s per vehicle, mean over seeds {', '.join(map(str, seeds))} ± half the 95 % confidence interval; "
+        f"rules {rules}, detection {detection}, insertion {insertion}, SUMO {sumo}. * marks a control with a locked run (above twice its own median)."
+    )
+    body = [[_short(s), *(_delay_cell(rows, s, c) for c in controls)] for s in scenarios]
+    parts = [title, markdown(["scenario", *controls], body)]
+    if "adaptive" in controls:
+        parts.append(_against_peers(rows, scenarios, setting))
+    parts.append(_others(rows, controls))
+    return "\n\n".join(parts)
+
+
+def _short(scenario: str) -> str:
+    return scenario.removeprefix("resco/")
+
+
+def _delay_cell(rows: Sequence[Row], scenario: str, control: str) -> str:
+    delays_s = delays_of(rows, scenario, control)
+    return (mean_text(mean_of(list(delays_s.values()))) + (" *" if gridlocks(delays_s) else "")) if delays_s else "-"
+
+
+def _against_peers(rows: Sequence[Row], scenarios: Sequence[str], setting: tuple[str, str, str]) -> str:
+    whole = all(row["begin_s"] is None and row["end_s"] is None for row in rows)
+    with_targets = whole and setting == ("published", "loops", "sumo")
+    header = ["adaptive minus", *PEERS, "ahead of both", "locked seeds", *(["target", "met"] if with_targets else [])]
+    body: list[list[str]] = []
+    for scenario in scenarios:
+        ours = delays_of(rows, scenario, "adaptive")
+        if not ours:
+            continue
+        differences = [paired(ours, delays_of(rows, scenario, peer)) for peer in PEERS]
+        locked = gridlocks(ours)
+        cells = [_short(scenario), *(mean_text(d, "+") for d in differences), _ahead(differences, locked=bool(locked)), ", ".join(map(str, locked)) or "none"]
+        if with_targets:
+            cells += _target_cells(scenario, ours)
+        body.append(cells)
+    note = "Differences in s per vehicle, paired by seed; ahead: the paired 95 % interval lies below zero and no seed locks up."
+    return note + "\n\n" + markdown(header, body)
+
+
+def _ahead(differences: Sequence[Mean | None], *, locked: bool) -> str:
+    if any(d is None for d in differences):
+        return "-"
+    return "yes" if not locked and all(d is not None and d.below_zero for d in differences) else "no"
+
+
+def _target_cells(scenario: str, ours: Mapping[int, float]) -> list[str]:
+    target_s = TARGETS_S.get(scenario)
+    if target_s is None:
+        return ["-", "-"]
+    return [f"{target_s:g}", "yes" if mean_of(list(ours.values())).value <= target_s else "no"]
+
+
+def _others(rows: Sequence[Row], controls: Sequence[str]) -> str:
+    """Return what is always printed beside the delay: faults summed over all runs, and the worst or mean of the rest."""
+    header = ["all runs", "runs", *(name.replace("_", " ") for name in FAULTS), "emergency brakings", "never inserted", "stops per vehicle", "longest wait s"]
+    body: list[list[str]] = []
+    for control in controls:
+        mine = [row for row in rows if row["control"] == control]
+        body.append(
+            [
+                control,
+                str(len(mine)),
+                *(_total(mine, name) for name in (*FAULTS, "emergency_brakings", "never_inserted")),
+                f"{mean_of([row['stops_per_vehicle'] for row in mine]).value:.2f}",
+                _over(mine, "max_wait_s", max),
+            ]
+        )
+    return markdown(header, body)
+
+
+def _total(rows: Iterable[Row], name: str) -> str:
+    values = [row[name] for row in rows if row[name] is not None]
+    return str(sum(values)) if values else "-"
+
+
+def _over(rows: Iterable[Row], name: str, function: Callable[[list[float]], float]) -> str:
+    values = [row[name] for row in rows if row[name] is not None]
+    return f"{function(values):.0f}" if values else "-"
