@@ -49,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _exit_code(leave)
     except KeyboardInterrupt:
         return _exit_code(SystemExit(EXIT_INTERRUPTED))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has left; Python flushes once more at its end
+        return EXIT_ERROR
     except (UmlaufError, FrameRefusedError, OSError) as error:
         if debug:
             traceback.print_exc()
@@ -81,7 +84,7 @@ def _dispatch(arguments: list[str]) -> int:
         raise MissingError("\n".join(foreign))
     commands = find_commands()
     if not arguments or arguments[0] in ("--help", "-h"):
-        print(overview(commands))
+        print(overview(commands), flush=True)
         return EXIT_OK if arguments else EXIT_USAGE
     name, rest = arguments[0], arguments[1:]
     if name == "--version":
