@@ -6,21 +6,17 @@ Deterministic: the same edges at the same ticks give the same belief, so a journ
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from controller.detection import Edge
-from controller.junction import Junction, Movement, Purpose
+from controller.junction import Junction, Purpose
+from controller.lane_model import LaneModel
 from controller.snapshot import DetectorState, LaneBelief
 from controller.vehicles import LaneTrack, Vehicle, Vehicles, ghost_slack_ms, station_quiet
 
-HEADWAY_MS: Final = 1_950  # first guess; learned per lane
-STARTUP_MS: Final = 1_300  # first guess of the start-up loss
 FLOW_MEMORY_S: Final = 300.0
-LOCKED_AFTER_MS: Final = 8_000  # green, covered, and nobody leaves: the lane is blocked
 EXIT_FULL_AFTER_MS: Final = 4_000  # an exit loop covered this long: standing traffic
-_HEADWAY_RATE: Final = 0.06
-_HEADWAY_RANGE_MS: Final = (1_200, 3_600)
 
 GreenSince = Mapping[str, int | None]
 """Per group: since when it is green; None where it is not."""
@@ -45,17 +41,9 @@ class Estimator(Protocol):
 @dataclass(slots=True)
 class _LaneState:
     track: LaneTrack
-    movements: tuple[Movement, ...]
+    model: LaneModel
     stop_loops: tuple[str, ...]
-    headway_ms: float = HEADWAY_MS
-    startup_ms: float = STARTUP_MS
     flow_veh_s: float = 0.0
-    last_leave_ms: int = -(1 << 40)
-    last_waited: bool = False
-    leavers: int = 0  # since the present green began
-    green_ms: int | None = None
-    blocked_ms: int = -(1 << 40)
-    shares: list[float] = field(default_factory=list)
 
 
 class LoopEstimator:
@@ -68,19 +56,20 @@ class LoopEstimator:
         self._on_loop: dict[str, Vehicle] = {}
         self._states: Mapping[str, DetectorState] = {}
         self._loops = {d.id: d for d in junction.detectors}
-        self._exit_of = {d.id: d.lanes[0] for d in junction.detectors if d.purpose is Purpose.EXIT}
+        self._exits = {d.id: d.lanes for d in junction.detectors if d.purpose is Purpose.EXIT}
         self._lanes: dict[str, _LaneState] = {}
         for track in self.vehicles.tracks.values():
             movements = tuple(m for m in junction.movements if m.lane == track.lane.id)
-            self._lanes[track.lane.id] = _LaneState(track, movements, track.stop_loops, shares=[m.share_ratio for m in movements])
+            self._lanes[track.lane.id] = _LaneState(track, LaneModel(movements), track.stop_loops)
 
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
         """Take the edges since the last call, the loops' present states and the groups' greens."""
         self._states = states
         elapsed_s = (now_ms - self._now_ms) / 1000.0
+        busy = frozenset(x for x, lane in self._lanes.items() if lane.track.vehicles and any(green.get(m.group) is not None for m in lane.model.movements))
         for lane in self._lanes.values():
             lane.flow_veh_s *= 1.0 - elapsed_s / FLOW_MEMORY_S
-            self._follow_green(lane, green)
+            lane.model.follow(green, busy, now_ms)
         for edge in edges:
             if edge.detector.purpose is not Purpose.EXIT:
                 self._edge(edge)
@@ -88,7 +77,7 @@ class LoopEstimator:
         self.vehicles.sort()
         self._purge(now_ms)
         for lane in self._lanes.values():
-            self._judge_blockage(lane, now_ms)
+            self._watch_stop_line(lane, now_ms)
 
     def beliefs(self, now_ms: int) -> dict[str, LaneBelief]:
         """Return the belief of every lane; arrivals in order from the stop line."""
@@ -98,8 +87,9 @@ class LoopEstimator:
         """Return the exits whose loop has been covered for some seconds."""
         return frozenset(
             lane
-            for loop, lane in self._exit_of.items()
+            for loop, lanes in self._exits.items()
             if self._states[loop].trusted and self._states[loop].occupied and self._now_ms - self._states[loop].changed_ms >= EXIT_FULL_AFTER_MS
+            for lane in lanes
         )
 
     def _edge(self, edge: Edge) -> None:
@@ -118,26 +108,10 @@ class LoopEstimator:
         if not at_stop:
             self.vehicles.slow(seen, edge.occupied_ms, detector.length_m)
             return
+        waited = seen.free_ms < edge.at_ms - edge.occupied_ms - 1500 or edge.occupied_ms > 3000
         for lane in detector.lanes:
-            self._leave(self._lanes[lane], seen, edge)
+            self._lanes[lane].model.leave(edge.at_ms, waited=waited)
         self.vehicles.remove(seen)
-
-    def _leave(self, lane: _LaneState, vehicle: Vehicle, edge: Edge) -> None:
-        """Learn headway and start-up from a vehicle that leaves over the stop line."""
-        on_ms = edge.at_ms - edge.occupied_ms
-        waited = vehicle.free_ms < on_ms - 1500 or edge.occupied_ms > 3000
-        if lane.green_ms is not None and edge.at_ms >= lane.green_ms:
-            gap_ms = edge.at_ms - lane.last_leave_ms
-            if lane.leavers >= 2 and waited and lane.last_waited and _HEADWAY_RANGE_MS[0] <= gap_ms <= _HEADWAY_RANGE_MS[1]:
-                lane.headway_ms += _HEADWAY_RATE * (gap_ms - lane.headway_ms)
-            lane.leavers += 1
-        lane.last_leave_ms, lane.last_waited = edge.at_ms, waited
-
-    def _follow_green(self, lane: _LaneState, green: GreenSince) -> None:
-        began = [g for m in lane.movements if (g := green.get(m.group)) is not None]
-        since_ms = min(began) if began else None
-        if since_ms != lane.green_ms:
-            lane.green_ms, lane.leavers = since_ms, 0
 
     def _purge(self, now_ms: int) -> None:
         """Take vehicles from lanes whose loops prove that they are not there."""
@@ -153,13 +127,11 @@ class LoopEstimator:
                 if now_ms > due_ms and station_quiet(track, station, changed, now_ms):
                     self.vehicles.doubt(vehicle, name)
 
-    def _judge_blockage(self, lane: _LaneState, now_ms: int) -> None:
-        if lane.green_ms is None or now_ms - lane.green_ms < LOCKED_AFTER_MS:
-            return
+    def _watch_stop_line(self, lane: _LaneState, now_ms: int) -> None:
         for loop in lane.stop_loops:
             state = self._states[loop]
-            if state.trusted and state.occupied and now_ms - max(state.changed_ms, lane.green_ms) >= LOCKED_AFTER_MS:
-                lane.blocked_ms = now_ms + LOCKED_AFTER_MS // 2
+            if state.trusted and state.occupied:
+                lane.model.wait(state.changed_ms, now_ms)
 
     def _belief(self, name: str, lane: _LaneState, now_ms: int) -> LaneBelief:
         vehicles = lane.track.vehicles
@@ -172,11 +144,12 @@ class LoopEstimator:
             arrival_ms=tuple(arrival),
             weight=tuple(weight),
             queue_veh=sum(w for a, w in zip(arrival, weight, strict=True) if a <= now_ms),
-            movement_ratio=tuple(lane.shares),
-            headway_ms=int(lane.headway_ms),
-            startup_ms=int(lane.startup_ms),
+            movement_ratio=tuple(lane.model.shares),
+            head_ratio=lane.model.head_ratio(),
+            headway_ms=int(lane.model.headway_ms),
+            startup_ms=int(lane.model.startup_ms),
             flow_veh_s=max(lane.flow_veh_s, 0.0),
-            blocked_ms=lane.blocked_ms,
-            last_leave_ms=lane.last_leave_ms,
+            blocked_ms=lane.model.blocked_ms,
+            last_leave_ms=lane.model.last_leave_ms,
             known_ms=lane.track.travel_ms(lane.track.reach_m),
         )

@@ -196,5 +196,7 @@ class HorizonModel:
 
 
 def _served_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:
+    if sum(belief.head_ratio[s.movement] for s in serves) < 0.02:
+        return 0
     milli = int(1000 * sum(belief.movement_ratio[s.movement] for s in serves))
     return 1000 if milli >= _WHOLE_MILLI else milli

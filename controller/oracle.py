@@ -79,6 +79,7 @@ class OracleEstimator:
             weight=tuple(w for _, _, w, _ in vehicles),
             queue_veh=sum(w for _, a, w, _ in vehicles if a <= now_ms),
             movement_ratio=ratio,
+            head_ratio=ratio,
             headway_ms=learned.headway_ms,
             startup_ms=learned.startup_ms,
             flow_veh_s=learned.flow_veh_s,

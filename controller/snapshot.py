@@ -40,15 +40,17 @@ class LaneBelief:
 
     ``arrival_ms``: when the vehicle reaches (or would have reached, free of others) the stop line, monotonic;
     ``weight``: expected vehicles (1.0 for a certain one); ``movement_ratio``: per movement of the lane, in the junction's
-    order, the learned shares; ``headway_ms`` saturation headway; ``startup_ms`` start-up loss; ``flow_veh_s`` the
-    expected flow beyond what is known; ``blocked_ms`` the time until which the lane is believed not to discharge;
-    ``last_leave_ms`` when a vehicle last left over the stop line; ``known_ms`` how far ahead arrivals are seen.
+    order, the learned shares; ``head_ratio``: the same for the first vehicle; ``headway_ms`` saturation headway;
+    ``startup_ms`` start-up loss; ``flow_veh_s`` the expected flow beyond what is known; ``blocked_ms`` the time until which
+    the lane is believed not to discharge; ``last_leave_ms`` when a vehicle last left over the stop line; ``known_ms`` how
+    far ahead arrivals are seen.
     """
 
     arrival_ms: tuple[int, ...]
     weight: tuple[float, ...]
     queue_veh: float
     movement_ratio: tuple[float, ...]
+    head_ratio: tuple[float, ...]
     headway_ms: int
     startup_ms: int
     flow_veh_s: float

@@ -1,0 +1,99 @@
+"""What one lane teaches about itself: saturation headway, start-up loss, and which way its vehicles go.
+
+All of it comes from the stop loop and the signals. Which way: while only some of a lane's movements are green, a vehicle that
+leaves goes one of those ways, and a first vehicle that stays goes another. Where every movement is green nothing is learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from controller.junction import Movement
+
+HEADWAY_MS: Final = 1_950.0  # first guess
+STARTUP_MS: Final = 1_300.0  # first guess of the start-up loss
+_HEADWAY_RATE: Final = 0.06
+_HEADWAY_RANGE_MS: Final = (1_200, 3_600)
+_STARTUP_RATE: Final = 0.1
+_STARTUP_RANGE_MS: Final = (0.0, 4_000.0)
+_STARTUP_VEHICLE: Final = 4  # the loss is taken from the departure of this vehicle, when the queue flows steadily (HCM 2010 ch. 31: the fifth)
+_REAR_MS: Final = 700.0  # from the front over the stop line to the rear off the loop, at queue speed
+_SHARE_RATE: Final = 0.08
+_STAYS_MS: Final = 5_000  # green, and the first vehicle has not moved for this long: its way is closed
+LOCKED_AFTER_MS: Final = 8_000  # green, covered, and nobody leaves: the lane is blocked
+NEVER_MS: Final = 1 << 40
+
+
+class LaneModel:
+    """The learned parameters of one lane and the state of its stop line."""
+
+    def __init__(self, movements: tuple[Movement, ...]) -> None:
+        self.movements = movements
+        self.headway_ms = HEADWAY_MS
+        self.startup_ms = STARTUP_MS
+        self.shares = [m.share_ratio for m in movements]
+        self.closed: frozenset[int] = frozenset()  # movements that the first vehicle is known not to take
+        self.blocked_ms = -NEVER_MS
+        self.last_leave_ms = -NEVER_MS
+        self._green_ms: int | None = None
+        self._open: tuple[int, ...] = ()
+        self._open_since_ms = 0
+        self._yields = False
+        self._leavers = 0
+        self._last_waited = False
+
+    def follow(self, green: Mapping[str, int | None], busy: frozenset[str], now_ms: int) -> None:
+        """Take the greens; ``busy``: the lanes with a green that hold vehicles, to which a movement may have to yield."""
+        began = [g for m in self.movements if (g := green.get(m.group)) is not None]
+        since_ms = min(began) if began else None
+        if since_ms != self._green_ms:
+            self._green_ms, self._leavers = since_ms, 0
+        open_now = tuple(i for i, m in enumerate(self.movements) if green.get(m.group) is not None)
+        if open_now != self._open:
+            self._open, self._open_since_ms = open_now, now_ms
+        self._yields = any(lane in busy for i in open_now for lane in self.movements[i].yields_to)
+
+    def wait(self, covered_since_ms: int, now_ms: int) -> None:
+        """Judge a first vehicle that covers the stop loop since ``covered_since_ms``."""
+        if not self._open:
+            return
+        stood_ms = now_ms - max(covered_since_ms, self._open_since_ms)
+        if stood_ms >= _STAYS_MS and not self._yields and len(self._open) < len(self.movements):
+            self.closed = self.closed | frozenset(self._open)
+        if stood_ms >= LOCKED_AFTER_MS:
+            self.blocked_ms = now_ms + LOCKED_AFTER_MS // 2
+
+    def leave(self, at_ms: int, *, waited: bool) -> None:
+        """Learn from a vehicle whose rear leaves the stop loop; ``waited``: it had stood in the queue."""
+        if self._green_ms is not None and at_ms >= self._green_ms:
+            gap_ms = at_ms - self.last_leave_ms
+            if self._leavers >= 2 and waited and self._last_waited and _HEADWAY_RANGE_MS[0] <= gap_ms <= _HEADWAY_RANGE_MS[1]:
+                self.headway_ms += _HEADWAY_RATE * (gap_ms - self.headway_ms)
+            self._leavers += 1
+            if self._leavers == _STARTUP_VEHICLE and waited and self._last_waited:
+                loss_ms = at_ms - self._green_ms - _REAR_MS - (_STARTUP_VEHICLE - 1) * self.headway_ms
+                if loss_ms < 2 * _STARTUP_RANGE_MS[1]:
+                    bounded_ms = min(max(loss_ms, _STARTUP_RANGE_MS[0]), _STARTUP_RANGE_MS[1])
+                    self.startup_ms += _STARTUP_RATE * (bounded_ms - self.startup_ms)
+            self._learn_way()
+        self.closed = frozenset()
+        self.last_leave_ms, self._last_waited = at_ms, waited
+
+    def head_ratio(self) -> tuple[float, ...]:
+        """Return which way the first vehicle goes, by movement."""
+        rest = sum(s for i, s in enumerate(self.shares) if i not in self.closed)
+        if not self.closed or rest <= 0.0:
+            return tuple(self.shares)
+        return tuple(0.0 if i in self.closed else s / rest for i, s in enumerate(self.shares))
+
+    def _learn_way(self) -> None:
+        """Move the shares towards the ways that the leaver can have gone."""
+        partial = len(self._open) < len(self.movements)
+        ways = frozenset(range(len(self.movements))) - self.closed if self.closed else frozenset(self._open)
+        total = sum(self.shares[i] for i in ways)
+        if not (partial or self.closed) or total <= 0.0:
+            return
+        for i, share in enumerate(self.shares):
+            went = share / total if i in ways else 0.0
+            self.shares[i] += _SHARE_RATE * (went - share)
