@@ -1,0 +1,246 @@
+"""The interlock around a port: frames, clocks, read-back, failing devices, reset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hardware.fake import FakeHeads
+from hardware.interlock import STALE_MS, Interlock, Phase, Rule
+from hardware.ports import FrameRefusedError, PortError
+from hardware.signals import Aspect, Frame, GroupKind, GroupSpec, SiteSpec
+
+D, R, U, G, A, F = Aspect
+SPEC = SiteSpec(
+    "corner",
+    (GroupSpec("A", GroupKind.VEHICLE, 5000, 3000), GroupSpec("B", GroupKind.VEHICLE, 5000, 3000)),
+    {("A", "B"): 4000, ("B", "A"): 4000},
+)
+
+
+def running(now_ms: int = 10_000, *, blind: bool = False) -> tuple[Interlock, FakeHeads]:
+    heads = FakeHeads(SPEC, blind=blind, first=R)
+    interlock = Interlock(heads, SPEC, now_ms=0)
+    for at_ms in (0, 3000, now_ms):
+        interlock.show(Frame(at_ms, (R, R)), at_ms)
+    return interlock, heads
+
+
+def show(interlock: Interlock, now_ms: int, *aspects: Aspect) -> None:
+    interlock.show(Frame(now_ms, aspects), now_ms)
+
+
+def test_a_lawful_frame_reaches_the_heads_unchanged() -> None:
+    interlock, heads = running()
+    show(interlock, 10_000, G, R)
+    assert heads.history[-1] == (10_000, (G, R))
+    assert interlock.aspects == (G, R)
+    assert interlock.phase is Phase.RUN
+    assert (interlock.refusals, interlock.last_refusal) == (0, None)
+    assert interlock.observe(10_001).aspects == (G, R)
+
+
+def test_a_refusal_is_raised_counted_and_ramped_down_until_resumed() -> None:
+    interlock, heads = running()
+    show(interlock, 10_000, G, R)
+    with pytest.raises(FrameRefusedError, match=r"^interlock of corner at 11000 ms: conflict: group A: expected neither"):
+        show(interlock, 11_000, G, G)
+    assert heads.history[-1] == (11_000, (G, R)), "the minimum green is finished"
+    assert interlock.refusals == 1
+    assert interlock.last_refusal is not None
+    assert interlock.last_refusal.rule is Rule.CONFLICT
+    for now_ms, expected in ((14_999, (G, R)), (15_000, (A, R)), (17_999, (A, R)), (18_000, (R, R)), (90_000, (R, R))):
+        show(interlock, now_ms, R, R)
+        assert heads.history[-1].aspects == expected
+    assert interlock.phase is Phase.LATCHED
+    with pytest.raises(FrameRefusedError, match="latched: group B"):
+        show(interlock, 90_000, R, G)
+    interlock.resume(91_000)
+    assert interlock.phase is Phase.START
+    assert not interlock.ready(94_999)
+    assert interlock.ready(95_000)
+    show(interlock, 95_000, R, G)
+    assert heads.history[-1].aspects == (R, G)
+    assert interlock.refusals == 2
+
+
+def test_resume_is_refused_before_red_and_on_a_wrong_clock() -> None:
+    interlock, _ = running()
+    show(interlock, 10_000, G, R)
+    with pytest.raises(FrameRefusedError, match="resume: group -: expected phase latched"):
+        interlock.resume(10_000)
+    with pytest.raises(FrameRefusedError):
+        show(interlock, 16_000, R, R)
+    with pytest.raises(FrameRefusedError, match="resume: group A: .* found AMBER"):
+        interlock.resume(16_000)
+    with pytest.raises(FrameRefusedError, match="clock"):
+        interlock.resume(15_999)
+    assert interlock.refusals == 4
+    assert interlock.phase is Phase.LATCHED
+
+
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        (None, "frame: group -: expected a Frame with a tuple of aspects and a whole number of milliseconds, found None"),
+        (Frame(10_000, [R, R]), "frame: group -: expected a Frame with a tuple"),  # type: ignore[arg-type]
+        (Frame(10_000.0, (R, R)), "frame: group -: expected a Frame with a tuple"),  # type: ignore[arg-type]
+        (Frame(True, (R, R)), "frame: group -: expected a Frame with a tuple"),
+        (Frame(10_000, (R,)), "frame: group -: expected 2 aspects for site corner, found 1"),
+        (Frame(10_000, (R, R, R)), "frame: group -: expected 2 aspects for site corner, found 3"),
+        (Frame(10_000, (R, 1)), "frame: group B: expected an Aspect, found 1"),  # type: ignore[arg-type]
+        (Frame(10_001, (R, R)), "stale frame: group -: expected a frame 0 to 500 ms old, found -1 ms"),
+        (Frame(9499, (R, R)), "stale frame: group -: expected a frame 0 to 500 ms old, found 501 ms"),
+    ],
+)
+def test_a_frame_that_is_none_or_comes_late_is_refused(frame: Any, text: str) -> None:
+    interlock, heads = running()
+    with pytest.raises(FrameRefusedError) as error:
+        interlock.show(frame, 10_000)
+    assert str(error.value).startswith(f"interlock of corner at 10000 ms: {text}")
+    assert interlock.phase is Phase.LATCHED
+    assert heads.history[-1] == (10_000, (R, R))
+
+
+def test_a_frame_may_be_as_old_as_allowed() -> None:
+    interlock, heads = running()
+    interlock.show(Frame(10_000, (G, R)), 10_000 + STALE_MS)
+    assert heads.history[-1] == (10_500, (G, R))
+    strict = Interlock(FakeHeads(SPEC), SPEC, now_ms=0, stale_ms=10)
+    with pytest.raises(FrameRefusedError, match="expected a frame 0 to 10 ms old, found 11 ms"):
+        strict.show(Frame(0, (R, R)), 11)
+
+
+@pytest.mark.parametrize("now_ms", [9999, 10_000.0, True, None, float("nan")])
+def test_a_clock_that_runs_backwards_or_is_no_number_is_refused(now_ms: Any) -> None:
+    interlock, heads = running()
+    with pytest.raises(FrameRefusedError, match="clock: group -: expected a whole number of milliseconds, at least 10000, found"):
+        interlock.show(Frame(9999, (R, R)), now_ms)
+    assert heads.history[-1].now_ms == 10_000, "the last good time goes on counting"
+    assert interlock.phase is Phase.LATCHED
+    assert interlock.ready(10_000)
+
+
+def test_time_may_stand_still() -> None:
+    interlock, _ = running()
+    show(interlock, 10_000, G, R)
+    show(interlock, 10_000, G, R)
+    assert interlock.refusals == 0
+
+
+def test_heads_that_show_something_else_are_believed_and_ramped_down() -> None:
+    interlock, heads = running()
+    show(interlock, 10_000, G, R)
+    heads.force((G, G))
+    with pytest.raises(FrameRefusedError, match="read-back: group -: expected GREEN RED, found GREEN GREEN"):
+        show(interlock, 10_001, G, R)
+    assert heads.history[-1] == (10_001, (A, A)), "foreign greens end at once"
+    assert interlock.phase is Phase.LATCHED
+
+
+def test_nonsense_that_is_read_back_counts_as_green() -> None:
+    interlock, heads = running()
+    heads.force(("x",))  # type: ignore[arg-type]
+    with pytest.raises(FrameRefusedError, match="read-back: group -: expected RED RED, found x"):
+        show(interlock, 10_001, R, R)
+    assert heads.history[-1].aspects == (A, A)
+
+
+def test_what_was_read_within_the_same_millisecond_may_be_older_than_the_frame() -> None:
+    interlock, heads = running()
+    heads.force((G, R))
+    show(interlock, 10_000, R, R)
+    assert interlock.refusals == 0
+
+
+def test_a_device_that_leaves_us_is_refused() -> None:
+    interlock, heads = running()
+    heads.mode = "local"
+    with pytest.raises(FrameRefusedError, match="device mode: group -: expected mode remote, found mode local"):
+        show(interlock, 11_000, R, R)
+    assert interlock.phase is Phase.LATCHED
+
+
+def test_blind_heads_are_brought_to_red_over_amber() -> None:
+    heads = FakeHeads(SPEC, blind=True)
+    interlock = Interlock(heads, SPEC, now_ms=0)
+    for now_ms in (0, 2999, 3000, 6999, 7000):
+        show(interlock, now_ms, R, R)
+    assert [aspects for _, aspects in heads.history] == [(A, A), (A, A), (R, R), (R, R), (R, R)]
+    assert not interlock.ready(6999)
+    show(interlock, 7000, G, R)
+    assert heads.history[-1].aspects == (G, R)
+
+
+def test_a_lost_answer_leaves_the_heads_in_doubt_until_red() -> None:
+    interlock, heads = running(blind=True)
+    heads.drop_next = True
+    with pytest.raises(PortError, match="answer was lost"):
+        show(interlock, 10_000, G, R)
+    assert interlock.phase is Phase.START
+    assert interlock.aspects == (G, R)
+    show(interlock, 11_000, R, R)
+    assert heads.history[-1].aspects == (A, R), "it may be green, so it gets its amber, at once"
+
+
+def test_after_a_lost_answer_heads_that_can_be_read_are_believed() -> None:
+    interlock, heads = running()
+    heads.drop_next = True
+    with pytest.raises(PortError):
+        show(interlock, 10_000, G, R)
+    heads.force((R, R))
+    show(interlock, 11_000, R, R)
+    assert heads.history[-1].aspects == (R, R)
+    assert interlock.refusals == 0
+
+
+def test_a_lost_answer_without_a_change_keeps_everything() -> None:
+    interlock, heads = running()
+    show(interlock, 10_000, G, R)
+    heads.drop_next = True
+    with pytest.raises(PortError):
+        show(interlock, 11_000, G, R)
+    assert interlock.phase is Phase.RUN
+    show(interlock, 15_000, A, R)
+    assert heads.history[-1].aspects == (A, R)
+
+
+def test_foreign_aspects_after_a_lost_answer_without_a_change_are_refused() -> None:
+    interlock, heads = running()
+    heads.drop_next = True
+    with pytest.raises(PortError):
+        show(interlock, 10_000, R, R)
+    heads.force((G, R))
+    with pytest.raises(FrameRefusedError, match="read-back"):
+        show(interlock, 11_000, R, R)
+
+
+def test_a_refusal_counts_even_where_the_device_then_fails() -> None:
+    interlock, heads = running()
+    heads.drop_next = True
+    with pytest.raises(PortError):
+        show(interlock, 10_000, G, G)
+    assert interlock.refusals == 1
+    assert interlock.phase is Phase.LATCHED
+
+
+def test_a_mute_device_changes_nothing() -> None:
+    interlock, heads = running()
+    heads.mute = True
+    with pytest.raises(PortError):
+        show(interlock, 10_000, G, R)
+    heads.mute = False
+    show(interlock, 10_000, G, R)
+    assert heads.history[-1].aspects == (G, R)
+
+
+def test_night_flashing_from_red_and_back() -> None:
+    interlock, heads = running()
+    show(interlock, 20_000, F, F)
+    show(interlock, 30_000, D, F)
+    for now_ms in (40_000, 43_000, 46_999):
+        show(interlock, now_ms, R, R)
+    assert [aspects for _, aspects in heads.history[-5:]] == [(F, F), (D, F), (A, A), (R, R), (R, R)]
+    show(interlock, 47_000, G, R)
+    assert interlock.refusals == 0
