@@ -72,38 +72,3 @@ def split_problems(draw, max_lanes=4, max_stages=3):
         max_cycle_s=draw(st.sampled_from([25.0, 28.0])),
         period_s=draw(st.sampled_from([60.0, 900.0])),
     )
-
-
-def cross(beam=8, vehicles=60, lanes=12, stages=4, horizon_s=60, seed=1, yielding=True):
-    """Return the issue's case: four stages, 60 vehicles on 12 lanes, 60 s; a left turn per stage yields unless `yielding` is false."""
-    rng = np.random.default_rng(seed)
-    of_lane = [np.sort(rng.integers(-20_000, horizon_s * 1000, n)) for n in np.bincount(rng.integers(0, lanes, vehicles), minlength=lanes)]
-    places = max(len(a) for a in of_lane)
-    arrival, service = np.zeros((lanes, places), np.int64), np.zeros((stages, lanes), np.int64)
-    for lane, times in enumerate(of_lane):
-        arrival[lane, : len(times)] = times
-        service[lane * stages // lanes, lane] = 1000
-    foes = np.full((stages, lanes, 2), -1, np.int64)
-    for s in range(stages):
-        own, left = s * lanes // stages, (s * lanes // stages + lanes // 2) % lanes
-        service[s, left] = 1000
-        if yielding:
-            foes[s, left] = [own, own + 1]
-    green_end, green_start = np.full((stages, stages, lanes), NEVER_MS, np.int64), np.zeros((stages, stages, lanes), np.int64)
-    for a in range(stages):
-        for b in range(stages):
-            green_end[a, b, (service[a] > 0) & (service[b] == 0)] = 2000
-            green_start[a, b, (service[a] == 0) & (service[b] > 0)] = 5500
-    grid = [0]
-    while grid[-1] < horizon_s * 1000:
-        grid.append(min(grid[-1] + (1000 if grid[-1] < 10_000 else 2000 if grid[-1] < 30_000 else 4000), horizon_s * 1000))
-
-    def of_all(value):
-        return np.full(lanes, value, np.int64)
-
-    counts = np.array([len(a) for a in of_lane], np.int64)
-    return HorizonProblem(
-        arrival, np.full((lanes, places), 1000, np.int64), counts, of_all(1900), of_all(5000), of_all(1000), of_all(0), of_all(0), service, foes,
-        of_all(4000), green_end, green_start, np.full((stages, stages), 10_500, np.int64), np.ones((stages, stages), np.int64),
-        np.array(grid, np.int64), int(rng.integers(stages)), 0, 3000, beam,
-    )  # fmt: skip

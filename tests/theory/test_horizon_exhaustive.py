@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from benchmarks.bench_solve import problem
 from optimizer.horizon import solve_horizon
 from tests import naive
-from tests.support_kernels import cross, horizon_problems
-
-pytestmark = pytest.mark.kernel
+from tests.support_kernels import horizon_problems
 
 
+@pytest.mark.kernel
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(horizon_problems(max_lanes=3, max_stages=3, max_times=6))
 def test_a_wide_beam_finds_the_optimum(p):
     assert solve_horizon(p._replace(beam=1000)).cost_ms == naive.exhaustive_cost(p)
 
 
+@pytest.mark.kernel
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(horizon_problems(max_lanes=3, max_stages=3, max_times=6))
 def test_no_beam_is_better_than_the_optimum_or_worse_than_staying(p):
@@ -33,7 +34,7 @@ def test_no_beam_is_better_than_the_optimum_or_worse_than_staying(p):
 
 def small_cross(seed):
     """Return three stages, 6 lanes, 24 vehicles, 24 s: small enough to try everything."""
-    p = cross(seed=seed, lanes=6, stages=3, vehicles=24, horizon_s=24)
+    p = problem(seed, 12, lanes=6, stages=3, vehicles=24, horizon_ms=24_000)
     return p._replace(grid_ms=np.array([0, 2000, 4000, 7000, 10_000, 14_000, 19_000, 24_000], np.int64), min_stay_ms=np.full((3, 3), 7000, np.int64))
 
 
@@ -49,7 +50,7 @@ def test_a_beam_of_twelve_is_within_two_percent_of_a_very_wide_one(capsys):
     """The issue's case: four stages, 60 vehicles on 12 lanes, 60 s."""
     gaps = []
     for seed in range(6):
-        p = cross(seed=seed)
+        p = problem(seed, 12)
         wide = solve_horizon(p._replace(beam=200)).cost_ms
         gaps.append(solve_horizon(p._replace(beam=12)).cost_ms / wide - 1.0)
     with capsys.disabled():
@@ -59,6 +60,6 @@ def test_a_beam_of_twelve_is_within_two_percent_of_a_very_wide_one(capsys):
 
 
 def test_the_budget_is_counted_in_nodes():
-    few, more = solve_horizon(cross(beam=4)).expanded, solve_horizon(cross(beam=8)).expanded
+    few, more = solve_horizon(problem(1, 4)).expanded, solve_horizon(problem(1, 8)).expanded
     assert 0 < few < more
-    assert more <= 4 * 8 * len(cross().grid_ms)
+    assert more <= 4 * 8 * len(problem(1, 8).grid_ms)

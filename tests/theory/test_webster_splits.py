@@ -26,8 +26,8 @@ def test_rogers_highway_engineering_example_5_6_optimum_cycle():
     assert delay.webster_cycle_s(12.0, 0.25 + 0.25 + 0.22) == pytest.approx(82.0, abs=0.5)
 
 
-def test_iit_chicago_cae419_homework_5_optimum_cycle():
-    """CAE 419 (fall 2017), homework 5, problem 2: y of 0.208, 0.192 and 0.200, lost time 12 s: 57.5 s."""
+def test_cae_419_homework_5_optimum_cycle():
+    """Course CAE 419 (fall 2017), solution of homework 5: y of 0.208, 0.192 and 0.200, lost time 12 s: 57.5 s."""
     assert delay.webster_cycle_s(12.0, 500 / 2400 + 250 / 1300 + 480 / 2400) == pytest.approx(57.5, abs=0.1)
 
 

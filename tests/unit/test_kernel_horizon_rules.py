@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.bench_solve import problem
 from optimizer import horizon
 from optimizer import horizon_kernel as hk
 from optimizer.problem import NEVER_MS, HorizonProblem
-from tests.support_kernels import cross, ints
+from tests.support_kernels import ints
 
 pytestmark = pytest.mark.kernel
 
@@ -161,9 +162,9 @@ def test_ties_go_to_the_lowest_stage():
 
 
 def test_the_same_problem_gives_the_same_answer_whatever_was_solved_before():
-    p = cross(beam=5, vehicles=20, lanes=6, horizon_s=20)
+    p = problem(1, 5, vehicles=20, lanes=6, horizon_ms=20_000)
     first = horizon.solve_horizon(p)
-    horizon.solve_horizon(cross(beam=5, vehicles=20, lanes=6, horizon_s=20, seed=9))
+    horizon.solve_horizon(problem(9, 5, vehicles=20, lanes=6, horizon_ms=20_000))
     again = horizon.solve_horizon(p)
     assert first.cost_ms == again.cost_ms
     assert first.stages.tolist() == again.stages.tolist()
@@ -200,7 +201,7 @@ def test_unsorted_arrivals_are_named():
 
 
 def test_a_bucket_never_loses_the_best_node_of_a_stage():
-    p = cross(beam=1, vehicles=20, lanes=6, horizon_s=20)
+    p = problem(1, 1, vehicles=20, lanes=6, horizon_ms=20_000)
     horizon.solve_horizon(p)
     w = horizon.workspace_for(p)
     assert {int(s) for s in w.nodes[-1, : w.size[-1], hk.STAGE]} == {0, 1, 2, 3}
