@@ -21,6 +21,7 @@ class Limits(NamedTuple):
 
 
 _HOUR_MS: Final = 3_600_000
+_CHATTER_MEMORY_MS: Final = 60_000  # a loop that chattered must be steady for this long
 
 # A stop loop may be covered through a long red or a blocked exit; the others only by a queue that reaches them. Side roads
 # may stay empty for half a day, so silence alone is a weak sign.
@@ -59,6 +60,7 @@ class _Loop:
     count: int = 0
     burst_start_ms: int = 0
     burst_edges: int = 0
+    chatter_ms: int | None = None  # when it chattered last
     trusted: bool = True
     faulty: bool = False  # by the device's own word
 
@@ -113,6 +115,8 @@ def _presence(loop: _Loop, event: InputEvent) -> Edge | None:
     if event.at_ms - loop.burst_start_ms > loop.limits.chatter_ms:
         loop.burst_start_ms, loop.burst_edges = event.at_ms, 0
     loop.burst_edges += 1
+    if loop.burst_edges > loop.limits.chatter_edges:
+        loop.chatter_ms = event.at_ms
     return Edge(event.at_ms, loop.detector, on, occupied_ms)
 
 
@@ -125,8 +129,8 @@ def _judge(loop: _Loop, now_ms: int) -> HealthEvent | None:
         why = f"covered for {since_ms // 1000} s, at most {loop.limits.max_occupied_ms // 1000} s are plausible"
     elif not loop.occupied and since_ms > loop.limits.max_silence_ms:
         why = f"silent for {since_ms // 1000} s, at most {loop.limits.max_silence_ms // 1000} s are plausible"
-    elif loop.burst_edges > loop.limits.chatter_edges and now_ms - loop.burst_start_ms < 60_000:
-        why = f"{loop.burst_edges} edges within {loop.limits.chatter_ms} ms"
+    elif loop.chatter_ms is not None and now_ms - loop.chatter_ms < _CHATTER_MEMORY_MS:
+        why = f"more than {loop.limits.chatter_edges} edges within {loop.limits.chatter_ms} ms"
     if loop.trusted == (why == ""):
         return None
     loop.trusted = why == ""
