@@ -11,6 +11,7 @@ import importlib.util
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,9 @@ from hardware.sumo_view import SeenVehicle, VehicleView
 
 SYSTEM_LIBRARIES_HINT: Final = "apt-get install -y libgl1 libglu1-mesa libx11-6 libxext6 libxrender1 libxcursor1 libxrandr2 libxi6 libfontconfig1"
 ATTACH_RETRIES: Final = 20
+ATTACH_RETRY_S: Final = 0.25
+START_RETRIES: Final = 1200
+RETRY_S: Final = 0.05
 
 
 class SumoWorld:
@@ -66,15 +70,25 @@ class SumoWorld:
     def _start_traci(cls, args: Sequence[str], *, gui: bool) -> SumoWorld:
         traci = _import("traci")
         errors = (traci.TraCIException, traci.FatalTraCIError, ConnectionError)
-        label = f"umlauf-{os.getpid()}-{id(args)}"
-        command = [sumo_binary(gui=gui), *args, *(["--start", "--quit-on-end"] if gui else [])]
+        port = traci.getFreeSocketPort()
+        command = [sumo_binary(gui=gui), *args, "--remote-port", str(port), *(["--start", "--quit-on-end"] if gui else [])]
+        process = subprocess.Popen(command)
         try:
-            traci.start(command, label=label)
+            api = traci.connect(port=port, numRetries=START_RETRIES, proc=process, waitBetweenRetries=RETRY_S)
+            api.getVersion()  # SUMO answers only when it has loaded everything
         except errors as error:
+            process.terminate()
+            process.wait()
             raise PortError(f"SUMO did not start over TraCI: {error}") from error
-        api = traci.getConnection(label)
         world = cls(api, direct=False, errors=errors, where="SUMO (TraCI)")
-        world._on_close = api.close
+
+        def leave() -> None:
+            try:
+                api.close()
+            finally:
+                process.wait()
+
+        world._on_close = leave
         return world
 
     @classmethod
@@ -84,7 +98,7 @@ class SumoWorld:
         errors = (traci.TraCIException, traci.FatalTraCIError, ConnectionError, socket.gaierror)
         where = f"SUMO at {host}:{port}"
         try:
-            api = traci.connect(port=port, numRetries=ATTACH_RETRIES, host=host, waitBetweenRetries=0.25)
+            api = traci.connect(port=port, numRetries=ATTACH_RETRIES, host=host, waitBetweenRetries=ATTACH_RETRY_S)
         except errors as error:
             raise PortError(f"{where} does not answer ({error}); start it with --remote-port {port} and check host and port") from error
         world = cls(api, direct=False, errors=errors, where=where)
