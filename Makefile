@@ -40,7 +40,9 @@ test: venv
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
 
 bench: venv
-	$(BIN)/python -m pytest benchmarks -n 0 -s
+	@for module in benchmarks/bench_*.py; do \
+	    echo "== $$module"; $(BIN)/python -m benchmarks.$$(basename $$module .py) || exit 1; \
+	done
 
 lint: venv
 	$(BIN)/ruff check .

@@ -1,0 +1,39 @@
+"""Fills the tables of figures in README.md from the campaigns that measured them: ``python -m benchmarks.readme``.
+
+A table stands between ``<!-- figures: FILE -->`` and ``<!-- end of figures -->``; FILE is a campaign's JSON, relative to the
+README. No figure there is typed by hand, and a test compares.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from benchmarks.rows import read_campaign
+from benchmarks.tables import campaign_table
+
+README: Final = Path(__file__).resolve().parents[1] / "README.md"
+_BLOCK: Final = re.compile(r"<!-- figures: (?P<file>\S+) -->\n.*?<!-- end of figures -->", re.DOTALL)
+
+
+def main() -> int:
+    """Rewrite the README's tables and return 0."""
+    README.write_text(filled(README.read_text(encoding="utf-8"), README.parent), encoding="utf-8")
+    return 0
+
+
+def filled(text: str, folder: Path) -> str:
+    """Return the text with each marked table made anew. Raises `ConfigError` where a named campaign is none."""
+    return _BLOCK.sub(lambda match: _block(match["file"], folder), text)
+
+
+def _block(file: str, folder: Path) -> str:
+    path = folder / file
+    table = campaign_table(read_campaign(path)) if path.is_file() else f"Not measured yet: `{file}` is missing."
+    return f"<!-- figures: {file} -->\n{table}\n<!-- end of figures -->"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

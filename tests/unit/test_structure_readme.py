@@ -1,0 +1,53 @@
+"""The README's figures are the measured ones, its links lead somewhere, and its commands exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from benchmarks.readme import filled
+from controller.cli_commands import find_commands
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_are_what_the_campaigns_measured() -> None:
+    assert filled(README, ROOT) == README, "run: python -m benchmarks.readme"
+
+
+def test_a_marked_table_is_made_from_its_file(tmp_path: Path) -> None:
+    row = {"status": "finished", "rules": "published", "detection": "loops", "insertion": "sumo", "scenario": "cross", "control": "adaptive", "seed": 1}
+    figures = {"mean_delay_s": 12.34, "sumo_version": "1.28.0", "begin_s": None, "end_s": None, "teleports": 0, "collisions": 0, "interlock_refusals": 0}
+    more = {"emergency_brakings": 0, "never_inserted": 0, "stops_per_vehicle": 0.5, "max_wait_s": 40.0}
+    (tmp_path / "c.json").write_text(json.dumps({"command": "", "rows": [row | figures | more]}))
+    marked = "before\n<!-- figures: {} -->\nold\n<!-- end of figures -->\nafter\n"
+    assert "| cross | 12.3" in filled(marked.format("c.json"), tmp_path)
+    assert "old" not in filled(marked.format("c.json"), tmp_path)
+    assert "Not measured yet: `none.json` is missing." in filled(marked.format("none.json"), tmp_path)
+
+
+def test_links_and_pictures_exist() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README) + re.findall(r'src="([^"]+)"', README)
+    missing = [target for target in targets if not target.startswith("http") and not (ROOT / target).exists()]
+    assert not missing
+    assert len(targets) > 5
+
+
+def test_every_command_is_told_and_every_told_command_exists() -> None:
+    told = set(re.findall(r"\bumlauf ([a-z]+)\b", README))
+    assert told - {"is", "run"} == set(find_commands())
+
+
+def test_the_make_targets_told_exist() -> None:
+    told = set(re.findall(r"^    make ([a-z]+)\b", README, re.MULTILINE))
+    assert told >= {"demo", "test"}
+    done = subprocess.run(["make", "-n", *sorted(told)], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_two_commands_come_first() -> None:
+    assert README.index("make demo") < README.index("umlauf simulate")
+    assert README.index("make test") < README.index("umlauf simulate")
