@@ -18,7 +18,7 @@ from tests.support_kernels import horizon_problems
 pytestmark = pytest.mark.kernel
 few = settings(max_examples=60, deadline=None, derandomize=True)
 moments = st.one_of(st.integers(0, 30).map(lambda x: x * 1000), st.integers(0, 30_000))
-many = settings(max_examples=300, deadline=None, derandomize=True)
+many = settings(max_examples=150, deadline=None, derandomize=True)
 
 
 def prepared(p):
@@ -197,7 +197,7 @@ def _bucket(p, w, k):
     return sorted(out, key=lambda x: x[:3])
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(horizon_problems())
 def test_search_and_read_out(p):
     before = copy.deepcopy(p)

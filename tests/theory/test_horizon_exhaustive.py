@@ -22,14 +22,10 @@ def test_a_wide_beam_finds_the_optimum(p):
 @pytest.mark.kernel
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(horizon_problems(max_lanes=3, max_stages=3, max_times=6))
-def test_no_beam_is_better_than_the_optimum_or_worse_than_staying(p):
+def test_no_beam_claims_less_than_the_optimum(p):
     optimum = naive.exhaustive_cost(p)
     for beam in (1, 3):
-        cost = solve_horizon(p._replace(beam=beam)).cost_ms
-        assert optimum <= cost
-        if beam == 3:
-            best_of_all = min(solve_horizon(p._replace(beam=b)).cost_ms for b in (3, 30, 300))
-            assert best_of_all <= cost
+        assert solve_horizon(p._replace(beam=beam)).cost_ms >= optimum
 
 
 def small_cross(seed):
