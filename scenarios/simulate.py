@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from controller.clock import utc_now
-from controller.errors import ConfigError, UmlaufError
+from controller.errors import ConfigError, MissingError, UmlaufError
 from scenarios.case import DETECTIONS, ENGINES, INSERTIONS, RULES, Case, check_control, parse_address
 from scenarios.catalogue import find_scenario, load_config
+from scenarios.report import write_report
 from scenarios.runner import make_folder, run_one
 from scenarios.summary import table_of, write_summary
 
@@ -134,9 +135,9 @@ def run_request(request: Request) -> int:
     except UmlaufError:
         _print(records, request, root)
         raise
-    _print(records, request, root)
     if len(cases) > 1:
         write_summary(root, {"runs": records})
+    _print(records, request, root)
     return EXIT_INTERRUPTED if records[-1]["status"] == "interrupted" else 0
 
 
@@ -172,3 +173,12 @@ def _print(records: list[dict[str, Any]], request: Request, root: Path) -> None:
             console.width = PLAIN_WIDTH
         console.print(table_of(records))
         console.print(f"All files: {root}", highlight=False, markup=False, soft_wrap=True)
+        console.print(_report_line(records, root), highlight=False, markup=False, soft_wrap=True)
+
+
+def _report_line(records: list[dict[str, Any]], root: Path) -> str:
+    """Write the report and return where it is, or what it needs."""
+    try:
+        return f"Report: {write_report(root, records)}"
+    except MissingError as missing:
+        return f"No report: {missing}"
