@@ -52,15 +52,18 @@ _AXES: Final = {
 
 
 class Workspace:
-    """Scratch arrays of one problem shape, reused from solve to solve so that solving allocates nothing that grows with time."""
+    """Scratch arrays of one problem shape (lanes, stages, decision times, nodes kept), reused from solve to solve.
 
-    def __init__(self, shape: tuple[int, int, int, int, int], departures: int) -> None:
-        lanes, places, stages, times, limit = shape
+    The places for vehicles and for departures only ever grow, so that solving allocates nothing that grows with time.
+    """
 
-        def ints(*shape: int) -> Ints:
-            return np.zeros(shape, np.int64)
+    def __init__(self, shape: tuple[int, int, int, int], places: int, departures: int) -> None:
+        lanes, stages, times, limit = shape
 
-        self.departures = departures
+        def ints(*axes: int) -> Ints:
+            return np.zeros(axes, np.int64)
+
+        self.places, self.departures = places, departures
         self.lanes = ints(LANE_ROWS, lanes)
         self.yields = ints(stages, lanes + 1)
         self.reach = ints(stages, lanes)
@@ -72,21 +75,23 @@ class Workspace:
         self.out_stages, self.out_begin, self.alternative = ints(times + 1), ints(times + 1), ints(stages)
 
 
-_workspaces: dict[tuple[int, int, int, int, int], Workspace] = {}
+_workspaces: dict[tuple[int, int, int, int], Workspace] = {}
 _WORKSPACES_KEPT: Final = 64
 
 
 def workspace_for(p: HorizonProblem) -> Workspace:
     """Return the workspace that fits the problem, kept from earlier solves of the same shape."""
-    limit = max(p.beam, p.service_milli.shape[0])
-    key = (p.arrival_ms.shape[0], p.arrival_ms.shape[1], p.service_milli.shape[0], p.grid_ms.shape[0], limit)
+    key = (len(p.vehicles), p.service_milli.shape[0], len(p.grid_ms), max(p.beam, p.service_milli.shape[0]))
+    places = p.arrival_ms.shape[1]
     # a lane parts a packet at most once more at the end of each of its two greens in an interval
     departures = int((p.weight_milli // PORTION_MILLI + 1).sum(axis=1).max(initial=0)) + 4
     work = _workspaces.get(key)
-    if work is None or work.departures < departures:
-        if len(_workspaces) >= _WORKSPACES_KEPT:
+    if work is None or work.departures < departures or work.places < places:
+        if work is not None:
+            places, departures = max(places, work.places), max(departures, work.departures)
+        elif len(_workspaces) >= _WORKSPACES_KEPT:
             _workspaces.clear()
-        work = _workspaces[key] = Workspace(key, departures)
+        work = _workspaces[key] = Workspace(key, places, departures)
     return work
 
 
