@@ -17,6 +17,8 @@ from controller.journal_schema import FILE_NAME
 from controller.replay_solve import replay_solve
 from hardware.fake import FakeHeads, FakeInputs
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory) -> Path:
