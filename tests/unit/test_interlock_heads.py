@@ -72,7 +72,7 @@ def test_resume_is_refused_before_red_and_on_a_wrong_clock() -> None:
         interlock.resume(10_000)
     with pytest.raises(FrameRefusedError):
         show(interlock, 16_000, R, R)
-    with pytest.raises(FrameRefusedError, match="resume: group A: .* found AMBER"):
+    with pytest.raises(FrameRefusedError, match=r"resume: group A: .* found AMBER"):
         interlock.resume(16_000)
     with pytest.raises(FrameRefusedError, match="clock"):
         interlock.resume(15_999)
