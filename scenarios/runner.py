@@ -74,12 +74,17 @@ def run_one(case: Case, on_progress: OnProgress, on_warning: OnWarning) -> dict[
     return record
 
 
+def child_command(case_file: str, descriptor: str) -> list[str]:
+    """Return the command of the child; ``-P`` keeps a folder named ``scenarios`` in the user's directory out of the way."""
+    return [sys.executable, "-P", "-m", "scenarios.child", case_file, descriptor]
+
+
 class _Child:
     """The child process and the pipe its events come through."""
 
     def __init__(self, case: Case) -> None:
         read_end, write_end = os.pipe()
-        command = [sys.executable, "-P", "-m", "scenarios.child", str(case.file(CASE_FILE)), str(write_end)]
+        command = child_command(str(case.file(CASE_FILE)), str(write_end))
         with case.file(SUMO_LOG).open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(write_end,), start_new_session=True)
         os.close(write_end)
