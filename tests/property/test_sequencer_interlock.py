@@ -63,3 +63,24 @@ def test_a_plan_is_followed_to_green(tick_ms: int) -> None:
     interlock, heads = drive(crossing(), ticks, Aspect.GREEN)
     assert interlock.phase is Phase.RUN
     assert heads.history[-1].aspects == (Aspect.GREEN, Aspect.RED, Aspect.GREEN)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(junction=random_junction(), tick_ms=st.sampled_from((100, 1000, 1700)), wishes=st.lists(st.integers(0, 3), min_size=1, max_size=4))
+def test_every_stage_that_is_wanted_is_reached(junction: Junction, tick_ms: int, wishes: list[int]) -> None:
+    """Within two minutes of each wish: no wait is for ever."""
+    spec, node = junction.site_spec(), junction.nodes[0]
+    interlock = Interlock(FakeHeads(spec), spec, now_ms=0)
+    sequencer = Sequencer(junction, node, 0)
+    now_ms = 0
+    for wish in wishes:
+        stage = wish % len(node.stages)
+        sequencer.adopt(Plan("drawn", now_ms, (PlanStep(stage, None),)))
+        for _ in range(120_000 // tick_ms):
+            aspects = sequencer.step(now_ms)
+            interlock.show(Frame(now_ms, tuple(aspects.values())), now_ms)
+            now_ms += tick_ms
+            if sequencer.state(now_ms).stage == stage and {g for g, a in aspects.items() if a is Aspect.GREEN} == set(node.stages[stage].green):
+                break
+        else:
+            raise AssertionError(f"{node.stages[stage]} was not reached")

@@ -1,0 +1,186 @@
+"""The sequencer tick by tick, as a signal plan: one character a second per group (r red, u red-amber, G green, a amber)."""
+
+from __future__ import annotations
+
+import pytest
+from support_safety_junctions import crossing, junction
+
+from controller.errors import ConfigError, PlanError
+from controller.junction import Group, GroupOffset, Junction, Permission, Stage, Transition
+from controller.plan import Plan, PlanStep
+from controller.sequencer import Sequencer
+from controller.transitions import transition_table
+from hardware.signals import Aspect, GroupKind
+
+LETTERS = {Aspect.RED: "r", Aspect.RED_AMBER: "u", Aspect.GREEN: "G", Aspect.AMBER: "a"}
+
+
+def plan(*steps: tuple[int, int | None]) -> Plan:
+    return Plan("test", 0, tuple(PlanStep(stage, until_ms) for stage, until_ms in steps))
+
+
+def sequencer(one: Junction) -> Sequencer:
+    return Sequencer(one, one.nodes[0], 0)
+
+
+def run(one: Sequencer, until_s: int, plans: dict[int, Plan], from_s: int = 0) -> dict[str, str]:
+    """Return per group what was shown, one letter a second."""
+    shown: dict[str, str] = {}
+    for second in range(from_s, until_s):
+        if second in plans:
+            one.adopt(plans[second])
+        for group, aspect in one.step(second * 1000).items():
+            shown[group] = shown.get(group, "") + LETTERS[aspect]
+    return shown
+
+
+def test_start_is_red_for_the_longest_amber_and_intergreen_then_the_first_stage() -> None:
+    """Amber 3 s and intergreen 8 s of red; P leads A by 2 s, and A has 1 s of red-amber."""
+    one = sequencer(crossing())
+    assert run(one, 16, {0: plan((0, None))}) == {
+        "A": "rrrrrrrrrrrruGGG",
+        "B": "rrrrrrrrrrrrrrrr",
+        "P": "rrrrrrrrrrrGGGGG",
+    }
+
+
+def test_without_a_plan_it_stays_red() -> None:
+    one = sequencer(crossing())
+    assert set(run(one, 30, {})["A"]) == {"r"}
+    assert one.state(30_000).stage == 0
+    assert run(one, 34, {30: plan((1, None))}, from_s=30)["B"] == "GGGG"
+
+
+def test_a_transition_waits_for_minimum_greens_and_intergreens() -> None:
+    """A starts at 13 s with 5 s minimum; B needs 5 s after A and 8 s after P."""
+    one = sequencer(crossing())
+    shown = run(one, 28, {0: plan((0, None)), 14: plan((1, None))})
+    assert shown == {
+        "A": "rrrrrrrrrrrruGGGGGaaarrrrrrr",
+        "B": "rrrrrrrrrrrrrrrrrrrrrrrrrrGG",
+        "P": "rrrrrrrrrrrGGGGGGGrrrrrrrrrr",
+    }
+
+
+def test_steps_follow_one_another_at_their_times() -> None:
+    one = sequencer(crossing())
+    shown = run(one, 40, {0: plan((0, 20_000), (1, 34_000), (0, None))})
+    assert shown["A"].index("a") == 20
+    assert shown["B"].index("G") == 28
+    assert shown["B"].index("a") == 34
+
+
+def test_a_plan_that_arrives_in_a_transition_acts_when_it_has_settled() -> None:
+    one = sequencer(crossing())
+    shown = run(one, 45, {0: plan((0, None)), 18: plan((1, None)), 20: plan((0, None))})
+    assert shown["B"] == "r" * 26 + "GGGGG" + "aaa" + "r" * 11
+    assert one.state(45_000).stage == 0
+
+
+def test_states_tell_what_is_shown_and_what_will_be() -> None:
+    one = sequencer(crossing())
+    run(one, 1, {0: plan((0, None))})
+    state = one.state(0)
+    assert (state.stage, state.settled_ms, state.earliest_leave_ms) == (0, 13_000, 18_000)
+    run(one, 12, {}, from_s=1)
+    state = one.state(11_000)
+    assert one.running
+    assert (state.settled_ms, state.earliest_leave_ms) == (13_000, 18_000)
+    assert state.green_since_ms == {"A": None, "B": None, "P": 11_000}
+    assert state.red_since_ms == {"A": 0, "B": 0, "P": None}
+    run(one, 19, {18: plan((1, None))}, from_s=12)
+    state = one.state(18_000)
+    assert (state.stage, state.from_stage, state.settled_ms, state.earliest_leave_ms) == (1, 0, 26_000, 31_000)
+    run(one, 40, {}, from_s=19)
+    state = one.state(39_000)
+    assert not one.running
+    assert (state.settled_ms, state.earliest_leave_ms) == (26_000, 31_000)
+
+
+def three_stages(**more: object) -> Junction:
+    """A stays green from `both` to `left`; `side` conflicts with all."""
+    groups = tuple(Group(g, GroupKind.VEHICLE, 5000, 3000) for g in ("A", "L", "B"))
+    pairs = {(a, b): 4000 for a in "ALB" for b in "ALB" if a != b and {a, b} != {"A", "L"}}
+    stages = (Stage("both", ("A",)), Stage("left", ("A", "L")), Stage("side", ("B",)))
+    return junction(groups, stages, pairs, **more)
+
+
+def test_a_group_in_both_stages_stays_green_and_does_not_count_for_leaving() -> None:
+    one = sequencer(three_stages())
+    shown = run(one, 12, {0: plan((0, None)), 9: plan((1, None))})
+    assert shown["A"] == "r" * 7 + "GGGGG"
+    assert shown["L"] == "r" * 9 + "GGG"
+    assert one.earliest_leave_to(0, 11_000) == 14_000, "L must have its minimum"
+    assert one.state(11_000).earliest_leave_ms == 14_000
+    assert one.earliest_leave_to(1, 11_000) == 9000
+    alone = sequencer(three_stages())
+    run(alone, 9, {0: plan((0, None))})
+    assert alone.earliest_leave_to(1, 8000) == 7000
+    assert alone.earliest_leave_to(2, 8000) == alone.state(8000).earliest_leave_ms == 12_000
+
+
+def test_the_engineers_offsets_delay_and_never_shorten() -> None:
+    own = Transition("both", "side", ends=(GroupOffset("A", 2000),), starts=(GroupOffset("B", 1000),))
+    table = transition_table(three_stages(transitions=(own,)), three_stages(transitions=(own,)).nodes[0])
+    assert (table.pairs[0][2].ends_ms, table.pairs[0][2].starts_ms, table.pairs[0][2].settle_ms) == ({"A": 2000}, {"B": 6000}, 6000)
+    late = Transition("both", "side", starts=(GroupOffset("B", 9000),))
+    one = sequencer(three_stages(transitions=(late,)))
+    assert run(one, 30, {0: plan((0, None)), 12: plan((2, None))})["B"] == "r" * 21 + "G" * 9
+
+
+def test_a_forbidden_transition_goes_round() -> None:
+    own = (Transition("both", "side", allowed=False),)
+    one = sequencer(three_stages(transitions=own))
+    shown = run(one, 30, {0: plan((0, None)), 12: plan((2, None))})
+    assert shown["L"] == "r" * 12 + "GGGGG" + "aaa" + "r" * 10
+    assert shown["B"] == "r" * 21 + "G" * 9
+    assert one.table.next_stage[0] == (0, 1, 1)
+
+
+def test_a_stage_that_cannot_be_reached_is_named() -> None:
+    own = tuple(Transition(a, "side", allowed=False) for a in ("both", "left"))
+    with pytest.raises(ConfigError, match="a way from stage both to stage side, found every transition forbidden; allow one"):
+        sequencer(three_stages(transitions=own))
+
+
+def test_head_starts_in_a_circle_are_named() -> None:
+    circle = (Permission("A", "L", 1000), Permission("L", "A", 1000))
+    with pytest.raises(ConfigError, match="head starts of A, L wait for each other"):
+        sequencer(three_stages(permissions=circle))
+
+
+def test_offsets_between_stages_for_the_planner() -> None:
+    pairs = transition_table(crossing(), crossing().nodes[0]).pairs
+    assert (pairs[0][1].ends_ms, pairs[0][1].starts_ms, pairs[0][1].settle_ms) == ({"A": 0, "P": 0}, {"B": 8000}, 8000)
+    assert (pairs[1][0].ends_ms, pairs[1][0].starts_ms, pairs[1][0].settle_ms) == ({"B": 0}, {"P": 6000, "A": 8000}, 8000)
+    assert (pairs[0][0].ends_ms, pairs[0][0].starts_ms, pairs[0][0].settle_ms) == ({}, {}, 0)
+
+
+def test_an_intergreen_is_never_below_the_amber() -> None:
+    groups = tuple(Group(g, GroupKind.VEHICLE, 5000, 3000) for g in "AB")
+    one = junction(groups, (Stage("a", ("A",)), Stage("b", ("B",))), {("A", "B"): 0, ("B", "A"): 1000})
+    table = transition_table(one, one.nodes[0])
+    assert table.pairs[0][1].starts_ms == {"B": 3000}
+    assert table.pairs[1][0].starts_ms == {"A": 3000}
+
+
+def test_restart_begins_from_red_and_forgets_the_plan() -> None:
+    one = sequencer(crossing())
+    run(one, 20, {0: plan((0, None))})
+    one.restart(20_000)
+    assert run(one, 60, {}, from_s=20) == dict.fromkeys("ABP", "r" * 40)
+    assert one.state(59_000).settled_ms >= 59_000
+
+
+@pytest.mark.parametrize("steps", [(), ((2, None),), ((0, 5), (-1, None))])
+def test_plans_that_cannot_be_followed_are_refused(steps: tuple[tuple[int, int | None], ...]) -> None:
+    with pytest.raises(PlanError, match=r"node n: expected at least one step with stages 0 to 1, found .* from planner test"):
+        sequencer(crossing()).adopt(plan(*steps))
+
+
+def test_one_stage_is_left_never() -> None:
+    groups = (Group("A", GroupKind.VEHICLE, 5000, 3000),)
+    one = sequencer(junction(groups, (Stage("only", ("A",)),), {}))
+    shown = run(one, 10, {0: plan((0, 5000), (0, None))})
+    assert shown["A"] == "rrrrGGGGGG"
+    assert one.state(9000).earliest_leave_ms == 4000
