@@ -57,7 +57,8 @@ def find_journals(folder: Path) -> list[Path]:
     own = folder if folder.is_file() else folder / FILE_NAME
     found = [own] if own.is_file() else sorted(folder.glob(f"*/{FILE_NAME}"))
     if not found:
-        raise JournalError(f"{folder}: expected a run folder with {FILE_NAME}, or one that holds such folders; 'umlauf simulate --output DIR' writes them")
+        wanted = f"expected a run folder with {FILE_NAME}, or one that holds such folders"
+        raise JournalError(f"{folder}: {wanted}; 'umlauf simulate --output DIR' writes them, except where SUMO itself drives the signals")
     return found
 
 
