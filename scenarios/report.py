@@ -160,7 +160,7 @@ class _Drawing:
         figure = plots.signals(drawn, from_s, to_s, x_label=x_label, title=title, legend=ASPECT_WORDS[self._lang])
         shares = [
             text["signals_detail"].format(
-                label=row.label, share=100 * _green_s(row) / (to_s - from_s), greens=sum(letter in "Gg" for _, _, letter in row.spans)
+                label=row.label, share=100 * _green_s(row) / (to_s - from_s), greens=_greens(row)
             )
             for row in drawn
         ]
@@ -196,6 +196,12 @@ def short(name: str, most: int = 32) -> str:
 
 def _ever_green(recorded: Any, index: int) -> bool:
     return any(state[index] in "Gg" for states in recorded for _, state in states)
+
+
+def _greens(row: SignalRow) -> int:
+    """Return how many greens a row shows; permitted and protected green in succession are one."""
+    green = [letter in "Gg" for _, _, letter in row.spans]
+    return sum(now and not before for before, now in zip([False, *green], green, strict=False))
 
 
 def _green_s(row: SignalRow) -> float:
