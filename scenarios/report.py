@@ -151,7 +151,7 @@ class _Drawing:
 
         text = self._text
         middle_s = (states[0][0] + states[-1][0]) / 2 // 60 * 60
-        from_s = max(states[0][0], middle_s - DIAGRAM_S / 2 // 60 * 60)
+        from_s = max(states[0][0], middle_s - DIAGRAM_S / 2)
         to_s = min(from_s + DIAGRAM_S, states[-1][0] + 1)
         step_s = float(run.record.get("step_length_s") or 1.0)
         drawn = signal_rows([(at, state) for at, state in states if from_s <= at < to_s], rows, step_s)
