@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -18,7 +18,6 @@ from scenarios.loops import write_loops
 from scenarios.programmes import TlProgramme, actuated, read_programmes, write_programmes
 from scenarios.stage_programmes import street_programme
 from scenarios.user_files import additional_files
-from scenarios.webster import Pair, count_demand, tuned_programmes
 from scenarios.window import window_of
 
 LOOPS: Final = "loops.add.xml"
@@ -66,7 +65,7 @@ def prepare(case: Case) -> Prepared:
         user.mkdir(exist_ok=True)
     notes += [f"{name} {what}, so that no vehicle is dropped or teleported" for name, what in config.overridden().items()]
     notes += [f"output redirected: {what}" for what in redirected]
-    rewritten = _rewritten(case, programmes, junctions, lambda: count_demand(case, config, window, theirs), _hours(window))
+    rewritten = _tuned(case, config, window, programmes, junctions, theirs) if case.control == "webster" else _rewritten(case, programmes, junctions)
     own = _own_files(case, programmes, junctions, rewritten)
     return Prepared(case, config, window, programmes, junctions, (*theirs, *own), tuple(notes), config.overridden())
 
@@ -104,14 +103,19 @@ def _own_files(case: Case, programmes: Mapping[str, TlProgramme], junctions: Seq
     return files
 
 
-def _rewritten(
-    case: Case, programmes: Mapping[str, TlProgramme], junctions: Sequence[Junction], count: Callable[[], Mapping[Pair, int]], hours: float
+def _tuned(
+    case: Case, config: SumoConfig, window: Window, programmes: Mapping[str, TlProgramme], junctions: Sequence[Junction], additional: Sequence[Path]
 ) -> list[TlProgramme]:
+    from scenarios.webster import count_demand, tuned_programmes  # imports numba: only where it is needed
+
+    hours = ((window.end_s if window.end_s is not None else window.cap_s) - window.begin_s) / 3600
+    return tuned_programmes(junctions, programmes, count_demand(case, config, window, additional), hours)
+
+
+def _rewritten(case: Case, programmes: Mapping[str, TlProgramme], junctions: Sequence[Junction]) -> list[TlProgramme]:
     """Return the programmes that SUMO runs instead of the net's own."""
     if not case.sumo_driven:
         return []
-    if case.control == "webster":
-        return tuned_programmes(junctions, programmes, count(), hours)
     if case.rules == "street":
         chosen = [street_programme(junction, programmes[junction.id]) for junction in junctions]
     else:
@@ -121,7 +125,3 @@ def _rewritten(
         own_minimum = case.rules == "street"
         return [actuated(p, ACTUATED_MAX_S[case.control], kind, own_minimum=own_minimum) for p in chosen if p.kind == "static"]
     return chosen if case.rules == "street" else []
-
-
-def _hours(window: Window) -> float:
-    return ((window.end_s if window.end_s is not None else window.cap_s) - window.begin_s) / 3600

@@ -38,7 +38,8 @@ def make_folder(path: Path) -> Path:
 def run_one(case: Case, on_progress: OnProgress, on_warning: OnWarning) -> dict[str, Any]:
     """Run one case in a child and return its record, also written to ``summary.json``; status ``finished`` or ``interrupted``.
 
-    Raises `UmlaufError` where the run failed, after writing a summary with status ``failed``.
+    Raises `UmlaufError` where the run failed, after writing a summary with status ``failed``; KeyboardInterrupt where it was
+    interrupted before it could end properly.
     """
     folder = make_folder(Path(case.folder))
     case.file(CASE_FILE).write_text(case.to_json(), encoding="utf-8")
@@ -63,9 +64,9 @@ def run_one(case: Case, on_progress: OnProgress, on_warning: OnWarning) -> dict[
     code = child.wait()
     if values is None and failure is None:
         if child.interrupted:
-            failure = SimulationError(f"{case.scenario}, {case.control}: stopped before the simulation had begun")
-        else:
-            failure = SimulationError(_crash_text(case, code, last_s, folder))
+            write_summary(folder, failed_record(case, "interrupted", last_s, {"status": "interrupted"}))
+            raise KeyboardInterrupt
+        failure = SimulationError(_crash_text(case, code, last_s, folder))
     if failure is not None or values is None:
         write_summary(folder, failed_record(case, str(failure), last_s, partial))
         raise failure or SimulationError(_crash_text(case, code, last_s, folder))

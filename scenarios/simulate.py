@@ -132,7 +132,7 @@ def run_request(request: Request) -> int:
             records.append(record)
             if record["status"] == "interrupted":
                 break
-    except UmlaufError:
+    except (UmlaufError, KeyboardInterrupt):
         _print(records, request, root)
         raise
     if len(cases) > 1:

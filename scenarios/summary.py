@@ -60,8 +60,9 @@ def finished_record(case: Case, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def failed_record(case: Case, error: str, last_s: float | None, partial: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record of a run that failed with the figures it had; ``simulation_time_s`` is where it was last heard of."""
+    status = "interrupted" if partial.get("status") == "interrupted" else "failed"
     nothing_solved = {"mean": None, "p99": None, "max": None}
-    return finished_record(case, {"solve_ms": nothing_solved, **partial, "status": "failed", "error": error, "simulation_time_s": last_s})
+    return finished_record(case, {"solve_ms": nothing_solved, **partial, "status": status, "error": error, "simulation_time_s": last_s})
 
 
 def write_summary(folder: Path, record: Mapping[str, Any]) -> None:

@@ -103,13 +103,13 @@ def test_every_vehicle_due_is_counted_against_brute_force(capsys: pytest.Capture
     for name in vehicle.getIDList():
         delays[name] = vehicle.getDepartDelay(name) + vehicle.getTimeLoss(name)
     world.close()
-    waiting = [150.0 - depart_s for name, depart_s in due.items() if depart_s < 149.0 and name not in delays]
+    waiting = [150.0 - depart_s for name, depart_s in due.items() if depart_s < 150.0 and name not in delays]
     assert run["finished"] == arrived
     assert run["unfinished"] == len(delays) - arrived
-    assert run["never_inserted"] == pytest.approx(len(waiting), abs=12)  # those due in the last second are not yet due to SUMO
+    assert run["never_inserted"] == len(waiting)
     assert len(waiting) > 300
     brute_s = (sum(delays.values()) + sum(waiting)) / (len(delays) + len(waiting))
-    assert run["mean_delay_s"] == pytest.approx(brute_s, rel=0.02)
+    assert run["mean_delay_s"] == pytest.approx(brute_s, rel=0.005)
 
 
 def test_the_users_files_stay_untouched_and_outputs_and_drops_are_overridden(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_sumo_driven_baselines_all_run(capsys: pytest.CaptureFixture[str], tmp_p
     runs = simulate(capsys, tmp_path / "out", controls=("fixed", "webster", "sumo-actuated-30", "sumo-delay-based"), rules=rules, end_s=300.0)
     delays = {run["control"]: run["mean_delay_s"] for run in runs}
     assert len(set(delays.values())) == 4, delays
-    assert all(run["collisions"] == 0 and run["never_inserted"] == 0 for run in runs)
+    assert all(run["collisions"] == 0 and run["finished"] > 0 for run in runs)
 
 
 def test_with_tls_the_other_lights_keep_their_programmes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
