@@ -79,8 +79,9 @@ class LaneTrack:
         """Learn from one unhindered vehicle how fast this lane is driven."""
         free_ms = 1000.0 * distance_m / self.lane.speed_m_s
         if free_ms >= 1500.0:
-            ratio = min(max(took_ms / free_ms, _PACE_RANGE[0]), _PACE_RANGE[1])
-            self.pace_ratio += _LEARN_RATIO * (ratio - self.pace_ratio)
+            ratio = took_ms / free_ms
+            if _PACE_RANGE[0] <= ratio <= _PACE_RANGE[1]:
+                self.pace_ratio += _LEARN_RATIO * (ratio - self.pace_ratio)
 
 
 @dataclass(slots=True)
@@ -109,9 +110,11 @@ class Vehicles:
             vehicle = Vehicle(detector.id, detector.distance_m, at_ms, at_ms, {})
             self._spread(vehicle, loop, at_ms)
             vehicle.free_ms = vehicle.arrival_ms
+            self._crowd_out(vehicle)
             return vehicle, True
         self._learn(vehicle, detector, at_ms)
         self._spread(vehicle, loop, at_ms)
+        self._crowd_out(vehicle)
         return vehicle, False
 
     def slow(self, vehicle: Vehicle, occupied_ms: int, loop_m: float) -> None:
@@ -155,7 +158,10 @@ class Vehicles:
                 track.vehicles.sort(key=_order)
 
     def _expected(self, loop: _Loop, at_ms: int) -> Vehicle | None:
-        """Return the likeliest vehicle: of each loop upstream the first one that had the time to come, weighed by share and lateness."""
+        """Return the likeliest vehicle: of each loop upstream the first one that had the time to come, weighed by share and lateness.
+
+        Nobody overtakes within a lane: one from a loop farther upstream counts only as far as those ahead of it may be elsewhere.
+        """
         first: dict[str, Vehicle] = {}
         for lane in loop.detector.lanes:
             track = self.tracks[lane]
@@ -168,12 +174,23 @@ class Vehicles:
         best, best_score = None, 0.0
         for vehicle in first.values():
             weight = sum(vehicle.weights.get(x, 0.0) for x in loop.detector.lanes)
+            for ahead in first.values():
+                if vehicle.loop in self._loops[ahead.loop].ancestors:
+                    weight *= max(0.0, 1.0 - sum(ahead.weights.get(x, 0.0) for x in loop.detector.lanes))
             travel_ms = self.tracks[loop.detector.lanes[0]].travel_ms(loop.detector.distance_m)
             late = (at_ms - (vehicle.arrival_ms - travel_ms)) / _LATE_SCALE_MS
             score = weight / (1.0 + late * late)
             if score > best_score:
                 best, best_score = vehicle, score
         return best
+
+    def _crowd_out(self, vehicle: Vehicle) -> None:
+        """Take the first vehicle from a lane that holds more than fit between the loop just passed and the stop line: it left unseen."""
+        room = vehicle.distance_m / VEHICLE_LENGTH_M + 2.0
+        for lane in tuple(vehicle.weights):
+            inside = [v for v in self.tracks[lane].vehicles if v.distance_m <= vehicle.distance_m]
+            if sum(v.weights[lane] for v in inside) > room:
+                self.remove(min(inside, key=_order))
 
     def _learn(self, vehicle: Vehicle, detector: Detector, at_ms: int) -> None:
         """Learn from where the vehicle went: the shares of the loop that it came from, and the pace."""
@@ -183,6 +200,8 @@ class Vehicles:
             here = vehicle.weights.get(lane, 0.0) / came if lane in detector.lanes and came > 0.0 else 0.0
             shares[lane] += _LEARN_RATIO * (here - shares[lane])
         track = self.tracks[detector.lanes[0]]
+        if detector.purpose is Purpose.STOP:  # a queue that has just left would be taken for slow driving
+            return
         if not any(v.arrival_ms < at_ms and v.distance_m < vehicle.distance_m for v in track.vehicles):
             track.learn_pace(vehicle.distance_m - detector.distance_m, at_ms - vehicle.passed_ms)
 

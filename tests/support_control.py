@@ -180,6 +180,7 @@ class Watch:
         self.estimator = LoopEstimator(self.junction, self.now_ms)
         self.events = sorted(self.events)
         self._next = 0
+        self.estimator.update(self.now_ms, [], self.detection.states(), self.green_since())
 
     def add(self, *parts: Iterable[InputEvent]) -> None:
         """Add events that lie ahead."""
@@ -275,9 +276,10 @@ class Scene:
 
 
 def without(one: Junction, *detectors: str) -> Junction:
-    """Return the junction without some loops; what they led to is lost with them."""
-    kept = tuple(replace(d, upstream=tuple(u for u in d.upstream if u not in detectors)) for d in one.detectors if d.id not in detectors)
-    return replace(one, detectors=kept)
+    """Return the junction without some loops; the ways that led over them go on."""
+    before = {d.id: d.upstream for d in one.detectors}
+    kept = [d for d in one.detectors if d.id not in detectors]
+    return replace(one, detectors=tuple(replace(d, upstream=tuple(x for u in d.upstream for x in (before[u] if u in detectors else (u,)))) for d in kept))
 
 
 def gaps_ms(times_ms: Sequence[int]) -> list[int]:
