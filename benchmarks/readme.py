@@ -1,13 +1,16 @@
-"""Fills the tables of figures in README.md from the campaigns that measured them: ``python -m benchmarks.readme``.
+"""Fills the tables of figures in README.md from the campaigns that measured them: ``python -m benchmarks.readme [DEMO]``.
 
 A table stands between ``<!-- figures: FILE -->`` and ``<!-- end of figures -->``; FILE is a campaign's JSON, relative to the
-README. No figure there is typed by hand, and a test compares.
+README. No figure there is typed by hand, and a test compares. DEMO is the run folder of a `make demo`: its picture becomes the
+README's.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,11 +18,15 @@ from benchmarks.rows import read_campaign
 from benchmarks.tables import campaign_table
 
 README: Final = Path(__file__).resolve().parents[1] / "README.md"
+PICTURE: Final = README.parent / "docs" / "images" / "demo.png"
 _BLOCK: Final = re.compile(r"<!-- figures: (?P<file>\S+) -->\n.*?<!-- end of figures -->", re.DOTALL)
 
 
-def main() -> int:
-    """Rewrite the README's tables and return 0."""
+def main(arguments: Sequence[str]) -> int:
+    """Rewrite the README's tables, take over the picture of the run folder given, and return 0."""
+    for folder in arguments:
+        PICTURE.parent.mkdir(exist_ok=True)
+        shutil.copy(Path(folder) / "pictures" / "delay.png", PICTURE)
     README.write_text(filled(README.read_text(encoding="utf-8"), README.parent), encoding="utf-8")
     return 0
 
@@ -36,4 +43,4 @@ def _block(file: str, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

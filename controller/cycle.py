@@ -104,11 +104,11 @@ class CyclePlanner(Mailbox):
             startup_s = max([b.startup_ms for b in beliefs], default=0) / 1000
             lost.append(max(step.settle_ms / 1000 - self._settings.amber_use_s + startup_s, 0.0))
         return SplitProblem(
-            flow_veh_h=np.array([3600 * b.flow_veh_s for b in beliefs]),
+            flow_veh_h=np.array([3600 * b.flow_veh_s for b in beliefs], dtype=np.float64),
             saturation_veh_h=np.array([3_600_000 / b.headway_ms for b in beliefs]),
-            queue_veh=np.array([b.queue_veh for b in beliefs]),
+            queue_veh=np.array([b.queue_veh for b in beliefs], dtype=np.float64),
             service_ratio=np.ascontiguousarray(np.minimum(service, 1.0)),
-            min_green_s=np.array([self._min_green_s[s] for s in order]),
+            min_green_s=np.array([self._min_green_s[s] for s in order], dtype=np.float64),
             max_green_s=np.array([min(self._max_green_s[s], self._settings.max_cycle_s) for s in order]),
             lost_s=np.array(lost),
             min_cycle_s=self._settings.min_cycle_s,

@@ -6,6 +6,7 @@ Call `Journal.tick` first in each tick: what follows is recorded as belonging to
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from hardware.signals import Aspect
 
 FLUSH_ROWS: Final = 5_000
 FLUSH_INTERVAL_MS: Final = 10_000
+DECIDING: Final = ("controller", "hardware", "optimizer")
 
 _INSERTS: Final = {table: insert_statement(table) for table in TABLES}
 
@@ -185,11 +187,21 @@ def origin() -> dict[str, object]:
     return {
         "created_utc": utc_now().isoformat(timespec="milliseconds"),
         "umlauf": _version("umlauf"),
+        "code": _code_hash(),
         "numba": _version("numba"),
         "numpy": _version("numpy"),
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
+
+
+def _code_hash() -> str:
+    """Return a hash of the sources that decide, which tells builds of one version apart."""
+    digest = hashlib.blake2b(digest_size=8)
+    root = Path(__file__).resolve().parents[1]
+    for path in sorted(path for package in DECIDING for path in (root / package).rglob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _version(distribution: str) -> str:

@@ -65,7 +65,7 @@ def _where_written(reader: JournalReader) -> str:
     here = origin()
     other = [
         f"{name} {reader.meta.get(name)} (here {here[name]})"
-        for name in ("umlauf", "numba", "numpy", "python", "machine")
+        for name in ("umlauf", "code", "numba", "numpy", "python", "machine")
         if reader.meta.get(name) != here[name]
     ]
     if other:
