@@ -7,11 +7,11 @@ south, and permitted beside the opposite straight traffic in the east and west, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from controller.detection import Detection, HealthEvent
 from controller.estimate import LoopEstimator
@@ -31,9 +31,12 @@ from controller.junction import (
     Purpose,
     Stage,
 )
+from controller.plan import Plan
+from controller.planner import Planner
+from controller.sequencer import Sequencer
 from controller.snapshot import DetectorState, LaneBelief, SignalState, Snapshot
 from hardware.ports import InputEvent, InputKind
-from hardware.signals import GroupKind
+from hardware.signals import Aspect, GroupKind
 
 SPEED_M_S = 12.5
 ARMS = ("n", "e", "s", "w")
@@ -174,6 +177,7 @@ class Watch:
     now_ms: int = 0
     greens: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     health: list[HealthEvent] = field(default_factory=list)
+    green_of: Callable[[int], Mapping[str, int | None]] | None = None
 
     def __post_init__(self) -> None:
         self.detection = Detection(self.junction, self.now_ms)
@@ -198,9 +202,11 @@ class Watch:
             self.estimator.update(self.now_ms, edges, self.detection.states(), self.green_since())
         return self.estimator.beliefs(self.now_ms)
 
-    def green_since(self) -> dict[str, int | None]:
-        """Return since when each group is green."""
+    def green_since(self) -> Mapping[str, int | None]:
+        """Return since when each group is green, by script or by ``green_of``."""
         now_ms = self.now_ms
+        if self.green_of is not None:
+            return self.green_of(now_ms)
         return {g.id: next((a for a, b in self.greens.get(g.id, ()) if a <= now_ms < b), None) for g in self.junction.groups}
 
 
@@ -285,3 +291,55 @@ def without(one: Junction, *detectors: str) -> Junction:
 def gaps_ms(times_ms: Sequence[int]) -> list[int]:
     """Return the differences between neighbours."""
     return [b - a for a, b in pairwise(times_ms)]
+
+
+class Stands(NamedTuple):
+    """The node stood in a stage: from the tick in which all its groups were green to the tick in which the next transition began."""
+
+    stage: str
+    from_ms: int
+    to_ms: int
+
+    @property
+    def green_ms(self) -> int:
+        """Return how long it stood."""
+        return self.to_ms - self.from_ms
+
+
+class Play:
+    """A planner, a sequencer and scripted loops together, tick by tick, as the junction's loop has them."""
+
+    def __init__(self, planner: Planner, watch: Watch, *, one: Junction | None = None) -> None:
+        self.watch, self.planner = watch, planner
+        self.node = (one or watch.junction).nodes[0]
+        self.sequencer = Sequencer(watch.junction, self.node, watch.now_ms)
+        self.plans: list[Plan] = []
+        self.stood: list[Stands] = []
+        self._since: tuple[str, int] | None = None
+        self._tick = 0
+        watch.green_of = lambda now_ms: self.sequencer.state(now_ms).green_since_ms
+
+    def run(self, end_ms: int) -> list[Stands]:
+        """Go on until ``end_ms``; return the stages that stood, the present one included."""
+        watch = self.watch
+        while watch.now_ms + watch.tick_ms <= end_ms:
+            now_ms = watch.now_ms + watch.tick_ms
+            lanes = watch.until(now_ms)
+            states, blocked = watch.detection.states(), watch.estimator.blocked_exits()
+            self.planner.submit(Snapshot(self._tick, now_ms, self.sequencer.state(now_ms), states, lanes, blocked))
+            plan = self.planner.poll()
+            if plan is not None:
+                self.plans.append(plan)
+                self.sequencer.adopt(plan)
+            self._record(self.sequencer.step(now_ms), now_ms)
+            self._tick += 1
+        return [*self.stood, *([Stands(*self._since, watch.now_ms)] if self._since else [])]
+
+    def _record(self, aspects: Mapping[str, Aspect], now_ms: int) -> None:
+        stage = self.node.stages[self.sequencer.state(now_ms).stage]
+        stands = not self.sequencer.running and all(aspects[g] is Aspect.GREEN for g in stage.green)
+        if self._since and (not stands or self._since[0] != stage.id):
+            self.stood.append(Stands(*self._since, now_ms))
+            self._since = None
+        if stands and not self._since:
+            self._since = (stage.id, now_ms)

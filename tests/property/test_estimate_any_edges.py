@@ -17,7 +17,7 @@ pytestmark = pytest.mark.quick
 
 ONE = junction()
 # One arm with own loops per lane, one with a shared entry, and an exit: all kinds of loops, dense enough to interact.
-LOOPS = tuple(d.id for arm in "en" for d in arm_loops(arm, shared_entry=arm == "n")) + ("wout/x",)
+LOOPS = (*(d.id for arm in "en" for d in arm_loops(arm, shared_entry=arm == "n")), "wout/x")
 EPSILON = 1e-9
 ROOM_VEH = ENTRY_M / 5.0 + 4
 
