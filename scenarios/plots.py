@@ -130,7 +130,15 @@ def signals(rows: Sequence[SignalRow], from_s: float, to_s: float, *, x_label: s
             if text and end_s - begin_s >= MIN_LETTER_S:
                 dark = letter in "gyYuo"
                 axes.text(
-                    (begin_s + end_s) / 2 - from_s, y, text, ha="center", va="center_baseline", fontsize=8, weight="bold", color="black" if dark else "white"
+                    (begin_s + end_s) / 2 - from_s,
+                    y,
+                    text,
+                    ha="center",
+                    va="center_baseline",
+                    fontsize=8,
+                    weight="bold",
+                    clip_on=True,
+                    color="black" if dark else "white",
                 )
     axes.set_yticks(range(len(rows)), [row.label for row in rows], fontsize=9)
     axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -152,6 +160,7 @@ def signals(rows: Sequence[SignalRow], from_s: float, to_s: float, *, x_label: s
 def _frame(axes: Any, x_label: str, y_label: str) -> None:
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=True))
     axes.margins(x=0.01)
     axes.grid(color="#E3E3E3", linewidth=0.6)
     axes.set_axisbelow(True)

@@ -138,7 +138,7 @@ def shared_links(states: Sequence[Sequence[tuple[float, str]]], links: Sequence[
     columns: dict[tuple[str, ...], list[int]] = {}
     for index in range(len(links)):
         column = tuple("".join(state[index] for _, state in of if index < len(state)) for of in states)
-        columns.setdefault(tuple(c.replace("g", "G") for c in column), []).append(index)
+        columns.setdefault(column, []).append(index)
     return list(columns.values())
 
 
