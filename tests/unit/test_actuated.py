@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -77,7 +78,7 @@ def test_traffic_on_a_lane_that_is_red_extends_nothing() -> None:
 
 def test_a_vehicle_on_its_way_from_the_advance_loop_extends() -> None:
     """The way from 45 m takes 3.6 s; the green must still be there when it arrives."""
-    passes = [t for t in range(5_000, 45_000, 3_000)]
+    passes = list(range(5_000, 45_000, 3_000))
     one = play(*(drive("n0/45", t) for t in passes), waits("e0/1", WAIT_MS))
     assert one.run(END_MS)[0].to_ms >= passes[-1] + 1000 * (45.0 + LOOP_M) / 12.5
 
@@ -109,7 +110,7 @@ def test_no_rival_waits_longer_than_all_the_maximum_greens() -> None:
     stood = one.run(600_000)
     for stage in ("NS", "NSL", "EW"):
         turns = [s for s in stood if s.stage == stage]
-        waited = [b.from_ms - a.to_ms for a, b in zip(turns, turns[1:], strict=False)]
+        waited = [b.from_ms - a.to_ms for a, b in itertools.pairwise(turns)]
         assert len(turns) >= 2
         assert max(waited) <= 3 * 1000 * SETTINGS.max_green_s + 4 * 8_000
 

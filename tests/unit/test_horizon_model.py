@@ -1,0 +1,167 @@
+"""From a snapshot to the solver's arrays: what must be in them whatever the tuning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support_control import AMBER_MS, INTERGREEN_MS, MIN_GREEN_MS, STAGES, Scene, junction
+
+from controller.adaptive import AdaptiveSettings
+from controller.horizon_model import HorizonModel
+from controller.junction import Junction, Transition
+from controller.solver import NEVER_MS, HorizonProblem
+from controller.transitions import transition_table
+
+SETTINGS = AdaptiveSettings()
+NS, NSL, EW, EWL = range(4)
+ONE = junction()
+LANES = tuple(x.id for x in ONE.lanes)
+
+
+def model(one: Junction = ONE) -> HorizonModel:
+    node = one.nodes[0]
+    return HorizonModel(one, node, transition_table(one, node), SETTINGS)
+
+
+def problem(scene: Scene) -> HorizonProblem:
+    return model(scene.junction).problem(scene.snapshot())
+
+
+def known(p: HorizonProblem, lane: str) -> list[tuple[int, int]]:
+    """Return arrival and weight of a lane's packets."""
+    i = LANES.index(lane)
+    n = int(p.vehicles[i])
+    return list(zip(p.arrival_ms[i, :n].tolist(), p.weight_milli[i, :n].tolist(), strict=True))
+
+
+def test_times_are_relative_to_the_tick() -> None:
+    p = problem(Scene(now_ms=60_000, arrivals_ms={"e0": [52_000, 60_000, 71_500]}))
+    assert known(p, "e0") == [(-8_000, 1000), (0, 1000), (11_500, 1000)]
+    assert known(p, "w0") == []
+
+
+def test_weights_are_milli_vehicles() -> None:
+    p = problem(Scene(arrivals_ms={"e0": [65_000, 66_000]}, beliefs={"e0": {"weight": (0.25, 1.0)}}))
+    assert [w for _, w in known(p, "e0")] == [250, 1000]
+
+
+def test_vehicles_of_a_lane_are_served_in_order() -> None:
+    """A later vehicle's earlier arrival (a slow one ahead) does not unsort the arrays."""
+    p = problem(Scene(beliefs={"e0": {"arrival_ms": (70_000, 66_000), "weight": (1.0, 1.0)}}))
+    assert [a for a, _ in known(p, "e0")] == [10_000, 10_000]
+
+
+def test_more_vehicles_than_places_are_cut_at_the_far_end() -> None:
+    p = problem(Scene(arrivals_ms={"e0": list(range(40_000, 240_000, 1_000))}))
+    packets = known(p, "e0")
+    assert len(packets) == p.arrival_ms.shape[1]
+    assert packets[0] == (-20_000, 1000)
+
+
+def test_expected_flow_is_appended_beyond_what_the_loops_see() -> None:
+    p = problem(Scene(arrivals_ms={"e0": [62_000]}, beliefs={"e0": {"flow_veh_s": 0.2, "known_ms": 24_000}}))
+    seen, *future = known(p, "e0")
+    assert seen == (2_000, 1000)
+    assert all(a >= 24_000 for a, _ in future)
+    covered_s = (p.grid_ms[-1] - 24_000) / 1000
+    assert sum(w for _, w in future) == pytest.approx(0.2 * covered_s * 1000, rel=0.3)
+
+
+def test_service_follows_shares_and_stages() -> None:
+    p = problem(Scene())
+    served = {(s, LANES[i]): int(p.service_milli[s, i]) for s in range(4) for i in range(len(LANES)) if p.service_milli[s, i]}
+    expected = {(NS, "n0"), (NS, "s0"), (NSL, "n1"), (NSL, "s1"), (EW, "e0"), (EW, "e1"), (EW, "w0"), (EW, "w1"), (EWL, "e1"), (EWL, "w1")}
+    assert served == dict.fromkeys(expected, 1000)
+
+
+def test_a_lane_that_is_served_in_part_has_its_share() -> None:
+    one = replace(ONE, movements=tuple(replace(m, group="NSL") if m == ONE.movements[1] else m for m in ONE.movements))
+    p = problem(Scene(junction=one))
+    assert [int(x) for x in p.service_milli[:, 0]] == [800, 200, 0, 0]
+
+
+def test_permitted_turns_yield_to_the_opposite_lane_only_beside_it() -> None:
+    p = problem(Scene())
+
+    def foes(stage: int, lane: str) -> set[str]:
+        return {LANES[k] for k in p.foes[stage, LANES.index(lane)] if k >= 0}
+
+    assert foes(EW, "e1") == {"w0"}
+    assert foes(EW, "w1") == {"e0"}
+    assert all(foes(s, x) == set() for s in (NS, NSL, EWL) for x in LANES)
+
+
+def test_greens_end_and_begin_as_the_transition_has_it() -> None:
+    p = problem(Scene(beliefs={"e0": {"startup_ms": 1_400}}))
+    n0, e0, e1 = (LANES.index(x) for x in ("n0", "e0", "e1"))
+    assert 0 <= p.green_end_ms[NS, EW, n0] <= AMBER_MS
+    assert p.green_start_ms[NS, EW, e0] == INTERGREEN_MS + 1_400
+    assert p.green_end_ms[EW, EWL, e1] == NEVER_MS, "it goes on"
+    assert p.green_start_ms[EW, EWL, e1] == 0
+    assert p.min_stay_ms[NS, EW] == INTERGREEN_MS + MIN_GREEN_MS
+
+
+def test_no_transition_to_itself_and_none_that_is_forbidden() -> None:
+    node = replace(ONE.nodes[0], transitions=(Transition("NS", "EW", allowed=False),))
+    p = problem(Scene(junction=replace(ONE, nodes=(node,))))
+    assert {(int(a), int(b)) for a, b in np.argwhere(p.allowed == 0)} == {(0, 0), (1, 1), (2, 2), (3, 3), (NS, EW)}
+
+
+def test_the_stage_may_be_left_after_its_minimum_green() -> None:
+    assert problem(Scene(since_ms=58_000)).leave_ms == 3_000
+    assert problem(Scene(since_ms=20_000)).leave_ms == 0
+    assert problem(Scene(stage=EWL)).stage == EWL
+
+
+def test_a_lane_that_has_just_turned_green_starts_up() -> None:
+    scene = Scene(stage=EW, since_ms=59_500, beliefs={"e0": {"startup_ms": 1_500}})
+    assert problem(scene).ready_ms[LANES.index("e0")] == 1_000
+
+
+def test_long_waits_weigh_more() -> None:
+    patient, short = 1000 * SETTINGS.patience_s, 1_000
+    weights = [
+        int(problem(Scene(now_ms=400_000, arrivals_ms={"e0": [400_000 - waited]})).person_milli[LANES.index("e0")])
+        for waited in (short, patient + 20_000, patient + 60_000, 10 * patient)
+    ]
+    assert weights[0] == 1000
+    assert weights == sorted(set(weights))
+
+
+def test_a_lane_whose_exits_are_full_is_blocked() -> None:
+    e0 = LANES.index("e0")
+    assert problem(Scene()).blocked_ms[e0] == 0
+    assert problem(Scene(blocked_exits=frozenset({"wout", "nout"}))).blocked_ms[e0] > 0
+
+
+def test_a_locked_lane_is_not_served_by_the_stage_that_did_not_help() -> None:
+    scene = Scene(stage=EW, now_ms=60_000, beliefs={"e1": {"blocked_ms": 64_000}})
+    p = problem(scene)
+    e1 = LANES.index("e1")
+    assert p.service_milli[EW, e1] == 0
+    assert p.service_milli[EWL, e1] == 1000
+    later = problem(replace(scene, now_ms=65_000))
+    assert later.service_milli[EW, e1] == 1000
+
+
+def overdue(scene: Scene) -> str | None:
+    stage = model(scene.junction).overdue_stage(scene.snapshot())
+    return None if stage is None else STAGES[stage]
+
+
+def test_a_red_is_overdue_when_a_vehicle_has_waited_too_long() -> None:
+    limit_ms = 1000 * SETTINGS.max_red_s
+    now_ms = 600_000
+    stage_since = {"stage": NS, "since_ms": now_ms - limit_ms - 60_000, "now_ms": now_ms}
+    assert overdue(Scene(**stage_since, arrivals_ms={"n1": [now_ms - limit_ms - 2_000]})) == "NSL"
+    assert overdue(Scene(**stage_since, arrivals_ms={"n1": [now_ms - limit_ms + 2_000]})) is None
+    assert overdue(Scene(**stage_since, arrivals_ms={"n0": [now_ms - limit_ms - 2_000]})) is None, "it has green"
+    assert overdue(Scene(**stage_since)) is None
+
+
+def test_the_longest_wait_is_served_first() -> None:
+    limit_ms, now_ms = 1000 * SETTINGS.max_red_s, 600_000
+    waits = {"n1": [now_ms - limit_ms - 2_000], "e0": [now_ms - limit_ms - 9_000]}
+    assert overdue(Scene(stage=NS, since_ms=100_000, now_ms=now_ms, arrivals_ms=waits)) == "EW"
