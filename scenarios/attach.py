@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,4 +63,4 @@ def await_outputs(outputs: Outputs) -> None:
             return
         if not outputs.tripinfo.parent.is_dir() or outputs.tripinfo.name.startswith("not-written"):
             return
-        time.sleep(POLL_S)
+        threading.Event().wait(POLL_S)

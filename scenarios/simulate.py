@@ -152,7 +152,7 @@ def _run_shown(case: Case, console: Console, label: str = "") -> dict[str, Any]:
             begin.append(now_s)
             progress.update(task, completed=now_s - begin[0], total=max(end_s - begin[0], 1))
 
-        return run_one(case, on_progress, lambda warning: progress.console.print(f"note: {warning}", highlight=False, markup=False))
+        return run_one(case, on_progress, lambda warning: progress.console.print(f"note: {warning}", highlight=False, markup=False, soft_wrap=True))
 
 
 def _bare_wall_s(case: Case, console: Console) -> float:
