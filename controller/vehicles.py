@@ -79,9 +79,8 @@ class LaneTrack:
         """Learn from one unhindered vehicle how fast this lane is driven."""
         free_ms = 1000.0 * distance_m / self.lane.speed_m_s
         if free_ms >= 1500.0:
-            ratio = took_ms / free_ms
-            if _PACE_RANGE[0] <= ratio <= _PACE_RANGE[1]:
-                self.pace_ratio += _LEARN_RATIO * (ratio - self.pace_ratio)
+            ratio = min(max(took_ms / free_ms, _PACE_RANGE[0]), _PACE_RANGE[1])
+            self.pace_ratio += _LEARN_RATIO * (ratio - self.pace_ratio)
 
 
 @dataclass(slots=True)
@@ -200,8 +199,6 @@ class Vehicles:
             here = vehicle.weights.get(lane, 0.0) / came if lane in detector.lanes and came > 0.0 else 0.0
             shares[lane] += _LEARN_RATIO * (here - shares[lane])
         track = self.tracks[detector.lanes[0]]
-        if detector.purpose is Purpose.STOP:  # a queue that has just left would be taken for slow driving
-            return
         if not any(v.arrival_ms < at_ms and v.distance_m < vehicle.distance_m for v in track.vehicles):
             track.learn_pace(vehicle.distance_m - detector.distance_m, at_ms - vehicle.passed_ms)
 

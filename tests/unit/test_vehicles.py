@@ -171,16 +171,6 @@ def test_the_pace_is_learned() -> None:
     assert error_ms(60) < 1_500
 
 
-def test_a_queue_teaches_no_slow_pace() -> None:
-    greens = tuple((t, t + 30_000) for t in range(60_000, 900_000, 90_000))
-    road = Road(tuple(t for k in range(8) for t in range(90_000 * k, 90_000 * k + 40_000, 2_500)), greens_ms=greens)
-    watch = Watch(events=road.events("e0"), greens={"EW": greens}, tick_ms=1_000)
-    watch.until(890_000)
-    watch.add(drive("e0/300", 900_000))
-    beliefs = watch.until(901_500)
-    assert beliefs["e0"].arrival_ms[-1] == pytest.approx(900_000 + 24_160, abs=4_000)
-
-
 def test_a_slow_vehicle_is_expected_later() -> None:
     fast, slow = Watch(events=drive("e0/45", 10_000)), Watch(events=drive("e0/45", 10_000, 4.0))
     (fast_ms,), (slow_ms,) = (w.until(13_000)["e0"].arrival_ms for w in (fast, slow))
