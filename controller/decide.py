@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from controller.journal import Journal
+from controller.plan import Plan, PlanStep
 from controller.planner import Planner
 from controller.sequencer import Sequencer
 from controller.snapshot import SignalState, Snapshot
@@ -29,22 +30,41 @@ class NodeControl:
 
         A planner that fails is an event for the supervisor; its fallback decides in the same tick.
         """
+        changes = len(self.mode_changes)
         self._change(self._supervisor.tick(snapshot.now_ms), snapshot, journal)
-        planner = self._planner()
-        try:
-            planner.submit(snapshot)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            self._change(self._supervisor.report(Event.OPTIMIZER_LOST, snapshot.now_ms, f"{planner.name}: {error}"), snapshot, journal)
-            planner = self._planner()
-            planner.submit(snapshot)
-        plan = planner.poll()
-        if plan is not None:
+        planner, plan = self._ask(snapshot, journal)
+        if plan is None and len(self.mode_changes) > changes:
+            plan = Plan(planner.name, snapshot.now_ms, (PlanStep(snapshot.signals.stage, None),), f"{planner.name} takes over and keeps the stage")
             self.sequencer.adopt(plan)
-            if journal is not None:
-                journal.plan(self._junction_id, self._node_id, snapshot.tick, snapshot.now_ms, plan)
+        if journal is not None and plan is not None:
+            journal.plan(self._junction_id, self._node_id, snapshot.tick, snapshot.now_ms, plan)
         if journal is not None and planner.last_digest:
             journal.snapshot(self._junction_id, self._node_id, snapshot.tick, planner.last_digest)
         return planner.last_solve_ms
+
+    def _ask(self, snapshot: Snapshot, journal: Journal | None) -> tuple[Planner, Plan | None]:
+        """Return the planner that decides this tick and its new plan, already adopted. Raises what even the programme's planner raises."""
+        while True:
+            planner = self._planner()
+            try:
+                planner.submit(snapshot)
+                plan = planner.poll()
+                if plan is not None:
+                    self.sequencer.adopt(plan)
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                if planner is self._planners[Mode.FIXED]:
+                    raise
+                self._failed(f"{planner.name}: {error}", snapshot, journal)
+            else:
+                return planner, plan
+
+    def _failed(self, why: str, snapshot: Snapshot, journal: Journal | None) -> None:
+        """Leave the mode whose planner failed. The failure is over with this tick: after the hold-down the planner is tried again."""
+        optimized = self._supervisor.mode in (Mode.ADAPTIVE, Mode.CYCLE)
+        event = Event.OPTIMIZER_LOST if optimized else Event.PLANNER_FAILED
+        self._change(self._supervisor.report(event, snapshot.now_ms, why), snapshot, journal)
+        if optimized:
+            self._change(self._supervisor.report(Event.OPTIMIZER_RECOVERED, snapshot.now_ms, "tried again after the hold-down"), snapshot, journal)
 
     def _planner(self) -> Planner:
         """Return the mode's planner; modes in which others decide (flash, release, manual) keep the programme ready."""
