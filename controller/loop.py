@@ -11,6 +11,7 @@ from controller.estimate import Estimator
 from controller.journal import Journal
 from controller.junction import Junction
 from controller.snapshot import Snapshot
+from controller.supervisor import ModeChange
 from hardware.ports import HeadPort, InputPort
 from hardware.signals import Aspect, Frame
 
@@ -41,6 +42,11 @@ class JunctionControl:
             self._decide(now_ms)
         self._show(now_ms)
         self._tick += 1
+
+    @property
+    def mode_changes(self) -> list[ModeChange]:
+        """Return what the supervisors have done so far."""
+        return [change for node in self.nodes for change in node.mode_changes]
 
     def _read(self, now_ms: int) -> None:
         events = self.inputs.poll(now_ms)

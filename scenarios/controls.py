@@ -10,6 +10,7 @@ from typing import Protocol, cast
 from controller.errors import MissingError
 from controller.journal import Journal
 from controller.junction import Junction, Purpose
+from controller.supervisor import ModeChange
 from hardware.interlock import Interlock
 from hardware.ports import InputPort
 from hardware.registry import open_site
@@ -23,6 +24,11 @@ class Control(Protocol):
     """Switches one light. ``solve_ms`` grows by one value per solve; a control that solves nothing leaves it empty."""
 
     solve_ms: list[float]
+
+    @property
+    def mode_changes(self) -> Sequence[ModeChange]:
+        """Return the changes of mode so far; in a simulation each one means that a planner failed."""
+        ...
 
     def tick(self, now_ms: int) -> None:
         """Read, decide and show, once per simulation step. Raises `FrameRefusedError` or `PortError`."""

@@ -24,6 +24,7 @@ from scenarios.prepare import Prepared, prepare
 from scenarios.queues import QueueRecorder
 from scenarios.saturation import MeteredInputs, SaturationMeter
 
+MODE_CHANGES_TOLD: Final = 5
 Send = Callable[..., None]
 PROGRESS_S: Final = 0.2
 EMPTY_CHECK_MS: Final = 10_000
@@ -65,6 +66,8 @@ def run_case(case: Case, send: Send, stopped: Callable[[], bool]) -> Mapping[str
             send("partial", values=_figures(running, "failed"))
             raise
         _close(running.world)
+        for text in _fallbacks(running):
+            send("warning", text=text)
         if case.attach:
             await_outputs(running.outputs)
     return _figures(running, "interrupted" if stopped() else "finished")
@@ -136,6 +139,12 @@ def _loop(running: Running, send: Send, stopped: Callable[[], bool]) -> None:
         running.cpu_s = _cpu_s() - begun_cpu_s
 
 
+def _fallbacks(running: Running) -> list[str]:
+    """Return the first changes of mode in words: in a simulation each one means that a planner failed."""
+    changes = [c for control in running.controls for c in control.mode_changes]
+    return [f"mode {c.before} gave way to {c.after} at {c.at_ms / 1000:g} s: {c.why}" for c in changes[:MODE_CHANGES_TOLD]]
+
+
 def _end_ms(window: Window) -> int:
     return round((window.end_s if window.end_s is not None else window.cap_s) * 1000)
 
@@ -171,10 +180,11 @@ def _figures(running: Running, status: str) -> Mapping[str, object]:
         "trips_complete": complete,
         "saturation_flow_veh_h": running.meter.flow_veh_h(),
         "saturation_headways": running.meter.headways,
+        "mode_changes": sum(len(control.mode_changes) for control in running.controls),
         "lights": len(prepared.programmes),
         "controlled": len(running.controls),
         "step_length_s": world.step_length_ms / 1000,
         "overridden": prepared.overridden,
-        "notes": prepared.notes,
+        "notes": [*prepared.notes, *_fallbacks(running)],
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
