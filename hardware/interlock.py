@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 from hardware.interlock_rules import (
-    RED,
     Decision,
     Phase,
     Refusal,
@@ -45,7 +44,7 @@ class Interlock:
         self._stale_ms = stale_ms
         self._now_ms = now_ms
         self._shown_ms: int | None = None
-        self._state = attached(self._rules, port.observe(now_ms).aspects, now_ms)
+        self._state = attached(self._rules, None, now_ms)
         self.refusals = 0
         self.last_refusal: Refusal | None = None
 
@@ -65,13 +64,11 @@ class Interlock:
 
     def show(self, frame: Frame, now_ms: int) -> None:
         """Show the frame, or the safe way to red. Raises `FrameRefusedError`; the device's `PortError` passes through."""
-        red = (RED,) * len(self._rules.groups)
         found = self._judge_frame(frame, now_ms)
         if found is None or found.rule is not Rule.CLOCK:
             self._now_ms = now_ms
-        refusal = self._read_back() or found
-        asked = red if found is not None else frame.aspects
-        decision = decide(self._rules, self._state, asked, self._now_ms, refusal)
+        asked = self._read_back() or found or frame.aspects
+        decision = decide(self._rules, self._state, asked, self._now_ms)
         if decision.refusal is not None:
             self._count(decision.refusal)
         self._drive(decision)

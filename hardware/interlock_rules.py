@@ -188,7 +188,7 @@ def doubtful(rules: Rules, state: State, decision: Decision, now_ms: int) -> Sta
     A green that may or may not have begun may end at once, for holding it might be what begins it.
     """
     aspects = decision.aspects
-    if state.aspects[0] not in OFF and aspects[0] not in OFF:
+    if not is_off(state.aspects) and not is_off(aspects):
         rank = (RED, RED_AMBER, AMBER, GREEN)
         aspects = tuple(max(pair, key=rank.index) for pair in zip(state.aspects, aspects, strict=True))
     begun = tuple(now_ms - g.min_green_ms if a is GREEN else now_ms for a, g in zip(aspects, rules.groups, strict=True))
@@ -202,8 +202,13 @@ def shown(state: State, decision: Decision, now_ms: int) -> State:
     pairs = tuple(zip(state.aspects, decision.aspects, strict=True))
     since = tuple(s if old is new else now_ms for s, (old, new) in zip(state.since_ms, pairs, strict=True))
     ended = tuple(now_ms if old is GREEN and new is not GREEN else e for e, (old, new) in zip(state.ended_ms, pairs, strict=True))
-    phase = Phase.START if decision.phase is Phase.RUN and decision.aspects[0] in OFF else decision.phase
+    phase = Phase.START if decision.phase is Phase.RUN and is_off(decision.aspects) else decision.phase
     return State(phase, decision.aspects, since, ended)
+
+
+def is_off(aspects: tuple[Aspect, ...]) -> bool:
+    """Tell whether the signals are dark or flashing, which all groups are or none."""
+    return aspects[0] in OFF
 
 
 def all_red_ms(state: State) -> int | None:
@@ -232,16 +237,22 @@ def _towards_red(group: GroupSpec, aspect: Aspect, age_ms: int) -> Aspect:
     return RED
 
 
-def decide(rules: Rules, state: State, asked: tuple[Aspect, ...], now_ms: int, found: Refusal | None = None) -> Decision:
-    """Return what may be shown for ``asked``; ``found`` is a fault of the frame that is already known."""
+def decide(rules: Rules, state: State, asked: tuple[Aspect, ...] | Refusal, now_ms: int) -> Decision:
+    """Return what may be shown for ``asked``, which is a refusal already where the frame itself is at fault."""
+    if isinstance(asked, Refusal):
+        return _refused(rules, state, asked, now_ms)
     phase = Phase.RUN if state.phase is Phase.START and ready(rules, state, now_ms) else state.phase
-    refusal = found or _judge_phase(rules, state, asked, now_ms, phase)
+    refusal = _judge_phase(rules, state, asked, now_ms, phase)
     if refusal is not None:
-        hold = state.aspects[0] in OFF
-        return Decision(state.aspects if hold else ramp(rules, state, now_ms), Phase.LATCHED, refusal)
-    if phase is not Phase.RUN and asked[0] not in OFF:
+        return _refused(rules, state, refusal, now_ms)
+    if phase is not Phase.RUN and not is_off(asked):
         return Decision(ramp(rules, state, now_ms), phase, None)
     return Decision(asked, phase, None)
+
+
+def _refused(rules: Rules, state: State, refusal: Refusal, now_ms: int) -> Decision:
+    """Return the safe way to red, latched; dark and flashing signals stay as they are."""
+    return Decision(state.aspects if is_off(state.aspects) else ramp(rules, state, now_ms), Phase.LATCHED, refusal)
 
 
 def _judge_phase(rules: Rules, state: State, asked: tuple[Aspect, ...], now_ms: int, phase: Phase) -> Refusal | None:
@@ -264,7 +275,7 @@ def _judge_off(rules: Rules, state: State, asked: tuple[Aspect, ...], now_ms: in
             return Refusal(Rule.OFF, group.id, "all groups dark or flashing together", aspect.name)
         if aspect is FLASHING and not group.amber_ms:
             return Refusal(Rule.ORDER, group.id, "DARK, for it has no amber", aspect.name)
-    if state.aspects[0] in OFF:
+    if is_off(state.aspects):
         return None
     for group, aspect, since in zip(rules.groups, state.aspects, state.since_ms, strict=True):
         if aspect is not RED or now_ms - since < rules.longest_ms:

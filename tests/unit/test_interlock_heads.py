@@ -8,7 +8,7 @@ import pytest
 
 from hardware.fake import FakeHeads
 from hardware.interlock import STALE_MS, Interlock, Phase, Rule
-from hardware.ports import FrameRefusedError, PortError
+from hardware.ports import FrameRefusedError, Observation, PortError
 from hardware.signals import Aspect, Frame, GroupKind, GroupSpec, SiteSpec
 
 D, R, U, G, A, F = Aspect
@@ -38,7 +38,7 @@ def test_a_lawful_frame_reaches_the_heads_unchanged() -> None:
     assert interlock.aspects == (G, R)
     assert interlock.phase is Phase.RUN
     assert (interlock.refusals, interlock.last_refusal) == (0, None)
-    assert interlock.observe(10_001).aspects == (G, R)
+    assert interlock.observe(10_001) == Observation(10_001, (G, R))
 
 
 def test_a_refusal_is_raised_counted_and_ramped_down_until_resumed() -> None:
@@ -77,6 +77,8 @@ def test_resume_is_refused_before_red_and_on_a_wrong_clock() -> None:
     with pytest.raises(FrameRefusedError, match="clock"):
         interlock.resume(15_999)
     assert interlock.refusals == 4
+    assert interlock.last_refusal is not None
+    assert interlock.last_refusal.rule is Rule.CLOCK
     assert interlock.phase is Phase.LATCHED
 
 
@@ -98,6 +100,7 @@ def test_a_frame_that_is_none_or_comes_late_is_refused(frame: Any, text: str) ->
     interlock, heads = running()
     with pytest.raises(FrameRefusedError) as error:
         interlock.show(frame, 10_000)
+    assert str(error.value).endswith(f"found {frame!r}") or isinstance(frame, Frame)
     assert str(error.value).startswith(f"interlock of corner at 10000 ms: {text}")
     assert interlock.phase is Phase.LATCHED
     assert heads.history[-1] == (10_000, (R, R))
@@ -115,11 +118,37 @@ def test_a_frame_may_be_as_old_as_allowed() -> None:
 @pytest.mark.parametrize("now_ms", [9999, 10_000.0, True, None, float("nan")])
 def test_a_clock_that_runs_backwards_or_is_no_number_is_refused(now_ms: Any) -> None:
     interlock, heads = running()
-    with pytest.raises(FrameRefusedError, match="clock: group -: expected a whole number of milliseconds, at least 10000, found"):
+    with pytest.raises(FrameRefusedError, match="clock: group -: expected a whole number of milliseconds, at least 10000, found") as error:
         interlock.show(Frame(9999, (R, R)), now_ms)
+    assert str(error.value).endswith(f"found {now_ms!r}")
     assert heads.history[-1].now_ms == 10_000, "the last good time goes on counting"
     assert interlock.phase is Phase.LATCHED
     assert interlock.ready(10_000)
+
+
+def test_frames_carry_the_time_at_which_they_are_shown() -> None:
+    taken = []
+
+    class Recorder(FakeHeads):
+        def show(self, frame: Frame, now_ms: int) -> None:
+            taken.append((frame, now_ms))
+            super().show(frame, now_ms)
+
+    Interlock(Recorder(SPEC), SPEC, now_ms=0).show(Frame(900, (R, R)), 1000)
+    assert taken == [(Frame(1000, (R, R)), 1000)]
+
+
+def test_what_the_heads_show_is_read_when_the_first_frame_comes() -> None:
+    heads = FakeHeads(SPEC, first=G)
+    interlock = Interlock(heads, SPEC, now_ms=0)
+    heads.force((R, A))
+    show(interlock, 500, R, R)
+    assert heads.history[-1].aspects == (R, A)
+    show(interlock, 3499, R, R)
+    assert heads.history[-1].aspects == (R, A)
+    show(interlock, 3500, R, R)
+    assert heads.history[-1].aspects == (R, R)
+    assert interlock.refusals == 0
 
 
 def test_time_may_stand_still() -> None:

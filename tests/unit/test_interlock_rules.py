@@ -136,7 +136,7 @@ def test_lawful(before: State, asked: tuple[Aspect, ...]) -> None:
             "head start: group A: expected GREEN at least 2000 ms after the green of P, to which it yields, began, found 1999 ms",
         ),
         (
-            state(U, R, R, since=ago(1000, 0, 0)),
+            state(U, R, R, since=ago(1000, 0, 9000)),
             (G, R, G),
             "head start: group A: expected GREEN at least 2000 ms after the green of P, to which it yields, began, found 0 ms",
         ),
@@ -149,6 +149,27 @@ def test_lawful(before: State, asked: tuple[Aspect, ...]) -> None:
 )
 def test_refused_with_rule_group_expected_and_found(before: State, asked: tuple[Aspect, ...], text: str) -> None:
     assert str(refused(before, asked)) == text
+
+
+def test_a_green_that_stays_is_judged_against_every_foe() -> None:
+    text = "conflict: group B: expected neither GREEN nor RED_AMBER beside P, which shows GREEN, found GREEN"
+    assert str(refused(state(R, G, R), (R, G, G))) == text
+
+
+def test_head_starts_towards_several_groups() -> None:
+    """P leads A and B; where A is red, B is judged none the less."""
+    spec = SiteSpec("three", (*SPEC.groups[:2], SPEC.groups[2]), {}, {("A", "P"): 2000, ("B", "P"): 2000})
+    refusal = judge(compile_rules(spec), state(R, G, R, since=ago(9000, 1000, 9000)), (R, G, G), NOW)
+    assert refusal is not None
+    assert refusal.rule is Rule.HEAD_START
+
+
+def test_a_site_of_one_group() -> None:
+    rules = compile_rules(SiteSpec("one", SPEC.groups[:1], {}))
+    before = State(Phase.RUN, (G,), (LONG,), (LONG,))
+    assert decide(rules, before, (A,), NOW) == Decision((A,), Phase.RUN, None)
+    assert doubtful(rules, before, Decision((A,), Phase.RUN, None), NOW).aspects == (G,)
+    assert shown(State(Phase.RUN, (R,), (LONG,), (LONG,)), Decision((D,), Phase.RUN, None), NOW).phase is Phase.START
 
 
 def test_a_refusal_in_the_phase_run_latches_and_ramps_down() -> None:
@@ -246,9 +267,9 @@ def test_latched_answers_everything_with_the_way_to_red() -> None:
     assert shown(cleared, Decision((F, F, D), Phase.LATCHED, None), NOW).phase is Phase.LATCHED
 
 
-def test_a_known_fault_of_the_frame_latches_even_where_red_is_asked() -> None:
+def test_a_known_fault_of_the_frame_latches() -> None:
     fault = Refusal(Rule.STALE, "-", "x", "y")
-    assert decide(RULES, state(R, R, R), (R, R, R), NOW, fault) == Decision((R, R, R), Phase.LATCHED, fault)
+    assert decide(RULES, state(R, R, R), fault, NOW) == Decision((R, R, R), Phase.LATCHED, fault)
 
 
 def test_resuming_counts_the_longest_intergreen_anew() -> None:
