@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import quoteattr
 
+from benchmarks.machine import busy_note, cpu_s
 from benchmarks.rows import present_version
 from benchmarks.tables import markdown
 from controller.clock import elapsed_s
@@ -70,17 +69,12 @@ def run_bare(case: Case, replay: Path | None) -> dict[str, float | None]:
     additional = (*prepared.additional, *([replay] if replay else []))
     world = SumoWorld.start(sumo_args(case, prepared.config, prepared.window, additional))
     end_s = prepared.window.end_s if prepared.window.end_s is not None else prepared.window.cap_s
-    begun_s, begun_cpu_s = elapsed_s(), _cpu_s()
+    begun_s, begun_cpu_s = elapsed_s(), cpu_s()
     while world.now_ms < round(end_s * 1000):
         world.step()
-    wall_s, cpu_s = elapsed_s() - begun_s, _cpu_s() - begun_cpu_s
+    wall_s, used_s = elapsed_s() - begun_s, cpu_s() - begun_cpu_s
     world.close()
-    return {"wall_s": wall_s, "cpu_s": cpu_s, "mean_delay_s": _number(measure(read_trips(case.file("tripinfo.xml"))[0], end_s)["mean_delay_s"])}
-
-
-def _cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    return {"wall_s": wall_s, "cpu_s": used_s, "mean_delay_s": _number(measure(read_trips(case.file("tripinfo.xml"))[0], end_s)["mean_delay_s"])}
 
 
 def _number(value: float | None) -> float | None:
@@ -190,8 +184,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(overhead_table(results))
     missed = misses(results)
-    if os.getloadavg()[0] > (os.cpu_count() or 1):
-        print(f"the machine was busy (load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors): wall times are too long")
+    if note := busy_note():
+        print(note)
     print("\n".join(missed) or f"limits kept: {LIMIT_MS} ms per light and simulated second; {MEMORY_LIMIT_MB:.0f} MB for ingolstadt21")
     if options.output is not None:
         commit = present_version().commit

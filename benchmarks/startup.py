@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.machine import busy_note, cpu_s
 from benchmarks.rows import present_version
 from benchmarks.tables import markdown
 from controller.clock import elapsed_s
@@ -40,17 +41,12 @@ def start_once(scenario: str, window: Window, cache: Path | None) -> tuple[float
     with tempfile.TemporaryDirectory(prefix="umlauf-startup-") as folder:
         command = [sys.executable, "-c", ENTRY, "simulate", scenario, "--control", "adaptive", "--json", "--output", folder]
         command += ["--begin", f"{window.begin_s:g}", "--end", f"{window.begin_s + 1:g}"]
-        begun_s, begun_cpu_s = elapsed_s(), _children_cpu_s()
+        begun_s, begun_cpu_s = elapsed_s(), cpu_s(resource.RUSAGE_CHILDREN)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         wall_s = elapsed_s() - begun_s
     if done.returncode:
         raise SimulationError(f"{scenario}: the start failed with exit code {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return wall_s, _children_cpu_s() - begun_cpu_s
-
-
-def _children_cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return wall_s, cpu_s(resource.RUSAGE_CHILDREN) - begun_cpu_s
 
 
 def measure_starts(scenario: str, repeat: int) -> dict[str, Any]:
@@ -101,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     print(startup_table([result]))
+    if note := busy_note():
+        print(note)
     missed = misses(result)
     print("\n".join(missed) or f"limits kept: {FIRST_LIMIT_S:g} s for the first start, {LATER_LIMIT_S:g} s for later ones")
     if options.output is not None:

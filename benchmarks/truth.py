@@ -130,7 +130,7 @@ class LoopTruth:
 
 
 @dataclass(slots=True)
-class _LaneDischarge:
+class LaneDischarge:
     """The true discharge of one lane's queue."""
 
     green_ms: int | None = None
@@ -186,7 +186,7 @@ class LightProbe:
         self._truths = {d.id: LoopTruth(world, d) for d in (*self._stops, *self._watched)}
         self._reach_m = {x: max((d.distance_m + d.length_m for d in loops if x in d.lanes), default=0.0) for x in self._lanes}
         self._groups = {x: [m.group for m in junction.movements if m.lane == x] for x in self._lanes}
-        self._discharge = {x: _LaneDischarge() for x in self._lanes}
+        self._discharge = {x: LaneDischarge() for x in self._lanes}
         self._pending: dict[str, list[_Prediction]] = {}
         self._front_ms: dict[tuple[str, str], float] = {}
         self._since_ms = world.now_ms

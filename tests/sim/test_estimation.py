@@ -1,0 +1,45 @@
+"""The estimator beside the simulator's truth, and a run's signals shown again, on the built crossing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.estimation import estimation_table, probe_case, write_results
+from benchmarks.overhead import REPLAY, run_bare, write_replay
+from scenarios.arguments import TLS_STATES
+from scenarios.case import Case
+from scenarios.runner import run_one
+from scenarios.simulate import Request, cases_of
+
+pytestmark = pytest.mark.sim
+END_S = 400.0
+
+
+def case_in(folder: Path) -> Case:
+    return cases_of(Request("cross", end_s=END_S, output=folder))[0]
+
+
+def test_loops_tell_queue_and_arrivals_within_bounds(tmp_path: Path) -> None:
+    found = probe_case(case_in(tmp_path / "run"))
+    assert found["queue"]["n"] % (END_S / 5) == 0
+    assert found["queue"]["mean"] > 0.0
+    assert found["queue"]["rmse"] < 1.5
+    assert found["near"]["rmse"] < 1.5
+    assert found["arrival_last"]["n"] >= 20
+    assert abs(found["arrival_last"]["bias"]) < 0.5
+    assert found["arrival_last"]["rmse"] < 1.5
+    write_results(tmp_path / "estimation.json", "a command", [found])
+    text = (tmp_path / "estimation.md").read_text(encoding="utf-8")
+    assert estimation_table([found]) in text
+    assert "`a command`" in text
+
+
+def test_the_same_signals_make_the_same_traffic(tmp_path: Path) -> None:
+    case = case_in(tmp_path / "run")
+    record = run_one(case, lambda _now_s, _end_s: None, lambda _text: None)
+    write_replay(case.file(TLS_STATES), tmp_path / REPLAY, 0.0)
+    bare = Case(**{**case.__dict__, "folder": str(tmp_path)})
+    assert run_bare(bare, tmp_path / REPLAY)["mean_delay_s"] == pytest.approx(record["mean_delay_s"], rel=0.02)
+    assert run_bare(bare, None)["mean_delay_s"] != pytest.approx(record["mean_delay_s"], rel=0.02)

@@ -1,0 +1,33 @@
+"""Replayed signals, and limits that are told when they are missed."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from benchmarks import overhead, startup
+
+
+def test_replay_joins_equal_seconds_into_phases(tmp_path: Path) -> None:
+    states = [("a", 100, "Gr"), ("a", 101, "Gr"), ("a", 102, "yr"), ("b", 100, "r"), ("b", 101, "r"), ("b", 102, "r"), ("a", 103, "rG"), ("b", 103, "G")]
+    text = "\n".join(f'<tlsState time="{t}.00" id="{i}" programID="x" phase="0" state="{s}"/>' for i, t, s in states)
+    source, target = tmp_path / "states.xml", tmp_path / "replay.add.xml"
+    source.write_text(f"<tlsStates>{text}</tlsStates>", encoding="utf-8")
+    overhead.write_replay(source, target, 100.0)
+    root = ET.parse(target).getroot()
+    found = {light.attrib["id"]: [(p.attrib["state"], p.attrib["duration"]) for p in light.findall("phase")] for light in root}
+    assert found == {"a": [("Gr", "2"), ("yr", "1"), ("rG", "1")], "b": [("r", "3"), ("G", "1")]}
+    assert {light.attrib["offset"] for light in root} == {"100"}
+
+
+def test_overhead_names_what_is_missed() -> None:
+    kept = {"scenario": "resco/ingolstadt21", "added_ms": 1.4, "added_to_replayed_ms": 1.5, "memory_mb": 600.0}
+    assert overhead.misses([kept]) == []
+    assert len(overhead.misses([{**kept, "added_ms": 1.6, "memory_mb": 601.0}])) == 2
+    assert overhead.misses([{**kept, "scenario": "resco/cologne8", "memory_mb": 900.0}]) == []
+
+
+def test_startup_names_what_is_missed() -> None:
+    kept = {"scenario": "cross", "first_wall_s": 59.0, "later_wall_s": 2.9}
+    assert startup.misses(kept) == []
+    assert startup.misses({**kept, "later_wall_s": 3.1}) == ["cross: later_wall_s is 3.1 s, limit 3 s"]
