@@ -51,7 +51,7 @@ lint: venv
 
 mutation: venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutation]'
-	$(BIN)/mutmut run
+	$(BIN)/python tests/support_mutants.py
 
 ci:
 	.ci/run

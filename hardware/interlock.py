@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hardware.interlock_limits import compile_rules
 from hardware.interlock_rules import (
     Decision,
     Phase,
@@ -15,7 +16,6 @@ from hardware.interlock_rules import (
     Rule,
     State,
     attached,
-    compile_rules,
     decide,
     doubtful,
     ready,

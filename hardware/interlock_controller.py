@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from hardware.interlock import STALE_MS
-from hardware.interlock_rules import AMBER, GREEN, Refusal, Rule, compile_rules
+from hardware.interlock_limits import AMBER, GREEN, compile_rules
+from hardware.interlock_rules import Refusal, Rule
 from hardware.ports import CommandKind, ControllerCommand, ControllerPort, FrameRefusedError, Observation
 from hardware.signals import Aspect, SiteSpec
 

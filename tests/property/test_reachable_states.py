@@ -13,7 +13,8 @@ from typing import NamedTuple
 import pytest
 from support_safety_oracle import Memory, Oracle
 
-from hardware.interlock_rules import Decision, Phase, Refusal, Rules, State, attached, compile_rules, decide, resumed, shown
+from hardware.interlock_limits import Rules, compile_rules
+from hardware.interlock_rules import Decision, Phase, Refusal, State, attached, decide, resumed, shown
 from hardware.signals import Aspect, GroupKind, GroupSpec, SiteSpec
 
 TICK_MS = 1000

@@ -8,7 +8,8 @@ import pytest
 
 from hardware.fake import FakeController
 from hardware.interlock_controller import ControllerInterlock
-from hardware.interlock_rules import Rule, SiteSpecError
+from hardware.interlock_limits import SiteSpecError
+from hardware.interlock_rules import Rule
 from hardware.ports import CommandKind, ControllerCommand, FrameRefusedError, Observation, PortError
 from hardware.signals import Aspect, GroupKind, GroupSpec, SiteSpec
 

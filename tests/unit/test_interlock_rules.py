@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from hardware.interlock_limits import SiteSpecError, compile_rules
 from hardware.interlock_rules import (
     Decision,
     Phase,
     Refusal,
     Rule,
-    SiteSpecError,
     State,
     attached,
-    compile_rules,
     decide,
     doubtful,
     judge,
@@ -348,7 +347,16 @@ def test_zero_is_a_lawful_limit() -> None:
 
 
 def test_rules_by_index() -> None:
-    assert RULES.foes == (((1, 4000),), ((0, 5000), (2, 8000)), ((1, 4500),))
-    assert RULES.heads == (((2, 2000),), (), ())
-    assert RULES.tails == ((), (), ((0, 2000),))
-    assert RULES.longest_ms == 8000
+    rules = compile_rules(SPEC)
+    assert rules.foes == (((1, 4000),), ((0, 5000), (2, 8000)), ((1, 4500),))
+    assert rules.heads == (((2, 2000),), (), ())
+    assert rules.tails == ((), (), ((0, 2000),))
+    assert rules.longest_ms == 8000
+
+
+def test_order_by_kind_and_limits() -> None:
+    vehicle, direct, walk = compile_rules(SPEC).order
+    assert (vehicle[R], vehicle[U], vehicle[G], vehicle[A]) == ({R, U}, {U, G}, {G, A}, {A, R})
+    assert (direct[R], direct[G]) == ({R, G}, {G, A})
+    assert (walk[R], walk[G]) == ({R, G}, {G, R})
+    assert vehicle[D] == vehicle[F] == set()
