@@ -3,7 +3,7 @@
     python tests/support_mutants.py [--keep FOLDER]
 
 Works in a copy, so that nothing is left in the tree. Takes about 15 minutes on one core. Exits 1 if a mutant survives that
-`docs/decisions/0010-interlock-mutants.md` does not explain, or if that list names one that no longer survives.
+`docs/decisions/0020-interlock-mutants.md` does not explain, or if that list names one that no longer survives.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EXPLAINED = ROOT / "docs" / "decisions" / "0010-interlock-mutants.md"
+EXPLAINED = ROOT / "docs" / "decisions" / "0020-interlock-mutants.md"
 COPIED = ("hardware", "controller", "tests", "pyproject.toml")
 KILLED = (1, 3, 36, 24, -24, 152)  # failed, failed on collection, and the ways to run out of time
 STRICT = re.compile(r",\s*strict=\w+|,\s*(?=\))")
