@@ -101,10 +101,11 @@ class Sequencer:
 
     def _begin(self, now_ms: int) -> None:
         """Begin the next transition where one is wanted and lawful."""
-        if not self._started:
-            self._begin_first(now_ms)
+        plan = self._plan
+        if plan is None or not self._started:
+            self._begin_first(plan, now_ms)
             return
-        wanted = self._wanted(now_ms)
+        wanted = self._wanted(plan, now_ms)
         if wanted == self._stage:
             return
         hop = self.table.next_stage[self._stage][wanted]
@@ -112,15 +113,15 @@ class Sequencer:
         if all(now_ms + end_ms >= self._min_green_end(g) for g, end_ms in pair.ends_ms.items()):
             self._run(hop, pair, now_ms)
 
-    def _begin_first(self, now_ms: int) -> None:
+    def _begin_first(self, plan: Plan | None, now_ms: int) -> None:
         """Stay red as long as heads in an unknown state need, then show the plan's first stage."""
         if self._first_ms is None:
             self._first_ms = now_ms
         if self._red_ms is None and now_ms - self._first_ms >= self.table.amber_ms:
             self._red_ms = now_ms
-        if self._plan is None:
+        if plan is None:
             return
-        self._stage = self._from_stage = self._plan.steps[self._index].stage
+        self._stage = self._from_stage = plan.steps[0].stage
         if self._red_ms is not None and self._red_ms < now_ms and now_ms - self._red_ms >= self.table.clear_ms:
             self._started = True
             self._run(self._stage, self.table.start[self._stage], now_ms)
@@ -130,11 +131,9 @@ class Sequencer:
         self._pair, self._begin_ms = pair, now_ms
         self._advance(pair, now_ms)
 
-    def _wanted(self, now_ms: int) -> int:
+    def _wanted(self, plan: Plan, now_ms: int) -> int:
         """Return the stage that the plan wants now, going on to its next step where the time has come."""
-        if self._plan is None:
-            return self._stage
-        steps = self._plan.steps
+        steps = plan.steps
         step: PlanStep = steps[self._index]
         if step.stage == self._stage and step.until_ms is not None and now_ms >= step.until_ms and self._index + 1 < len(steps):
             self._index += 1

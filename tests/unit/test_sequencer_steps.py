@@ -184,3 +184,44 @@ def test_one_stage_is_left_never() -> None:
     shown = run(one, 10, {0: plan((0, 5000), (0, None))})
     assert shown["A"] == "rrrrGGGGGG"
     assert one.state(9000).earliest_leave_ms == 4000
+
+
+def walkers(**more: object) -> Junction:
+    """A yields to P, which leads it by 2 s; B conflicts with both."""
+    groups = (Group("A", GroupKind.VEHICLE, 1000, 3000), Group("P", GroupKind.PEDESTRIAN, 1000, 0), Group("B", GroupKind.VEHICLE, 1000, 3000))
+    pairs = {("A", "B"): 3000, ("B", "A"): 3000, ("P", "B"): 4000, ("B", "P"): 3000}
+    stages = (Stage("drive", ("A",)), Stage("both", ("A", "P")), Stage("walk", ("P",)), Stage("side", ("B",)))
+    return junction(groups, stages, pairs, permissions=(Permission("A", "P", 2000),), **more)
+
+
+def test_a_priority_group_waits_until_the_yielding_green_is_seen() -> None:
+    one = sequencer(walkers())
+    shown = run(one, 12, {0: plan((0, None)), 8: plan((1, None))})
+    assert shown["A"].index("G") == 7
+    assert shown["P"].index("G") == 9
+    assert one.state(8000).settled_ms == 9000
+
+
+def test_a_yielding_group_waits_until_the_priority_green_is_seen() -> None:
+    shown = run(sequencer(walkers()), 12, {0: plan((2, None)), 8: plan((1, None))})
+    assert shown["P"].index("G") == 7
+    assert shown["A"].index("G") == 9
+
+
+def test_a_start_waits_for_a_foe_that_ends_late() -> None:
+    own = Transition("both", "side", ends=(GroupOffset("P", 3000),))
+    one = sequencer(walkers(transitions=(own,)))
+    shown = run(one, 30, {0: plan((1, None)), 15: plan((3, None))})
+    assert shown["A"].index("a") == 15
+    assert shown["P"].rindex("G") == 17
+    assert shown["B"].index("G") == 22
+
+
+def test_predictions_know_an_amber_that_must_end_first() -> None:
+    one = sequencer(walkers())
+    run(one, 14, {0: plan((0, None)), 10: plan((2, None)), 11: plan((0, None))})
+    assert one.state(13_000).stage == 0
+    short = sequencer(walkers())
+    run(short, 12, {0: plan((1, None)), 10: plan((2, None)), 11: plan((1, None))})
+    assert short.running
+    assert short.state(11_000).settled_ms == 13_000, "A shows amber until then"
