@@ -18,6 +18,7 @@ from hardware.signals import Aspect
 SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x554D4C46  # "UMLF", so that `file` and we ourselves can tell a journal from another SQLite file
 FILE_NAME: Final = "journal.sqlite"
+FILES: Final = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm")  # the last two only while it is written, or after a crash
 
 TABLES: Final = {
     "meta": "key TEXT NOT NULL, value TEXT NOT NULL",

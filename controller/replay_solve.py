@@ -16,6 +16,7 @@ from typing import NamedTuple
 from controller.assemble import assemble
 from controller.journal import Journal
 from controller.journal_reader import EventRow, JournalReader, JunctionRow, PlanRow, SnapshotRow
+from controller.journal_schema import FILE_NAME
 from controller.plan import Plan
 from controller.replay import Difference, Outcome, Ticks, compare_frames, shown
 from hardware.fake import FakeHeads
@@ -51,7 +52,7 @@ def replay_solve(reader: JournalReader, junction_id: str) -> Outcome:
     if not row.solvable:
         return Outcome(junction_id, 0, f"nothing to solve again: {row.control} saw or planned by something that no event records")
     with tempfile.TemporaryDirectory(prefix="umlauf-replay-") as folder:
-        path = Path(folder) / "journal.sqlite"
+        path = Path(folder) / FILE_NAME
         _run_again(row, ticks, [event for event in reader.events() if event.junction_id == junction_id], path)
         with JournalReader(path) as again:
             old, new = list(_decisions(reader, junction_id)), list(_decisions(again, junction_id))

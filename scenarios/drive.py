@@ -12,6 +12,7 @@ from typing import Any, Final
 from controller.clock import elapsed_s
 from controller.errors import UmlaufError
 from controller.journal import Journal
+from controller.journal_schema import FILE_NAME
 from hardware.interlock import Interlock
 from hardware.ports import FrameRefusedError, PortError
 from hardware.sumo import SumoWorld
@@ -28,7 +29,6 @@ MODE_CHANGES_TOLD: Final = 5
 Send = Callable[..., None]
 PROGRESS_S: Final = 0.2
 EMPTY_CHECK_MS: Final = 10_000
-JOURNAL: Final = "journal.sqlite"
 
 
 @dataclass
@@ -89,7 +89,7 @@ def _start(prepared: Prepared, stack: ExitStack) -> Running:
     if case.sumo_driven:
         running.watched.append(MeteredInputs(world.inputs(stop_loops), running.meter))
         return running
-    journal = Journal.create(case.file(JOURNAL), _journal_meta(case, running))
+    journal = Journal.create(case.file(FILE_NAME), _journal_meta(case, running))
     stack.callback(journal.close)
     for junction in prepared.junctions:
         control, interlock = build_control(world, case, junction, journal, running.meter)

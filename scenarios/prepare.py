@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from controller.errors import ScenarioError
+from controller.journal_schema import FILES
 from controller.junction import Junction
 from scenarios.arguments import TLS_STATES, Window, write_tls_recorder
 from scenarios.case import Case
@@ -24,7 +25,7 @@ LOOPS: Final = "loops.add.xml"
 PROGRAMMES: Final = "programmes.add.xml"
 RECORDER: Final = "tls_recorder.add.xml"
 USER_OUTPUTS: Final = "user"
-OWN_FILES: Final = (LOOPS, PROGRAMMES, RECORDER, "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "tripinfo.xml", "statistics.xml", TLS_STATES)
+OWN_FILES: Final = (LOOPS, PROGRAMMES, RECORDER, *FILES, "tripinfo.xml", "statistics.xml", TLS_STATES)
 ACTUATED_MAX_S: Final = {"sumo-actuated": 50.0, "sumo-actuated-30": 30.0, "sumo-actuated-80": 80.0, "sumo-delay-based": 50.0}
 
 
