@@ -76,6 +76,15 @@ def test_a_waiting_queue_is_no_ghost() -> None:
     assert total(watch.until(red_ms), EAST) == pytest.approx(10.0, abs=0.2)
 
 
+def test_a_queue_astride_a_loop_is_no_ghost() -> None:
+    """Two vehicles stand before and behind the 45 m loop: it is free, though four more wait for it."""
+    red_ms = 140_000
+    road = Road(tuple(range(0, 20_000, 2_000)), greens_ms=((red_ms, red_ms + 60_000),))
+    standing_ms = road.at(6, 47.0)
+    watch = Watch(events=[e for e in road.events("e0") if e.source != "e0/45" or e.at_ms < standing_ms])
+    assert total(watch.until(120_000), EAST) == pytest.approx(10.0, abs=0.2)
+
+
 @pytest.mark.parametrize(("count", "red_ms"), [(3, 50_000), (10, 60_000), (20, 100_000), (32, 150_000)])
 def test_the_count_stays_true_while_a_queue_grows_and_discharges(count: int, red_ms: int) -> None:
     """Every vehicle of a lane is passed on in order: none is left behind as a ghost, none is counted twice."""
