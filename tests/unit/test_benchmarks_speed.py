@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from benchmarks import overhead, startup
+from benchmarks import memory, overhead, startup
 
 
 def test_replay_joins_equal_seconds_into_phases(tmp_path: Path) -> None:
@@ -31,3 +31,8 @@ def test_startup_names_what_is_missed() -> None:
     kept = {"scenario": "cross", "first_wall_s": 59.0, "later_wall_s": 2.9}
     assert startup.misses(kept) == []
     assert startup.misses({**kept, "later_wall_s": 3.1}) == ["cross: later_wall_s is 3.1 s, limit 3 s"]
+
+
+def test_growth_is_that_of_the_second_half() -> None:
+    assert memory.growth_mb([(0.0, 100.0), (50.0, 250.0), (51.0, 260.0), (100.0, 263.0)]) == 13.0
+    assert memory.growth_mb([(0.0, 100.0), (49.0, 250.0), (100.0, 250.0)]) == 0.0
