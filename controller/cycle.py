@@ -33,6 +33,7 @@ class CycleSettings:
 
 
 SETTINGS: Final = CycleSettings()
+_PAUSE_MS: Final = 3_000  # not asked for this long: another planner has ruled meanwhile, and the cycle begins anew
 
 
 class CyclePlanner(Mailbox):
@@ -49,6 +50,7 @@ class CyclePlanner(Mailbox):
         self._order = self._programme_order()
         self._last: dict[int, float] = {}
         self._end_ms: int | None = None
+        self._seen_ms: int | None = None
 
     def _programme_order(self) -> tuple[int, ...]:
         index = {s.id: i for i, s in enumerate(self._node.stages)}
@@ -58,7 +60,9 @@ class CyclePlanner(Mailbox):
     def submit(self, snapshot: Snapshot) -> None:
         """Make the next cycle's plan when the present one is about to end."""
         self.last_digest, self.last_solve_ms = b"", None
-        if self._end_ms is not None and snapshot.now_ms < self._end_ms:
+        resumed = self._seen_ms is None or snapshot.now_ms - self._seen_ms > _PAUSE_MS
+        self._seen_ms = snapshot.now_ms
+        if not resumed and self._end_ms is not None and snapshot.now_ms < self._end_ms:
             return
         order = self._present_stages(snapshot)
         problem = self._problem(snapshot, order)

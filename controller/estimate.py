@@ -115,7 +115,7 @@ class LoopEstimator:
 
     def _purge(self, now_ms: int) -> None:
         """Take vehicles from lanes whose loops prove that they are not there."""
-        changed = {i: (s.occupied, s.changed_ms) for i, s in self._states.items()}
+        changed = {i: (s.occupied or not s.trusted, s.changed_ms) for i, s in self._states.items()}  # a loop without trust proves nothing
         for name, lane in self._lanes.items():
             track = lane.track
             for vehicle in tuple(track.vehicles):
