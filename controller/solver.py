@@ -35,9 +35,8 @@ class InlineSolver:
     """Solves at once, in this process."""
 
     def __init__(self) -> None:
-        from optimizer.splits import solve_splits
-
         from optimizer.horizon import solve_horizon
+        from optimizer.splits import solve_splits
 
         self._horizon: Callable[[HorizonProblem], HorizonResult] = solve_horizon
         self._splits: Callable[[SplitProblem], SplitResult] = solve_splits
