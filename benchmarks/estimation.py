@@ -147,10 +147,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except UmlaufError as error:
             print(error, file=sys.stderr)
             return 1
+        if options.output is not None:
+            write_results(options.output, "python -m benchmarks.estimation " + " ".join(given), results)
         print(f"{name}: queue RMSE {results[-1]['queue']['rmse']} veh, arrival RMSE {results[-1]['arrival_last']['rmse']} s", file=sys.stderr, flush=True)
     print(estimation_table(results))
-    if options.output is not None:
-        write_results(options.output, "python -m benchmarks.estimation " + " ".join(given), results)
     return 0
 
 
