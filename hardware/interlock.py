@@ -123,10 +123,10 @@ class Interlock:
         return None
 
     def _read_back(self) -> Refusal | None:
-        """Compare what the device shows with what it was given; on a difference believe the device."""
+        """Compare what the device shows with what it was given; on a difference believe the device (the refusal then latches)."""
         seen, state = self._port.observe(self._now_ms), self._state
         if seen.mode != "remote":
-            self._state = attached(self._rules, seen.aspects, self._now_ms, Phase.LATCHED)
+            self._state = attached(self._rules, seen.aspects, self._now_ms)
             return Refusal(Rule.MODE, "-", "mode remote", f"mode {seen.mode}")
         if seen.aspects is None or seen.aspects == state.aspects:
             return None
@@ -135,7 +135,7 @@ class Interlock:
             return None
         if self._shown_ms is not None and seen.at_ms <= self._shown_ms:  # seen before the last frame was shown
             return None
-        self._state = attached(self._rules, seen.aspects, self._now_ms, Phase.LATCHED)
+        self._state = attached(self._rules, seen.aspects, self._now_ms)
         return Refusal(Rule.READ_BACK, "-", _names(state.aspects), _names(seen.aspects))
 
     def _error(self, refusal: Refusal) -> FrameRefusedError:

@@ -86,6 +86,7 @@ def test_resume_is_refused_before_red_and_on_a_wrong_clock() -> None:
     ("frame", "text"),
     [
         (None, "frame: group -: expected a Frame with a tuple of aspects and a whole number of milliseconds, found None"),
+        ("rr", "frame: group -: expected a Frame with a tuple of aspects and a whole number of milliseconds, found 'rr'"),
         (Frame(10_000, [R, R]), "frame: group -: expected a Frame with a tuple"),  # type: ignore[arg-type]
         (Frame(10_000.0, (R, R)), "frame: group -: expected a Frame with a tuple"),  # type: ignore[arg-type]
         (Frame(True, (R, R)), "frame: group -: expected a Frame with a tuple"),
@@ -168,6 +169,28 @@ def test_heads_that_show_something_else_are_believed_and_ramped_down() -> None:
     assert interlock.phase is Phase.LATCHED
 
 
+def test_only_groups_that_show_something_else_are_brought_to_red() -> None:
+    interlock, heads = running()
+    heads.force((R, G))
+    with pytest.raises(FrameRefusedError, match="read-back: group -: expected RED RED, found RED GREEN"):
+        show(interlock, 10_001, R, R)
+    assert heads.history[-1] == (10_001, (R, A))
+
+
+def test_what_was_latched_stays_latched_when_an_answer_is_lost() -> None:
+    interlock, heads = running()
+    show(interlock, 10_000, G, R)
+    with pytest.raises(FrameRefusedError):
+        show(interlock, 15_000, G, G)
+    heads.drop_next = True
+    with pytest.raises(PortError):
+        show(interlock, 18_000, R, R)
+    heads.force((R, A))
+    show(interlock, 19_000, R, R)
+    assert heads.history[-1].aspects == (R, A)
+    assert interlock.phase is Phase.LATCHED
+
+
 def test_nonsense_that_is_read_back_counts_as_green() -> None:
     interlock, heads = running()
     heads.force(("x",))  # type: ignore[arg-type]
@@ -189,6 +212,7 @@ def test_a_device_that_leaves_us_is_refused() -> None:
     with pytest.raises(FrameRefusedError, match="device mode: group -: expected mode remote, found mode local"):
         show(interlock, 11_000, R, R)
     assert interlock.phase is Phase.LATCHED
+    assert heads.history[-1] == (11_000, (R, R)), "what it shows is known"
 
 
 def test_blind_heads_are_brought_to_red_over_amber() -> None:
