@@ -36,10 +36,10 @@ def peaks_of(scenario: str, hours: float) -> list[tuple[float, float]]:
     return samples
 
 
-def growth_mb(samples: Sequence[tuple[float, float]]) -> float:
-    """Return by how much the peak rose after half of the time."""
-    half_s = (samples[0][0] + samples[-1][0]) / 2
-    return samples[-1][1] - max(peak_mb for at_s, peak_mb in samples if at_s <= half_s)
+def growth_mb(values: Sequence[tuple[float, float]]) -> float:
+    """Return by how much the peak rose after half of the time; ``values``: what `peaks_of` returns."""
+    half_s = (values[0][0] + values[-1][0]) / 2
+    return values[-1][1] - max(peak_mb for at_s, peak_mb in values if at_s <= half_s)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
