@@ -70,6 +70,7 @@ class Detection:
 
     def __init__(self, junction: Junction, start_ms: int) -> None:
         self._loops = {d.id: _Loop(d, LIMITS[d.purpose], changed_ms=start_ms) for d in junction.detectors}
+        self._states = {i: _state(loop) for i, loop in self._loops.items()}
         self._next_check_ms = start_ms
 
     def feed(self, events: Iterable[InputEvent], now_ms: int) -> tuple[list[Edge], list[HealthEvent]]:
@@ -85,6 +86,7 @@ class Detection:
                 continue
             if event.kind is InputKind.PRESENCE:
                 edge = _presence(loop, event)
+                self._states[event.source] = _state(loop)
                 if edge is not None and loop.trusted:
                     edges.append(edge)
             elif event.kind is InputKind.DETECTOR_FAULT:
@@ -92,16 +94,21 @@ class Detection:
         if now_ms >= self._next_check_ms:
             self._next_check_ms = now_ms + 1_000
             health.extend(filter(None, (_judge(loop, now_ms) for loop in self._loops.values())))
+            for change in health:
+                self._states[change.detector] = _state(self._loops[change.detector])
         return edges, health
 
     def states(self) -> dict[str, DetectorState]:
         """Return every detector's state."""
-        return {i: DetectorState(s.trusted, s.occupied, s.changed_ms, s.count) for i, s in self._loops.items()}
+        return dict(self._states)
 
     def state(self, detector_id: str) -> DetectorState:
         """Return one detector's state. Raises KeyError for an unknown id."""
-        s = self._loops[detector_id]
-        return DetectorState(s.trusted, s.occupied, s.changed_ms, s.count)
+        return self._states[detector_id]
+
+
+def _state(loop: _Loop) -> DetectorState:
+    return DetectorState(loop.trusted, loop.occupied, loop.changed_ms, loop.count)
 
 
 def _presence(loop: _Loop, event: InputEvent) -> Edge | None:

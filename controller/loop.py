@@ -10,7 +10,7 @@ from controller.detection import Detection
 from controller.estimate import Estimator
 from controller.journal import Journal
 from controller.junction import Junction
-from controller.snapshot import Snapshot
+from controller.snapshot import SignalState, Snapshot
 from controller.supervisor import ModeChange
 from hardware.ports import HeadPort, InputPort
 from hardware.signals import Aspect, Frame
@@ -31,6 +31,7 @@ class JunctionControl:
     solve_ms: list[float] = field(default_factory=list)
     _tick: int = 0
     _plan_due_ms: int | None = None
+    _signals: list[SignalState] = field(default_factory=list)
 
     def tick(self, now_ms: int) -> None:
         """Do one tick at monotonic time ``now_ms``. Raises `PortError` on a lost device, `FrameRefusedError` from the interlock."""
@@ -51,7 +52,8 @@ class JunctionControl:
     def _read(self, now_ms: int) -> None:
         events = self.inputs.poll(now_ms)
         edges, health = self.detection.feed(events, now_ms)
-        green = {g: since for node in self.nodes for g, since in node.state(now_ms).green_since_ms.items()}
+        self._signals = [node.state(now_ms) for node in self.nodes]
+        green = {g: since for signals in self._signals for g, since in signals.green_since_ms.items()}
         self.estimator.update(now_ms, edges, self.detection.states(), green)
         if self.journal is not None:
             for event in events:
@@ -62,8 +64,8 @@ class JunctionControl:
     def _decide(self, now_ms: int) -> None:
         lanes = self.estimator.beliefs(now_ms)
         states, blocked = self.detection.states(), self.estimator.blocked_exits()
-        for node in self.nodes:
-            snapshot = Snapshot(self._tick, now_ms, node.state(now_ms), states, lanes, blocked)
+        for node, signals in zip(self.nodes, self._signals, strict=True):
+            snapshot = Snapshot(self._tick, now_ms, signals, states, lanes, blocked)
             took_ms = node.decide(snapshot, self.journal)
             if took_ms is not None:
                 self.solve_ms.append(took_ms)
