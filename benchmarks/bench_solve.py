@@ -54,7 +54,16 @@ def _arrivals(rng: np.random.Generator, lanes: int, vehicles: int, horizon_ms: i
     return arrival, counts.astype(np.int64)
 
 
-def problem(seed: int, beam: int, *, lanes: int = LANES, stages: int = STAGES, vehicles: int = VEHICLES, horizon_ms: int = HORIZON_MS) -> HorizonProblem:
+def problem(
+    seed: int,
+    beam: int,
+    *,
+    lanes: int = LANES,
+    stages: int = STAGES,
+    vehicles: int = VEHICLES,
+    horizon_ms: int = HORIZON_MS,
+    yielding_milli: int = 1000,
+) -> HorizonProblem:
     """Return a cross: each stage serves its share of the lanes, and a left turn of another approach that yields to two of them."""
     rng = np.random.default_rng(seed)
     arrival, counts = _arrivals(rng, lanes, vehicles, horizon_ms)
@@ -74,6 +83,9 @@ def problem(seed: int, beam: int, *, lanes: int = LANES, stages: int = STAGES, v
     def of_all(value: int) -> Ints:
         return np.full(lanes, value, np.int64)
 
+    def of_all_stages(value: int) -> Ints:
+        return np.full((stages, lanes), value, np.int64)
+
     return HorizonProblem(
         arrival_ms=arrival,
         weight_milli=np.full(arrival.shape, 1000, np.int64),
@@ -85,6 +97,8 @@ def problem(seed: int, beam: int, *, lanes: int = LANES, stages: int = STAGES, v
         blocked_ms=of_all(0),
         service_milli=service,
         foes=foes,
+        yield_milli=of_all_stages(yielding_milli),
+        yield_phase_milli=of_all(500),
         gap_ms=of_all(4000),
         green_end_ms=green_end,
         green_start_ms=green_start,

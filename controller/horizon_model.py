@@ -69,20 +69,15 @@ class HorizonModel:
         return table
 
     def _foe_lanes(self, stage: int, lane: int) -> list[int]:
-        """Return the lanes that most of this lane's traffic must yield to under the stage."""
-        serves = self.model.service[stage][lane]
-        moves = self.model.movements[lane]
-        served = sum(moves[s.movement].share_ratio for s in serves)
-        yielding = [s for s in serves if s.foes]
-        if served <= 0.0 or sum(moves[s.movement].share_ratio for s in yielding) < 0.5 * served:
-            return []
-        return sorted({x for s in yielding for x in s.foes})
+        """Return the lanes that any of this lane's traffic must yield to under the stage."""
+        return sorted({x for s in self.model.service[stage][lane] for x in s.foes})
 
     def problem(self, snapshot: Snapshot) -> HorizonProblem:
         """Return the arrays of one tick."""
         settings, signals, now_ms = self._settings, snapshot.signals, snapshot.now_ms
         lanes = len(self.model.lanes)
         beliefs = [snapshot.lanes[x.id] for x in self.model.lanes]
+        yields = self._yields(beliefs)
         arrival = np.zeros((lanes, _MAX_VEHICLES), np.int64)
         weight = np.zeros((lanes, _MAX_VEHICLES), np.int64)
         count = np.zeros(lanes, np.int64)
@@ -103,6 +98,8 @@ class HorizonModel:
             blocked_ms=np.array([self._blocked_ms(i, snapshot) for i in range(lanes)], np.int64),
             service_milli=self._service(beliefs, snapshot),
             foes=self._foes,
+            yield_milli=yields,
+            yield_phase_milli=np.array([_phase_milli(b, int(y)) for b, y in zip(beliefs, yields[signals.stage], strict=True)], np.int64),
             gap_ms=np.full(lanes, settings.gap_ms, np.int64),
             green_end_ms=self._end,
             green_start_ms=self._start + self._begins * startup,
@@ -182,6 +179,14 @@ class HorizonModel:
             return 6_000
         return 0
 
+    def _yields(self, beliefs: list[LaneBelief]) -> Ints:
+        """Return which share of the vehicles that a stage serves on a lane must yield."""
+        table = np.zeros((len(self.model.green), len(beliefs)), np.int64)
+        for s, row in enumerate(self.model.service):
+            for i, serves in enumerate(row):
+                table[s, i] = _yield_milli(serves, beliefs[i])
+        return table
+
     def _service(self, beliefs: list[LaneBelief], snapshot: Snapshot) -> Ints:
         """Return the share of each lane's vehicles that each stage lets pass; nothing where the lane was seen to be locked."""
         table = np.zeros((len(self.model.green), len(beliefs)), np.int64)
@@ -193,6 +198,20 @@ class HorizonModel:
             if belief.blocked_ms > snapshot.now_ms:
                 table[snapshot.signals.stage, i] = 0
         return table
+
+
+def _yield_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:
+    served = sum(belief.movement_ratio[s.movement] for s in serves)
+    yielding = [s for s in serves if s.foes]
+    if len(yielding) == len(serves) or served <= 0.0:
+        return 1000 if yielding else 0
+    milli = int(1000 * sum(belief.movement_ratio[s.movement] for s in yielding) / served)
+    return 1000 if milli >= _WHOLE_MILLI else 0 if milli <= 1000 - _WHOLE_MILLI else milli
+
+
+def _phase_milli(belief: LaneBelief, yield_milli: int) -> int:
+    """Return where the pattern of yielding vehicles begins: half way, or so that the first vehicle yields where it is seen to."""
+    return min(1000 - yield_milli, 999) if belief.head_yields else 500
 
 
 def _served_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:

@@ -43,7 +43,7 @@ class LaneBelief:
     order, the learned shares; ``head_ratio``: the same for the first vehicle; ``headway_ms`` saturation headway;
     ``startup_ms`` start-up loss; ``flow_veh_s`` the expected flow beyond what is known; ``blocked_ms`` the time until which
     the lane is believed not to discharge; ``last_leave_ms`` when a vehicle last left over the stop line; ``known_ms`` how
-    far ahead arrivals are seen.
+    far ahead arrivals are seen; ``head_yields`` whether the first vehicle is seen to wait for a gap under the present green.
     """
 
     arrival_ms: tuple[int, ...]
@@ -57,6 +57,7 @@ class LaneBelief:
     blocked_ms: int
     last_leave_ms: int = -(1 << 40)
     known_ms: int = 0
+    head_yields: bool = False
 
 
 @dataclass(frozen=True, slots=True)

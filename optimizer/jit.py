@@ -3,7 +3,9 @@
 Theory of operation. A cached kernel in one module goes on calling the old version of an edited kernel in another module, so the
 cache directory is named by a hash of every source file of this package, the numba version, the CPU and whether bounds are checked
 (a warm cache silently switches the bounds check off). Decision kernels must give the same bits on every CPU and in every replay,
-so no kernel uses fast-math flags. Import this module before any kernel: it sets ``numba.config.CACHE_DIR``.
+so no kernel uses fast-math flags. Kernels allocate nothing: their arrays belong to the caller, who holds them while they run, so the
+reference counts that numba keeps at every call (atomic operations, more than half of a solve) are switched off with its runtime, `_nrt`.
+Import this module before any kernel: it sets ``numba.config.CACHE_DIR``.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OPTIONS: Final = {"cache": True, "nogil": True, "error_model": "numpy"}
+OPTIONS: Final = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
 
 
 def cache_base() -> str:

@@ -1,8 +1,9 @@
 """How one lane discharges: kernels over integer milliseconds and milli-vehicles.
 
-A lane's state is one column of a ``(4, L)`` array: the next vehicle, the weight that is left of it, the earliest next departure,
-and what has passed under partial service since that green began. Costs inside are raw: milli-vehicles times milli-persons times ms,
-a million of which make one vehicle-millisecond; nothing is rounded before the end, so a sum does not depend on how it was cut.
+A lane's state is one row of five numbers: the next vehicle, the earliest next departure, what has passed under partial service since
+that green began, and the weight and the moment (weight times arrival) of all that have left. Costs inside are raw: milli-vehicles
+times milli-persons times ms, a million of which make one vehicle-millisecond; nothing is rounded before the end, so a sum does not
+depend on how it was cut. Every lane ends with a vehicle that never comes, which spares the kernels to ask for the end.
 """
 
 from __future__ import annotations
@@ -14,27 +15,46 @@ from optimizer.problem import Ints
 
 NEVER: Final = 1 << 40
 
-# rows of a lane state
+# columns of a lane's state
 NEXT: Final = 0
-REST: Final = 1
-READY: Final = 2
-PASSED: Final = 3
-STATE_ROWS: Final = 4
+READY: Final = 1
+PASSED: Final = 2
+GONE_WEIGHT: Final = 3
+GONE_MOMENT: Final = 4
+STATE_COLUMNS: Final = 5
 
-# rows of the per-lane constants
-VEHICLES: Final = 0
-HEADWAY: Final = 1
-STOP: Final = 2
-PERSON: Final = 3
-BLOCKED: Final = 4
-GAP: Final = 5
-LANE_ROWS: Final = 6
+# columns of the facts about a lane
+HEADWAY: Final = 0
+STOP: Final = 1
+PERSON: Final = 2
+BLOCKED: Final = 3
+GAP: Final = 4
+PHASE: Final = 5
+FACT_COLUMNS: Final = 6
 
-# rows of the notes on an interval
+# columns of the rules of a lane under a stage
+SHARE: Final = 0
+CAP: Final = 1
+YIELD: Final = 2  # 0 where there are no foes
+REACH: Final = 3  # from leaving the stage until another one serves the lane
+RULE_COLUMNS: Final = 4
+
+# columns of a vehicle
+ARRIVAL: Final = 0
+BEFORE_WEIGHT: Final = 1  # of all vehicles ahead of it
+BEFORE_MOMENT: Final = 2
+VEHICLE_COLUMNS: Final = 3
+
+# columns of a lane at a decision time
+HERE_WEIGHT: Final = 0  # of all that have arrived
+HERE_MOMENT: Final = 1
+STOPPED_WEIGHT: Final = 2  # of all that have arrived long enough ago to have stopped
+HERE_COLUMNS: Final = 3
+
+# columns of the notes on a lane in an interval
 COUNT: Final = 0  # departures written
 COMING: Final = 1  # the departure after them, if the lane goes on; NEVER where its turn has not come
-TURN: Final = 2  # 0: protected lanes, first; 1: yielding lanes
-NOTE_ROWS: Final = 3
+NOTE_COLUMNS: Final = 2
 
 RAW: Final = 1_000_000  # raw cost units in one vehicle-millisecond
 STOPPED_MS: Final = 1_000  # a vehicle that waits longer than this has stopped
@@ -51,11 +71,19 @@ def pass_cap_milli(share_milli: int) -> int:
     return share_milli * 1000 // (1000 - share_milli)
 
 
+@kernel("b1(i8,i8,i8)")
+def must_yield(place: int, yield_milli: int, phase_milli: int) -> bool:
+    """Return whether the vehicle at `place` of its lane is of the share that yields: as many of any n in a row as the share says, within one."""
+    if yield_milli <= 0 or yield_milli >= 1000:
+        return yield_milli > 0
+    return (phase_milli + (place + 1) * yield_milli) // 1000 > (phase_milli + place * yield_milli) // 1000
+
+
 @kernel("i8(i8,i8,i8,i8,i8,i8[:,:,::1],i8[:,::1],i8[:,::1])")
 def gap_time_ms(time_ms: int, end_ms: int, gap_ms: int, stage: int, lane: int, foes: Ints, departs: Ints, notes: Ints) -> int:
     """Return the first moment from `time_ms` on at which no foe departs within (t - CLEAR_MS, t + gap_ms); any value from `end_ms` on means none.
 
-    ``departs[j, :notes[COUNT, j]]`` are the departures of foe j in this interval, ``notes[COMING, j]`` the one after it (NEVER: none).
+    ``departs[j, :notes[j, COUNT]]`` are the departures of foe j in this interval, ``notes[j, COMING]`` the one after it (NEVER: none).
     """
     moved = True
     while moved and time_ms < end_ms:
@@ -63,68 +91,81 @@ def gap_time_ms(time_ms: int, end_ms: int, gap_ms: int, stage: int, lane: int, f
         for i in range(foes.shape[2]):
             foe = foes[stage, lane, i]
             if foe >= 0 and foe != lane:
-                for n in range(notes[COUNT, foe] + 1):
-                    passing = departs[foe, n] if n < notes[COUNT, foe] else notes[COMING, foe]
+                for n in range(notes[foe, COUNT] + 1):
+                    passing = departs[foe, n] if n < notes[foe, COUNT] else notes[foe, COMING]
                     if time_ms - CLEAR_MS < passing < time_ms + gap_ms:
                         time_ms = passing + CLEAR_MS
                         moved = True
     return time_ms
 
 
-@kernel("b1(i8,i8,i8[:,::1],i8[:,::1],i8[:,::1])")
-def stands_ready(lane: int, end_ms: int, arrival: Ints, lanes: Ints, state: Ints) -> bool:
+@kernel("b1(i8,i8,i8,i8[:,:,::1],i8[:,::1],i8[:,::1])")
+def stands_ready(lane: int, end_ms: int, row: int, vehicles: Ints, facts: Ints, states: Ints) -> bool:
     """Return whether a vehicle of the lane could leave before `end_ms`, were it green: most could not, and need no more work."""
-    nxt = state[NEXT, lane]
-    return bool(nxt < lanes[VEHICLES, lane] and arrival[lane, nxt] < end_ms and state[READY, lane] < end_ms and lanes[BLOCKED, lane] < end_ms)
+    return bool(states[row, READY] < end_ms and vehicles[lane, states[row, NEXT], ARRIVAL] < end_ms and facts[lane, BLOCKED] < end_ms)
 
 
-@kernel("i8(i8,i8,i8,i8,b1,i8[:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1])")
+@kernel("i8(i8,i8,i8,i8,i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1])")
 def serve_lane(
-    lane: int,
-    stage: int,
-    end_ms: int,
-    share_milli: int,
-    yields: bool,
-    arrival: Ints,
-    weight: Ints,
-    lanes: Ints,
-    foes: Ints,
-    state: Ints,
-    departs: Ints,
-    notes: Ints,
+    lane: int, stage: int, end_ms: int, row: int, facts: Ints, vehicles: Ints, rules: Ints, foes: Ints, states: Ints, departs: Ints, notes: Ints
 ) -> int:
-    """Let the lane discharge under `stage` until `end_ms` (exclusive), update its state and return the raw cost of those that left."""
+    """Let the lane discharge under `stage` until `end_ms` (exclusive), update its state at `row` and return the raw cost of those that left."""
     cost = 0
-    nxt, rest, ready, passed = state[NEXT, lane], state[REST, lane], state[READY, lane], state[PASSED, lane]
-    cap = pass_cap_milli(share_milli)
-    while nxt < lanes[VEHICLES, lane]:
-        came = arrival[lane, nxt]
-        leave = max(came, ready, lanes[BLOCKED, lane])
-        if leave >= end_ms or passed >= cap:
+    nxt, ready, passed = states[row, NEXT], states[row, READY], states[row, PASSED]
+    weight, moment = states[row, GONE_WEIGHT], states[row, GONE_MOMENT]
+    share, cap, yielding = rules[stage, lane, SHARE], rules[stage, lane, CAP], rules[stage, lane, YIELD]
+    count = notes[lane, COUNT]
+    while passed < cap:
+        came = vehicles[lane, nxt, ARRIVAL]
+        leave = max(came, ready, facts[lane, BLOCKED])
+        if leave >= end_ms:
             break
-        if yields:
-            leave = gap_time_ms(leave, end_ms, lanes[GAP, lane], stage, lane, foes, departs, notes)
+        if yielding > 0 and must_yield(nxt, yielding, facts[lane, PHASE]):
+            leave = gap_time_ms(leave, end_ms, facts[lane, GAP], stage, lane, foes, departs, notes)
             if leave >= end_ms:
                 break
+        rest = vehicles[lane, nxt + 1, BEFORE_WEIGHT] - weight
         portion = min(rest, PORTION_MILLI, cap - passed)
         delay = leave - came
         if delay > STOPPED_MS:
-            delay += lanes[STOP, lane]
-        cost += portion * lanes[PERSON, lane] * delay
-        departs[lane, notes[COUNT, lane]] = leave
-        notes[COUNT, lane] += 1
-        ready = leave + lanes[HEADWAY, lane] * portion // 1000
-        if share_milli < 1000:
+            delay += facts[lane, STOP]
+        cost += portion * delay
+        departs[lane, count] = leave
+        count += 1
+        notes[lane, COUNT] = count
+        ready = leave + facts[lane, HEADWAY] * portion // 1000
+        if share < 1000:
             passed += portion
-        rest -= portion
-        if rest <= 0:
+        weight += portion
+        moment += portion * came
+        if portion >= rest:
             nxt += 1
-            rest = weight[lane, nxt] if nxt < lanes[VEHICLES, lane] else 0
-    state[NEXT, lane], state[REST, lane], state[READY, lane], state[PASSED, lane] = nxt, rest, ready, passed
-    return cost
+    states[row, NEXT], states[row, READY], states[row, PASSED] = nxt, ready, passed
+    states[row, GONE_WEIGHT], states[row, GONE_MOMENT] = weight, moment
+    return int(cost * facts[lane, PERSON])
 
 
 @kernel("i8(i8,i8,i8,i8)")
 def terminal_cost(queue_milli: int, wait_ms: int, headway_ms: int, share_milli: int) -> int:
     """Return what a queue costs beyond the horizon, in milli-vehicle ms: all wait for their green, then leave one by one."""
+    if share_milli == 1000:  # a division by a constant is a multiplication
+        return queue_milli * wait_ms + queue_milli * queue_milli * headway_ms // 2000
     return queue_milli * wait_ms + queue_milli * queue_milli * headway_ms // (2 * share_milli)
+
+
+@kernel("i8(i8,i8,i8,i8,i8,i8,i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1])")
+def standing_cost(lane: int, k: int, now_ms: int, stage: int, leave_ms: int, row: int, facts: Ints, here: Ints, rules: Ints, states: Ints) -> int:
+    """Return the raw cost of all on the lane that have arrived and not left: their waiting and stops so far, and the terminal estimate."""
+    queue = here[k, lane, HERE_WEIGHT] - states[row, GONE_WEIGHT]
+    if queue <= 0:
+        return 0
+    cost = now_ms * queue - (here[k, lane, HERE_MOMENT] - states[row, GONE_MOMENT])
+    cost += max(here[k, lane, STOPPED_WEIGHT] - states[row, GONE_WEIGHT], 0) * facts[lane, STOP]
+    share = rules[stage, lane, SHARE]
+    if share > 0 and states[row, PASSED] < rules[stage, lane, CAP]:
+        wait = states[row, READY] - now_ms
+    else:
+        wait = max(leave_ms - now_ms, 0) + rules[stage, lane, REACH]
+        share = 1000
+    wait = min(max(wait, facts[lane, BLOCKED] - now_ms), TERMINAL_WAIT_MS)
+    return int((cost + terminal_cost(queue, wait, facts[lane, HEADWAY], share)) * facts[lane, PERSON])

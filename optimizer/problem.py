@@ -30,6 +30,8 @@ class HorizonProblem(NamedTuple):
     blocked_ms: Ints  # (L,) no departure before (blocked exit, lock-in); NEVER_MS: not within the horizon
     service_milli: Ints  # (S, L) 0 red; 1000 every movement of the lane is green; else the share of vehicles that may pass
     foes: Ints  # (S, L, F) lanes to yield to under the stage, -1 padded; all -1: protected
+    yield_milli: Ints  # (S, L) share, of the vehicles that the stage serves on the lane, that must yield to the foes: 0 none, 1000 all
+    yield_phase_milli: Ints  # (L,) 0 to 999: where the pattern of yielding vehicles begins, see `optimizer.lanes.must_yield`
     gap_ms: Ints  # (L,) critical gap of the lane's yielding movements
     green_end_ms: Ints  # (S, S, L) from a to b: how long after the begin of the transition the lane still discharges
     green_start_ms: Ints  # (S, S, L) from a to b: when the lane begins to discharge (start-up inside); 0 and green_end NEVER_MS: goes on

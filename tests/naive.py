@@ -33,6 +33,14 @@ def pass_cap_milli(share):
     return NEVER if share >= 1000 else math.floor(1000 * share / (1000 - share))
 
 
+def must_yield(place, share, phase):
+    """Count up by the share for every vehicle: who carries the counter over a thousand yields."""
+    counter = phase
+    for _ in range(place):
+        counter = (counter + share) % 1000
+    return counter + share >= 1000
+
+
 def gap_time_ms(time, end, gap, foe_times):
     """The earliest moment that keeps clear of all foes is the given one, or right after one of them."""
     for moment in sorted([time, *(foe + 1000 for foe in foe_times if foe + 1000 > time)]):
@@ -45,13 +53,14 @@ def stands_ready(p, lane, end, state):
     return bool(state.waiting) and max(state.waiting[0][0], state.ready, int(p.blocked_ms[lane])) < end
 
 
-def serve_lane(p, lane, end, share, state, foe_times=None):
-    """Return (raw cost, departures). `foe_times` None: protected."""
-    cost, departures = 0, []
+def serve_lane(p, lane, stage, end, state, foe_times=()):
+    """Return (raw cost, departures)."""
+    cost, departures, share = 0, [], int(p.service_milli[stage, lane])
     while state.waiting and state.passed < pass_cap_milli(share):
         arrival, weight = state.waiting[0]
         leave = max(arrival, state.ready, int(p.blocked_ms[lane]))
-        if leave < end and foe_times is not None:
+        place = int(p.vehicles[lane]) - len(state.waiting)
+        if leave < end and must_yield(place, int(p.yield_milli[stage, lane]), int(p.yield_phase_milli[lane])):
             leave = gap_time_ms(leave, end, int(p.gap_ms[lane]), foe_times)
         if leave >= end:
             break
@@ -75,17 +84,48 @@ def terminal_cost(queue, wait, headway, share):
 
 
 def sum_up(p):
-    """Return (cumulated weight, cumulated weight times arrival, arrived by, stopped by), as nested lists."""
-    weights, moments, arrived, stopped = [], [], [], []
+    """Return each lane's vehicles as [arrival, weight ahead, moment ahead], and per time and lane [arrived weight, moment, stopped weight]."""
+    vehicles, here = [], [[] for _ in p.grid_ms]
     for lane in range(len(p.vehicles)):
-        pairs = [(int(p.weight_milli[lane, v]), int(p.arrival_ms[lane, v])) for v in range(p.vehicles[lane])]
-        weights.append([sum(w for w, _ in pairs[:n]) for n in range(len(pairs) + 1)])
-        moments.append([sum(w * a for w, a in pairs[:n]) for n in range(len(pairs) + 1)])
-    for now in p.grid_ms:
-        arrivals = [[int(p.arrival_ms[lane, v]) for v in range(p.vehicles[lane])] for lane in range(len(p.vehicles))]
-        arrived.append([sum(a <= now for a in of_lane) for of_lane in arrivals])
-        stopped.append([sum(now - a > 1000 for a in of_lane) for of_lane in arrivals])
-    return weights, moments, arrived, stopped
+        pairs = [(int(p.arrival_ms[lane, v]), int(p.weight_milli[lane, v])) for v in range(p.vehicles[lane])]
+        arrivals = [a for a, _ in pairs] + [NEVER]
+        vehicles.append([[a, sum(w for _, w in pairs[:n]), sum(w * b for b, w in pairs[:n])] for n, a in enumerate(arrivals)])
+        for k, now in enumerate(p.grid_ms):
+            come = [(a, w) for a, w in pairs if a <= now]
+            here[k].append([sum(w for _, w in come), sum(a * w for a, w in come), sum(w for a, w in come if now - a > 1000)])
+    return vehicles, here
+
+
+def set_rules(p):
+    """Return the facts per lane, and share, cap and yielding share per stage and lane."""
+    facts = [
+        [int(x[lane]) for x in (p.headway_ms, p.stop_cost_ms, p.person_milli, p.blocked_ms, p.gap_ms, p.yield_phase_milli)] for lane in range(len(p.vehicles))
+    ]
+    stages, lanes = p.service_milli.shape
+    rules = [
+        [[int(p.service_milli[s, x]), pass_cap_milli(int(p.service_milli[s, x])), int(p.yield_milli[s, x]) if _foes(p, s, x) else 0] for x in range(lanes)]
+        for s in range(stages)
+    ]
+    return facts, rules
+
+
+def _discharges(p, old, new, lane):
+    """Return whether the lane loses its green from the old stage to the new one."""
+    return old != new and p.service_milli[old, lane] > 0 and p.green_end_ms[old, new, lane] < NEVER
+
+
+def _yields(p, stage, lane):
+    return p.service_milli[stage, lane] > 0 and p.yield_milli[stage, lane] > 0 and bool(_foes(p, stage, lane))
+
+
+def take_turns(p, old, new):
+    """Return the lanes without green in either stage, the protected ones, and those that yield."""
+    lanes = range(len(p.vehicles))
+    without = [x for x in lanes if p.service_milli[new, x] == 0 and p.service_milli[old, x] == 0]
+    if old == new:
+        without = [x for x in lanes if p.service_milli[new, x] == 0]
+    yielding = [x for x in lanes if (_discharges(p, old, new, x) and _yields(p, old, x)) or _yields(p, new, x)]
+    return without, [x for x in lanes if x not in without and x not in yielding], yielding
 
 
 def reach_times(p):
@@ -112,26 +152,24 @@ def _foes(p, stage, lane):
 
 def advance(p, old, new, begin, until, states):
     """Serve all lanes from `begin` until `until`, and return the raw cost. Old and new stage are the same where nothing switches."""
-    lanes = range(len(p.vehicles))
-    ends = [old != new and p.service_milli[old, x] > 0 and p.green_end_ms[old, new, x] < NEVER for x in lanes]
-    yields = [(ends[x] and bool(_foes(p, old, x))) or (p.service_milli[new, x] > 0 and bool(_foes(p, new, x))) for x in lanes]
     cost, seen = 0, {}  # seen: lane -> departures that a yielding lane after it must keep clear of
-    for lane in sorted(lanes, key=lambda x: (yields[x], x)):
+    for lane in [lane for turn in take_turns(p, old, new) for lane in turn]:
         state, share, before = states[lane], int(p.service_milli[new, lane]), int(p.service_milli[old, lane])
         departures = []
 
         def clear_of(stage, lane=lane):
-            return [t for foe in _foes(p, stage, lane) for t in seen.get(foe, [])] if _foes(p, stage, lane) else None
+            return [t for foe in _foes(p, stage, lane) for t in seen.get(foe, [])]
 
-        if ends[lane]:
-            part, departures = serve_lane(p, lane, min(begin + int(p.green_end_ms[old, new, lane]), until), before, state, clear_of(old))
+        ends = _discharges(p, old, new, lane)
+        if ends:
+            part, departures = serve_lane(p, lane, old, min(begin + int(p.green_end_ms[old, new, lane]), until), state, clear_of(old))
             cost += part
-        if old != new and (ends[lane] or before != share):
+        if old != new and (ends or before != share):
             state.passed = 0
         if share > 0:
             if old != new:
                 state.ready = max(state.ready, begin + int(p.green_start_ms[old, new, lane]))
-            part, more = serve_lane(p, lane, until, share, state, clear_of(new))
+            part, more = serve_lane(p, lane, new, until, state, clear_of(new))
             cost += part
             departures = departures + more
             if state.waiting and state.passed < pass_cap_milli(share):
@@ -141,24 +179,21 @@ def advance(p, old, new, begin, until, states):
     return cost
 
 
-def standing_cost(p, now, stage, leave, states, reach):
-    total = 0
-    for lane, state in enumerate(states):
-        queue = cost = 0
-        for arrival, weight in state.waiting:
-            if arrival <= now:
-                queue += weight
-                cost += weight * (now - arrival + (int(p.stop_cost_ms[lane]) if now - arrival > 1000 else 0))
-        if queue == 0 and cost == 0:
-            continue
-        share = int(p.service_milli[stage, lane])
-        if share > 0 and state.passed < pass_cap_milli(share):
-            wait = state.ready - now
-        else:
-            wait, share = max(leave - now, 0) + reach[stage][lane], 1000
-        wait = min(max(wait, int(p.blocked_ms[lane]) - now), TERMINAL_WAIT)
-        total += (cost + terminal_cost(queue, wait, int(p.headway_ms[lane]), share)) * int(p.person_milli[lane])
-    return total
+def standing_cost(p, lane, now, stage, leave, state, reach):
+    here = [(arrival, weight) for arrival, weight in state.waiting if arrival <= now]
+    queue = sum(weight for _, weight in here)
+    cost = sum(weight * (now - arrival + (int(p.stop_cost_ms[lane]) if now - arrival > 1000 else 0)) for arrival, weight in here)
+    share = int(p.service_milli[stage, lane])
+    if share > 0 and state.passed < pass_cap_milli(share):
+        wait = state.ready - now
+    else:
+        wait, share = max(leave - now, 0) + reach[stage][lane], 1000
+    wait = min(max(wait, int(p.blocked_ms[lane]) - now), TERMINAL_WAIT)
+    return (cost + terminal_cost(queue, wait, int(p.headway_ms[lane]), share)) * int(p.person_milli[lane])
+
+
+def standing_costs(p, now, stage, leave, states, reach):
+    return sum(standing_cost(p, lane, now, stage, leave, state, reach) for lane, state in enumerate(states))
 
 
 # ---- the beam -------------------------------------------------------------------------------------------------------------
@@ -177,33 +212,40 @@ class Node:
     parent: Node | None = field(default=None, repr=False)
 
 
-def goes_before(one, other):
-    return (one.rank, one.stage, one.number) < (other.rank, other.stage, other.number)
+def _order(node):
+    return node.rank, node.stage, node.number
 
 
-better = goes_before
+def better(one, other):
+    return _order(one) < _order(other)
 
 
 def same_node(one, other, now):
     return (one.stage, max(one.leave, now), one.states) == (other.stage, max(other.leave, now), other.states)
 
 
-def move(node):
-    return copy.deepcopy(node)
+def last_but_firsts(nodes):
+    """Return the place of the last node, of these in order, whose stage came before; -1 if none."""
+    places = [i for i, n in enumerate(nodes) if n.stage in {m.stage for m in nodes[:i]}]
+    return max(places, default=-1)
 
 
-def next_undone(nodes, done):
-    left = [n for n in nodes if n.number not in done]
-    return min(left, key=lambda n: (n.rank, n.stage, n.number)) if left else None
+def rank_limit(nodes, limit, stage):
+    """Return the highest rank at which some node of the stage could come into a bucket with these nodes in order."""
+    mine = [n.rank for n in nodes if n.stage == stage]
+    if len(nodes) < limit or not mine:
+        return 2**62
+    others = [n.rank for i, n in enumerate(nodes) if n.stage in {m.stage for m in nodes[:i]}]
+    return max([min(mine), *others[-1:]])
 
 
 def keep(candidates, now, limit):
     """Of all nodes that ever came to a bucket: drop the dearer of equal ones, keep the best of every stage, then the best of all."""
-    ranked = sorted(candidates, key=lambda n: (n.rank, n.stage, n.number))
+    ranked = sorted(candidates, key=_order)
     unique = [n for i, n in enumerate(ranked) if not any(same_node(n, m, now) for m in ranked[:i])]
     first_of_stage = [n for i, n in enumerate(unique) if n.stage not in {m.stage for m in unique[:i]}]
     others = [n for n in unique if not any(n is m for m in first_of_stage)]
-    return sorted(first_of_stage + others[: limit - len(first_of_stage)], key=lambda n: (n.rank, n.stage, n.number))
+    return sorted(first_of_stage + others[: limit - len(first_of_stage)], key=_order)
 
 
 def first_from(grid, k, time):
@@ -213,7 +255,8 @@ def first_from(grid, k, time):
     return len(grid) - 1
 
 
-def root_node(p: HorizonProblem):
+def plant(p: HorizonProblem):
+    """Return the root."""
     states = []
     for lane in range(len(p.vehicles)):
         waiting = [[int(p.arrival_ms[lane, v]), int(p.weight_milli[lane, v])] for v in range(p.vehicles[lane])]
@@ -227,7 +270,7 @@ def children(p, node, reach, number=0):
     for stage in range(p.service_milli.shape[0]):
         if stage != node.stage and (node.leave > now or not p.allowed[node.stage, stage]):
             continue
-        child = move(node)
+        child = copy.deepcopy(node)
         child.parent, child.stage, child.number = node, stage, number + len(out) + 1
         if stage != node.stage:
             child.leave = now + int(p.min_stay_ms[node.stage, stage])
@@ -236,7 +279,7 @@ def children(p, node, reach, number=0):
         until = int(p.grid_ms[child.k])
         child.first = stage if node.k == 0 else node.first
         child.cost += advance(p, node.stage, stage, now, until, child.states)
-        child.rank = child.cost + standing_cost(p, until, stage, child.leave, child.states, reach)
+        child.rank = child.cost + standing_costs(p, until, stage, child.leave, child.states, reach)
         out.append(child)
     return out
 
@@ -245,7 +288,7 @@ def search(p: HorizonProblem):
     """Return the buckets (lists of nodes, best first) and the number of nodes expanded."""
     reach, limit, expanded = reach_times(p), max(p.beam, p.service_milli.shape[0]), 0
     came: list[list[Node]] = [[] for _ in p.grid_ms]
-    came[0] = [root_node(p)]
+    came[0] = [plant(p)]
     buckets = []
     for k, now in enumerate(p.grid_ms):
         buckets.append(keep(came[k], int(now), limit))
@@ -261,7 +304,7 @@ def search(p: HorizonProblem):
 
 def read_out(p, finals):
     """Return (stages, begins, cost, alternatives) of the best final node."""
-    best = min(finals, key=lambda n: (n.rank, n.stage, n.number))
+    best = min(finals, key=_order)
     path = []
     node = best
     while node.parent is not None:
@@ -273,6 +316,15 @@ def read_out(p, finals):
     return [s for s, _ in reversed(path)], [t for _, t in reversed(path)], best.rank // 1_000_000, alternatives
 
 
+def solve(p):
+    """Return the code of the check, and if that is 0 what is read out, and the number of nodes expanded."""
+    code = check(p)
+    if code != 0:
+        return code, None, 0
+    buckets, expanded = search(p)
+    return code, read_out(p, buckets[-1]), expanded
+
+
 def exhaustive_cost(p: HorizonProblem):
     """Return the least cost over every sequence of decisions: no beam, no merging."""
     reach = reach_times(p)
@@ -282,7 +334,52 @@ def exhaustive_cost(p: HorizonProblem):
             return node.rank
         return min(least(child) for child in children(p, node, reach))
 
-    return least(root_node(p)) // 1_000_000
+    return least(plant(p)) // 1_000_000
+
+
+# ---- checks --------------------------------------------------------------------------------------------------------------
+
+
+def outside(values, low, high):
+    return any(not low <= int(v) <= high for v in values)
+
+
+def check(p: HorizonProblem):
+    """Return the place from 1 on of the first range that is broken, else the (negative) code of the first other rule, else 0."""
+    (lanes, places), stages, times = p.arrival_ms.shape, len(p.service_milli), [int(t) for t in p.grid_ms]
+    shape = {"L": (lanes,), "LV": (lanes, places), "SL": (stages, lanes), "SS": (stages, stages), "SSL": (stages, stages, lanes)}
+    axes = {"arrival_ms": "LV", "weight_milli": "LV", "service_milli": "SL", "yield_milli": "SL", "green_end_ms": "SSL", "green_start_ms": "SSL"}
+    axes |= dict.fromkeys(("min_stay_ms", "allowed"), "SS") | dict.fromkeys(("vehicles", "headway_ms", "stop_cost_ms", "person_milli"), "L")
+    axes |= dict.fromkeys(("ready_ms", "blocked_ms", "yield_phase_milli", "gap_ms"), "L")
+    if any(getattr(p, name).shape != shape[of] for name, of in axes.items()) or p.foes.shape[:2] != (stages, lanes):
+        return -1
+    ranges = [("foes", -1, lanes - 1), ("vehicles", 0, places), ("service_milli", 0, 1000), ("yield_milli", 0, 1000), ("yield_phase_milli", 0, 999)]
+    ranges.append(("gap_ms", 0, 3_600_000))
+    ranges += [(n, 0, NEVER) for n in ("weight_milli", "headway_ms", "stop_cost_ms", "person_milli", "green_end_ms", "green_start_ms", "min_stay_ms")]
+    ranges += [(n, -NEVER, NEVER) for n in ("arrival_ms", "ready_ms", "blocked_ms")]
+    for place, (name, low, high) in enumerate(ranges):
+        if outside(getattr(p, name).flat, low, high):
+            return place + 1
+    used = [[(int(p.arrival_ms[x, v]), int(p.weight_milli[x, v])) for v in range(p.vehicles[x])] for x in range(lanes)]
+    rules = [
+        (-2, 0 <= p.stage < stages),
+        (-3, 1 <= p.beam <= 100_000),
+        (-4, len(times) >= 2 and times[0] == 0 and times == sorted(set(times)) and times[-1] < NEVER),
+        (-5, abs(p.leave_ms) <= NEVER and abs(p.switch_cost_ms) <= NEVER),
+        (-6, all([a for a, _ in of] == sorted(a for a, _ in of) for of in used)),
+    ]
+    broken = [code for code, holds in rules if not holds]
+    if broken:
+        return broken[0]
+    worst = abs(p.switch_cost_ms) * 1_000_000 * len(times)
+    for x, of in enumerate(used):
+        queue, early = sum(w for _, w in of), min([0, *(a for a, _ in of)])
+        worst += queue * (times[-1] - early + int(p.stop_cost_ms[x]) + TERMINAL_WAIT + queue * int(p.headway_ms[x])) * int(p.person_milli[x])
+    return 0 if worst < 2**62 else -7
+
+
+def most_departures(p):
+    return 4 + max((sum(int(w) // 1000 + 1 for w in p.weight_milli[x, : p.vehicles[x]]) for x in range(len(p.vehicles))), default=0)
 
 
 # ---- delay formulas -------------------------------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ def horizon_problems(draw, max_lanes=3, max_stages=3, max_times=7, max_beam=6):
         blocked_ms=many(st.sampled_from([0, 0, 6000, NEVER_MS]), lanes),
         service_milli=many(st.sampled_from([0, 0, 1000, 1000, 500, 300]), stages, lanes),
         foes=many(st.integers(-1, lanes - 1), stages, lanes, foes),
+        yield_milli=many(st.sampled_from([0, 1000, 1000, 500, 300, 730]), stages, lanes),
+        yield_phase_milli=many(st.integers(0, 999), lanes),
         gap_ms=many(st.sampled_from([0, 3000, 4500]), lanes),
         green_end_ms=green_end,
         green_start_ms=many(st.sampled_from([0, 4000, 5500]), stages, stages, lanes),

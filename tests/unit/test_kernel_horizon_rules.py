@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.bench_solve import problem
-from optimizer import horizon
+from optimizer import horizon, lanes
 from optimizer import horizon_kernel as hk
 from optimizer.problem import NEVER_MS, HorizonProblem
 from tests.support_kernels import ints
@@ -37,6 +37,8 @@ def junction(arrivals, service, *, foes=None, grid=(0, 2000, 4000, 6000, 8000, 1
         blocked_ms=np.zeros(lanes, np.int64),
         service_milli=served,
         foes=np.full((stages, lanes, 1), -1, np.int64) if foes is None else ints(foes, (stages, lanes, 1)),
+        yield_milli=np.full((stages, lanes), 1000, np.int64),
+        yield_phase_milli=np.full(lanes, 500, np.int64),
         gap_ms=np.full(lanes, 4000, np.int64),
         green_end_ms=green_end,
         green_start_ms=green_start,
@@ -147,6 +149,36 @@ def test_a_lane_does_not_yield_to_itself():
     assert stay_cost(junction([[0, 0]], [[1000]], foes=[[[0]]])) == 2000
 
 
+def mixed(arrivals, share, phase=500, **changes):
+    """The second lane is a through lane with a permitted left: this share of its vehicles yields to the first lane."""
+    return yielding(arrivals, yield_milli=ints([0, share], (1, 2)), yield_phase_milli=ints([0, phase], (2,)), **changes)
+
+
+def test_of_a_shared_lane_only_the_share_that_yields_waits_for_the_gap():
+    foes = [0, 2000, 4000]  # leave at 0, 2 and 4 s: the first gap of 4 s is free at 5 s
+    # of two vehicles the second yields: 0, then 5 s
+    assert stay_cost(mixed([foes, [0, 0]], 500, 0)) == 5000
+    # the first one yields at 5 s, the second follows it after the headway
+    assert stay_cost(mixed([foes, [0, 0]], 500, 500)) == 5000 + 7000
+    # nobody yields: 0 and 2 s; everybody does: 5 and 7 s
+    assert stay_cost(mixed([foes, [0, 0]], 0)) == 2000
+    assert stay_cost(mixed([foes, [0, 0]], 1000)) == 5000 + 7000
+
+
+@pytest.mark.parametrize("share", [1, 200, 333, 500, 985])
+@pytest.mark.parametrize("phase", [0, 500, 999])
+def test_the_share_of_yielding_vehicles_is_kept_over_any_number_of_them(share, phase):
+    pattern = [lanes.must_yield(n, share, phase) for n in range(1000)]
+    assert sum(pattern) == share
+    assert pattern[0] == (phase + share >= 1000)
+    for begin in range(0, 900, 37):
+        assert abs(sum(pattern[begin : begin + 60]) - 60 * share / 1000) <= 1
+
+
+def test_a_yielding_share_without_foes_is_a_protected_lane():
+    assert stay_cost(junction([[0, 0], [0]], [[1000, 1000]], yield_milli=ints([700, 1000], (1, 2)))) == 2000
+
+
 def test_the_present_stage_may_not_be_left_before_its_time():
     p = junction([[], [0]], [[1000, 0], [0, 1000]], leave_ms=3000)
     result = horizon.solve_horizon(p)
@@ -184,7 +216,13 @@ def test_the_same_problem_gives_the_same_answer_whatever_was_solved_before():
         ({"beam": 0}, "beam: expected 1"),
         ({"grid_ms": ints([0, 5, 5], (3,))}, "grid_ms: expected at least two strictly increasing"),
         ({"grid_ms": ints([0], (1,))}, "grid_ms: expected at least two"),
-        ({"leave_ms": NEVER_MS + 1}, "leave_ms: expected a time"),
+        ({"leave_ms": NEVER_MS + 1}, "leave_ms, switch_cost_ms: expected times"),
+        ({"yield_milli": ints([0, 0, 1001, 0], (2, 2))}, "yield_milli: expected 0 to 1000, found 0 to 1001"),
+        ({"yield_phase_milli": ints([1000, 0], (2,))}, "yield_phase_milli: expected 0 to 999"),
+        ({"yield_milli": ints([0, 0], (2, 1))}, "yield_milli: expected shape"),
+        ({"service_milli": ints([0, 0], (2,))}, "service_milli: expected 2 axes"),
+        ({"arrival_ms": ints([0, 0], (2,))}, "arrival_ms: expected 2 axes"),
+        ({"grid_ms": ints([0, NEVER_MS], (2,))}, "grid_ms: expected at least two"),
         ({"person_milli": ints([NEVER_MS, 0], (2,))}, "person_milli"),
         ({"headway_ms": ints([-1, 0], (2,))}, "headway_ms: expected 0 to"),
         ({"gap_ms": [1, 2]}, "gap_ms: expected a contiguous, writeable int64 array, found list"),
@@ -204,4 +242,11 @@ def test_a_bucket_never_loses_the_best_node_of_a_stage():
     p = problem(1, 1, vehicles=20, lanes=6, horizon_ms=20_000)
     horizon.solve_horizon(p)
     w = horizon.workspace_for(p)
-    assert {int(s) for s in w.nodes[-1, : w.size[-1], hk.STAGE]} == {0, 1, 2, 3}
+    assert {int(s) for s in w.nodes[w.bucket[-1, : w.size[-1]], hk.STAGE]} == {0, 1, 2, 3}
+
+
+def test_heavy_packets_make_the_workspace_grow():
+    light, heavy = junction([[0]], [[1000]]), junction([[0]], [[1000]], weight_milli=ints([200_000], (1, 1)), headway_ms=ints([10], (1,)))
+    assert stay_cost(light) == 0
+    assert stay_cost(heavy) == 10 * sum(range(200))
+    assert stay_cost(light) == 0

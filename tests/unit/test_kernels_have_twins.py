@@ -52,7 +52,7 @@ def test_no_fast_math_anywhere():
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             assert not (isinstance(node, ast.keyword) and node.arg == "fastmath"), f"{path.name}: fastmath"
-    assert not set(jit.OPTIONS) - {"cache", "nogil", "error_model"}
+    assert not set(jit.OPTIONS) - {"cache", "nogil", "error_model", "_nrt"}
 
 
 def test_the_cache_directory_is_ours_and_knows_sources_and_bounds_check(monkeypatch, tmp_path):
