@@ -2,7 +2,7 @@
 
     python tests/support_mutants.py [--keep FOLDER]
 
-Works in a copy, so that nothing is left in the tree. Takes about 15 minutes on one core. Exits 1 if a mutant survives that
+Works in a copy, so that nothing is left in the tree. Takes about 10 minutes on one core. Exits 1 if a mutant survives that
 `docs/decisions/0020-interlock-mutants.md` does not explain, or if that list names one that no longer survives.
 """
 
