@@ -138,15 +138,12 @@ def solve_horizon(p: HorizonProblem) -> HorizonResult:
 
     Not for several threads at once: problems of one shape share their scratch arrays.
     """
-    try:
-        w = workspace_for(p)
+    check_types(p)
+    w = workspace_for(p)
+    code = solve(*p, *w.tables, *w.scratch, *w.out)
+    if code == MORE_DEPARTURES:
+        w = workspace_for(p, int(w.counts[2]))
         code = solve(*p, *w.tables, *w.scratch, *w.out)
-        if code == MORE_DEPARTURES:
-            w = workspace_for(p, int(w.counts[2]))
-            code = solve(*p, *w.tables, *w.scratch, *w.out)
-    except (AttributeError, TypeError, IndexError):
-        check_types(p)  # the kernel takes nothing but what this lets pass
-        raise
     if code != FINE:
         raise ValueError(explain(p, code))
     count, expanded, _ = w.counts.tolist()

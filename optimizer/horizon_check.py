@@ -24,6 +24,8 @@ NUMBERS: Final = -5
 ORDER: Final = -6
 COSTS: Final = -7
 
+_INT64: Final = np.dtype(np.int64)
+# the arrays of a problem in their order
 AXES: Final = {
     "arrival_ms": "LV",
     "weight_milli": "LV",
@@ -181,12 +183,11 @@ def most_departures(weight: Ints, vehicles: Ints) -> int:
 
 def check_types(p: HorizonProblem) -> None:
     """Raise ValueError on the first array that is none, of another type, or not to be written in order."""
-    for name in AXES:
-        array = getattr(p, name)
-        if not isinstance(array, np.ndarray) or array.dtype != np.int64 or not array.flags.c_contiguous or not array.flags.writeable:
+    for (name, axes), array in zip(AXES.items(), p, strict=False):  # the arrays come first, in this order
+        if not isinstance(array, np.ndarray) or array.dtype != _INT64 or not array.flags.carray:
             raise ValueError(f"{name}: expected a contiguous, writeable int64 array, found {_describe(array)}; np.ascontiguousarray(x, np.int64) makes one")
-        if array.ndim != len(AXES[name]):
-            raise ValueError(f"{name}: expected {len(AXES[name])} axes ({', '.join(AXES[name])}), found {array.ndim}")
+        if array.ndim != len(axes):
+            raise ValueError(f"{name}: expected {len(axes)} axes ({', '.join(axes)}), found {array.ndim}")
 
 
 def explain(p: HorizonProblem, code: int) -> str:

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.bench_solve import problem
 from optimizer import horizon, lanes
 from optimizer import horizon_kernel as hk
+from optimizer.horizon_check import AXES
 from optimizer.problem import NEVER_MS, HorizonProblem
 from tests.support_kernels import ints
 
@@ -201,6 +202,12 @@ def test_the_same_problem_gives_the_same_answer_whatever_was_solved_before():
     assert first.cost_ms == again.cost_ms
     assert first.stages.tolist() == again.stages.tolist()
     assert first.begin_ms.tolist() == again.begin_ms.tolist()
+
+
+def test_the_checks_know_all_arrays_of_a_problem_in_their_order():
+    p = junction([[0], [0]], [[1000, 0], [0, 1000]])
+    arrays = [name for name, value in p._asdict().items() if isinstance(value, np.ndarray)]
+    assert list(AXES) == arrays == list(HorizonProblem._fields)[: len(arrays)]
 
 
 @pytest.mark.parametrize(
