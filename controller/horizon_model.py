@@ -203,8 +203,10 @@ class HorizonModel:
 def _yield_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:
     served = sum(belief.movement_ratio[s.movement] for s in serves)
     yielding = [s for s in serves if s.foes]
-    if len(yielding) == len(serves) or served <= 0.0:
+    if len(yielding) == len(serves):
         return 1000 if yielding else 0
+    if served <= 0.0:
+        return 0
     milli = int(1000 * sum(belief.movement_ratio[s.movement] for s in yielding) / served)
     return 1000 if milli >= _WHOLE_MILLI else 0 if milli <= 1000 - _WHOLE_MILLI else milli
 

@@ -10,9 +10,11 @@ from support_control import AMBER_MS, INTERGREEN_MS, MIN_GREEN_MS, STAGES, Scene
 
 from controller.adaptive import AdaptiveSettings
 from controller.horizon_model import HorizonModel
-from controller.junction import Junction, Transition
+from controller.junction import Direction, Junction, Movement, Transition
 from controller.solver import NEVER_MS, HorizonProblem
 from controller.transitions import transition_table
+from optimizer.horizon import solve_horizon
+from optimizer.lanes import must_yield
 
 SETTINGS = AdaptiveSettings()
 NS, NSL, EW, EWL = range(4)
@@ -91,6 +93,42 @@ def test_permitted_turns_yield_to_the_opposite_lane_only_beside_it() -> None:
     assert foes(EW, "e1") == {"w0"}
     assert foes(EW, "w1") == {"e0"}
     assert all(foes(s, x) == set() for s in (NS, NSL, EWL) for x in LANES)
+
+
+def shared(ratio: tuple[float, float, float], *, head_yields: bool = False) -> Scene:
+    """Lane e0 carries a left turn beside its through and right traffic, which yields to w0; under EW all of them are green."""
+    left = Movement("e0", "sout", "EW", Direction.LEFT, ratio[2], 22.0, yields_to=("w0",))
+    one = replace(ONE, movements=(*ONE.movements, left))
+    return Scene(junction=one, stage=EW, beliefs={"e0": {"movement_ratio": ratio, "head_ratio": ratio, "head_yields": head_yields}})
+
+
+@pytest.mark.parametrize(
+    ("ratio", "milli"),
+    [((0.5, 0.25, 0.25), 250), ((0.2, 0.2, 0.6), 600), ((0.5, 0.49, 0.01), 0), ((0.0, 0.01, 0.99), 1000), ((0.2, 0.05, 0.25), 500), ((0.0, 0.0, 0.0), 0)],
+)
+def test_of_a_shared_lane_the_learned_share_yields(ratio: tuple[float, float, float], milli: int) -> None:
+    p = problem(shared(ratio))
+    e0, w0 = LANES.index("e0"), LANES.index("w0")
+    assert p.yield_milli[EW, e0] == milli
+    assert {int(x) for x in p.foes[EW, e0] if x >= 0} == {w0}
+    assert p.yield_milli[:, w0].tolist() == [0, 0, 0, 0]
+    assert p.yield_phase_milli.tolist() == [500] * len(LANES)
+    solve_horizon(p)
+
+
+@pytest.mark.parametrize("ratio", [(0.5, 0.25, 0.25), (0.0, 0.0, 1.0), (0.5, 0.5, 0.0)])
+def test_a_first_vehicle_that_is_seen_to_yield_begins_the_pattern(ratio: tuple[float, float, float]) -> None:
+    p = problem(shared(ratio, head_yields=True))
+    e0 = LANES.index("e0")
+    share, phase = int(p.yield_milli[EW, e0]), int(p.yield_phase_milli[e0])
+    assert 0 <= phase <= 999
+    assert must_yield(0, share, phase) == (share > 0)
+
+
+def test_a_turning_lane_yields_as_a_whole() -> None:
+    p = problem(Scene(beliefs={"e1": {"movement_ratio": (0.3,)}}))
+    assert p.yield_milli[EW, LANES.index("e1")] == 1000
+    assert p.yield_milli[EWL, LANES.index("e1")] == 0
 
 
 def test_greens_end_and_begin_as_the_transition_has_it() -> None:
