@@ -61,6 +61,7 @@ class LoopEstimator:
         for track in self.vehicles.tracks.values():
             movements = tuple(m for m in junction.movements if m.lane == track.lane.id)
             self._lanes[track.lane.id] = _LaneState(track, LaneModel(movements), track.stop_loops)
+        self._stop_loops = frozenset(loop for lane in self._lanes.values() for loop in lane.stop_loops)
 
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
         """Take the edges since the last call, the loops' present states and the groups' greens."""
@@ -74,6 +75,7 @@ class LoopEstimator:
             if edge.detector.purpose is not Purpose.EXIT:
                 self._edge(edge)
         self._now_ms = now_ms
+        self._clear_left_loops()
         self.vehicles.sort()
         self._purge(now_ms)
         for lane in self._lanes.values():
@@ -112,6 +114,14 @@ class LoopEstimator:
         for lane in detector.lanes:
             self._lanes[lane].model.leave(edge.at_ms, waited=waited)
         self.vehicles.remove(seen)
+
+    def _clear_left_loops(self) -> None:
+        """Let go of vehicles whose loop is free again, though the edge of their leaving was lost while it had no trust."""
+        for loop, vehicle in tuple(self._on_loop.items()):
+            if self._states[loop].trusted and not self._states[loop].occupied:
+                del self._on_loop[loop]
+                if loop in self._stop_loops:
+                    self.vehicles.remove(vehicle)
 
     def _purge(self, now_ms: int) -> None:
         """Take vehicles from lanes whose loops prove that they are not there."""

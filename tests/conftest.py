@@ -1,11 +1,18 @@
-"""What all tests share: golden files, and a random seed that is printed."""
+"""What all tests share: golden files, and drawn cases that repeat."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same cases in every run, so that what fails can be seen to be mended; HYPOTHESIS_PROFILE=explore draws new ones.
+settings.register_profile("repeat", derandomize=True)
+settings.register_profile("explore", derandomize=False, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 pytest_plugins = ["pytester"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support_control import ENTRY_M, STAGES, Watch, arm_loops, drive, junction
 
@@ -81,6 +81,7 @@ def test_the_same_edges_give_the_same_belief(events: list[InputEvent], windows: 
 
 @settings(max_examples=15, deadline=None)
 @given(edges())
+@example([InputEvent(2_000, InputKind.PRESENCE, "e1/1", 1), InputEvent(2_000, InputKind.DETECTOR_FAULT, "e1/1", 1)])
 def test_when_all_is_quiet_nothing_is_left(events: list[InputEvent]) -> None:
     """Ten minutes after every loop was left and is whole, no vehicle is believed anywhere."""
     end_ms = events[-1].at_ms if events else 0
