@@ -161,5 +161,6 @@ class LoopEstimator:
             flow_veh_s=max(lane.flow_veh_s, 0.0),
             blocked_ms=lane.model.blocked_ms,
             last_leave_ms=lane.model.last_leave_ms,
+            head_yields=lane.model.head_yields,
             known_ms=lane.track.travel_ms(lane.track.reach_m),
         )

@@ -12,7 +12,7 @@ from typing import Final
 from controller.junction import Movement
 
 HEADWAY_MS: Final = 1_950.0  # first guess
-STARTUP_MS: Final = 1_300.0  # first guess of the start-up loss
+STARTUP_MS: Final = 2_000.0  # first guess of the start-up loss
 _HEADWAY_RATE: Final = 0.06
 _HEADWAY_RANGE_MS: Final = (1_200, 3_600)
 _STARTUP_RATE: Final = 0.1
@@ -21,6 +21,7 @@ _STARTUP_VEHICLE: Final = 4  # the loss is taken from the departure of this vehi
 _REAR_MS: Final = 700.0  # from the front over the stop line to the rear off the loop, at queue speed
 _SHARE_RATE: Final = 0.08
 _STAYS_MS: Final = 5_000  # green, and the first vehicle has not moved for this long: its way is closed
+_GAP_SEEN_MS: Final = 3_500  # green for this long, others to yield to, and the first vehicle still stands: it waits for a gap
 LOCKED_AFTER_MS: Final = 8_000  # green, covered, and nobody leaves: the lane is blocked
 NEVER_MS: Final = 1 << 40
 
@@ -35,6 +36,7 @@ class LaneModel:
         self.shares = [m.share_ratio for m in movements]
         self.closed: frozenset[int] = frozenset()  # movements that the first vehicle is known not to take
         self.blocked_ms = -NEVER_MS
+        self.head_yields = False  # the first vehicle is seen to wait for a gap
         self.last_leave_ms = -NEVER_MS
         self._green_ms: int | None = None
         self._open: tuple[int, ...] = ()
@@ -51,7 +53,7 @@ class LaneModel:
             self._green_ms, self._leavers = since_ms, 0
         open_now = tuple(i for i, m in enumerate(self.movements) if green.get(m.group) is not None)
         if open_now != self._open:
-            self._open, self._open_since_ms = open_now, now_ms
+            self._open, self._open_since_ms, self.head_yields = open_now, now_ms, False
         self._yields = any(lane in busy for i in open_now for lane in self.movements[i].yields_to)
 
     def wait(self, covered_since_ms: int, now_ms: int) -> None:
@@ -59,6 +61,7 @@ class LaneModel:
         if not self._open:
             return
         stood_ms = now_ms - max(covered_since_ms, self._open_since_ms)
+        self.head_yields = stood_ms >= _GAP_SEEN_MS and self._yields
         if stood_ms >= _STAYS_MS and not self._yields and len(self._open) < len(self.movements):
             self.closed = self.closed | frozenset(self._open)
         if stood_ms >= LOCKED_AFTER_MS:
@@ -77,7 +80,7 @@ class LaneModel:
                     bounded_ms = min(max(loss_ms, _STARTUP_RANGE_MS[0]), _STARTUP_RANGE_MS[1])
                     self.startup_ms += _STARTUP_RATE * (bounded_ms - self.startup_ms)
             self._learn_way()
-        self.closed = frozenset()
+        self.closed, self.head_yields = frozenset(), False
         self.last_leave_ms, self._last_waited = at_ms, waited
 
     def head_ratio(self) -> tuple[float, ...]:

@@ -25,6 +25,8 @@ _CHANGE_RATIO_PER_M: Final = 0.0007  # prior chance of a lane change before the 
 _EARLY_RATIO: Final = 0.6  # a vehicle that comes earlier than this share of its travel time is another one
 _LATE_SCALE_MS: Final = 3_000.0
 _LEAST_WEIGHT: Final = 0.02
+_LEAST_SHARE: Final = 0.03  # what was never seen may still happen; above the least weight, so that it is still tried
+_SAME_HEIGHT_M: Final = 10.0
 
 
 @dataclass(slots=True, eq=False)
@@ -197,7 +199,7 @@ class Vehicles:
         came = sum(vehicle.weights.get(x, 0.0) for x in detector.lanes)
         for lane in shares:
             here = vehicle.weights.get(lane, 0.0) / came if lane in detector.lanes and came > 0.0 else 0.0
-            shares[lane] += _LEARN_RATIO * (here - shares[lane])
+            shares[lane] = max(shares[lane] + _LEARN_RATIO * (here - shares[lane]), _LEAST_SHARE)
         track = self.tracks[detector.lanes[0]]
         if not any(v.arrival_ms < at_ms and v.distance_m < vehicle.distance_m for v in track.vehicles):
             track.learn_pace(vehicle.distance_m - detector.distance_m, at_ms - vehicle.passed_ms)
@@ -220,14 +222,20 @@ def _order(vehicle: Vehicle) -> tuple[float, int]:
 
 
 def _beside(d: Detector, loops: Mapping[str, Detector], approach: Mapping[str, str]) -> dict[str, str]:
-    """Return, per lane of the same approach that ``d`` does not feed, that lane's loop nearest to the same height."""
+    """Return, per lane of the same approach that ``d`` does not feed, the loop at whose height a vehicle that changes to it comes in.
+
+    That is the lane's loop at the same height; where it has none (it begins later), its farthest one that is not its last.
+    """
     mine = {approach[x] for x in d.lanes}
+    leads_on = {u for o in loops.values() for u in o.upstream}
     found: dict[str, tuple[float, str]] = {}
     for other in loops.values():
         off_m = abs(other.distance_m - d.distance_m)
+        if off_m >= _SAME_HEIGHT_M and (other.id not in leads_on or other.distance_m > d.distance_m):
+            continue
         for lane in other.lanes:
-            if lane not in d.lanes and approach[lane] in mine and off_m < 10.0 and off_m < found.get(lane, (10.0, ""))[0]:
-                found[lane] = (off_m, other.id)
+            if lane not in d.lanes and approach[lane] in mine:
+                found[lane] = min(found.get(lane, (off_m, other.id)), (off_m, other.id))
     return {lane: name for lane, (_, name) in found.items()}
 
 
@@ -240,6 +248,7 @@ def _ancestors(d: Detector, loops: Mapping[str, Detector], beside: Mapping[str, 
             continue
         found.add(name)
         found.update(beside[name].values())
+        found.update(i for i, others in beside.items() if name in others.values() and loops[i].distance_m > d.distance_m)
         todo.extend(loops[name].upstream)
     return frozenset(found)
 
