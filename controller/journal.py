@@ -58,10 +58,12 @@ class Journal:
             raise JournalError(f"{file}: expected no journal here yet, found one; choose another output folder or remove it")
         with _disk_errors(file):
             connection = sqlite3.connect(file, isolation_level=None)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            for statement in create_statements():
-                connection.execute(statement)
+            try:
+                for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", *create_statements()):
+                    connection.execute(statement)
+            except sqlite3.Error:
+                connection.close()
+                raise
         journal = cls(file, connection, flush_rows, flush_interval_ms)
         journal._rows["meta"] += [(key, json_text(value)) for key, value in (origin() | dict(meta)).items()]
         journal.flush()

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,8 @@ def test_ticks_come_back_with_their_times_across_flushes(tmp_path: Path, times_m
 
 def test_even_ticks_are_one_row(tmp_path: Path) -> None:
     rows_after_ticks(tmp_path / "j", 500, flush_rows=10**9, flush_interval_ms=10**9)
-    assert sqlite3.connect(tmp_path / "j").execute("SELECT * FROM ticks").fetchall() == [(0, 0, 1_000, 500)]
+    with closing(sqlite3.connect(tmp_path / "j")) as connection:
+        assert connection.execute("SELECT * FROM ticks").fetchall() == [(0, 0, 1_000, 500)]
 
 
 def test_a_skipped_tick_begins_a_new_run(tmp_path: Path) -> None:
