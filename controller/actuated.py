@@ -69,7 +69,7 @@ class ActuatedPlanner(Mailbox):
         index = {s.id: i for i, s in enumerate(self._node.stages)}
         programme = self._node.programmes[0].steps if self._node.programmes else ()
         order = list(dict.fromkeys(index[p.stage] for p in programme))
-        return (*order, *(i for i in range(len(self._node.stages)) if i not in order))
+        return (*order, *(i for i, s in enumerate(self._node.stages) if i not in order and s.green))
 
     def submit(self, snapshot: Snapshot) -> None:
         """Update the calls, then keep, end or skip."""
@@ -124,8 +124,8 @@ class ActuatedPlanner(Mailbox):
 
     def _next(self, stage: int, rivals: list[int]) -> int:
         """Return the next stage in order that serves a rival; the first one where none does."""
-        here = self._order.index(stage)
-        for k in range(1, len(self._order)):
+        here = self._order.index(stage) if stage in self._order else -1
+        for k in range(1, len(self._order) + (here < 0)):
             candidate = self._order[(here + k) % len(self._order)]
             if any(len(self._model.service[candidate][i]) > len(self._model.service[stage][i]) for i in rivals):
                 return candidate

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from controller.actuated import ActuatedPlanner
+from controller.clearing import Clearing, with_all_red
 from controller.decide import NodeControl
 from controller.detection import Detection
 from controller.errors import ConfigError
@@ -49,8 +50,16 @@ def assemble(
     mode = MODES.get(control, Mode.ADAPTIVE)
     if journal is not None:
         journal.junction(junction, control, start_ms, solvable=estimator is None and planner is None)
+    junction = with_all_red(junction)
     nodes = [
-        NodeControl(junction.id, node.id, Sequencer(junction, node, start_ms), Supervisor(mode), _planners(junction, node, mode, planner))
+        NodeControl(
+            junction.id,
+            node.id,
+            Sequencer(junction, node, start_ms),
+            Supervisor(mode),
+            _planners(junction, node, mode, planner),
+            Clearing(junction, node) if planner is None else None,
+        )
         for node in junction.nodes
     ]
     return JunctionControl(junction, inputs, heads, Detection(junction, start_ms), estimator or LoopEstimator(junction, start_ms), nodes, journal)

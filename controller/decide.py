@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from controller.clearing import Clearing
 from controller.journal import Journal
 from controller.plan import Plan, PlanStep
 from controller.planner import Planner
@@ -15,10 +16,18 @@ from controller.supervisor import Event, Mode, ModeChange, Supervisor
 class NodeControl:
     """A node's sequencer, supervisor and planners by mode."""
 
-    def __init__(self, junction_id: str, node_id: str, sequencer: Sequencer, supervisor: Supervisor, planners: Mapping[Mode, Planner]) -> None:
+    def __init__(
+        self,
+        junction_id: str,
+        node_id: str,
+        sequencer: Sequencer,
+        supervisor: Supervisor,
+        planners: Mapping[Mode, Planner],
+        clearing: Clearing | None = None,
+    ) -> None:
         self.sequencer = sequencer
         self._junction_id, self._node_id = junction_id, node_id
-        self._supervisor, self._planners = supervisor, planners
+        self._supervisor, self._planners, self._clearing = supervisor, planners, clearing
         self.mode_changes: list[ModeChange] = []
 
     def state(self, now_ms: int) -> SignalState:
@@ -31,16 +40,30 @@ class NodeControl:
         A planner that fails is an event for the supervisor; its fallback decides in the same tick.
         """
         changes = len(self.mode_changes)
+        if self._clearing is not None:
+            plan = self._clearing.plan(snapshot)
+            if plan is not None:
+                self._follow(plan, snapshot, journal)
+            if self._clearing.active(snapshot.now_ms):
+                return None
         self._change(self._supervisor.tick(snapshot.now_ms), snapshot, journal)
         planner, plan = self._ask(snapshot, journal)
         if plan is None and len(self.mode_changes) > changes:
             plan = Plan(planner.name, snapshot.now_ms, (PlanStep(snapshot.signals.stage, None),), f"{planner.name} takes over and keeps the stage")
             self.sequencer.adopt(plan)
         if journal is not None and plan is not None:
-            journal.plan(self._junction_id, self._node_id, snapshot.tick, snapshot.now_ms, plan)
+            self._record(plan, snapshot, journal)
         if journal is not None and planner.last_digest:
             journal.snapshot(self._junction_id, self._node_id, snapshot.tick, planner.last_digest)
         return planner.last_solve_ms
+
+    def _follow(self, plan: Plan, snapshot: Snapshot, journal: Journal | None) -> None:
+        self.sequencer.adopt(plan)
+        if journal is not None:
+            self._record(plan, snapshot, journal)
+
+    def _record(self, plan: Plan, snapshot: Snapshot, journal: Journal) -> None:
+        journal.plan(self._junction_id, self._node_id, snapshot.tick, snapshot.now_ms, plan)
 
     def _ask(self, snapshot: Snapshot, journal: Journal | None) -> tuple[Planner, Plan | None]:
         """Return the planner that decides this tick and its new plan, already adopted. Raises what even the programme's planner raises."""

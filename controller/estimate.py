@@ -16,6 +16,7 @@ from controller.snapshot import DetectorState, LaneBelief
 from controller.vehicles import LaneTrack, Vehicle, Vehicles, ghost_slack_ms, station_quiet
 
 FLOW_MEMORY_S: Final = 300.0
+GAP_MS: Final = 4_000  # who comes within this time keeps a permitted turn waiting
 EXIT_FULL_AFTER_MS: Final = 4_000  # an exit loop covered this long: standing traffic
 
 GreenSince = Mapping[str, int | None]
@@ -45,6 +46,10 @@ class _LaneState:
     stop_loops: tuple[str, ...]
     flow_veh_s: float = 0.0
 
+    def comes_by(self, at_ms: int) -> bool:
+        """Return whether a vehicle is likely to reach the stop line until then."""
+        return any(v.arrival_ms <= at_ms and v.weights[self.track.lane.id] >= 0.5 for v in self.track.vehicles)
+
 
 class LoopEstimator:
     """The product's estimator: loops only."""
@@ -67,7 +72,9 @@ class LoopEstimator:
         """Take the edges since the last call, the loops' present states and the groups' greens."""
         self._states = states
         elapsed_s = (now_ms - self._now_ms) / 1000.0
-        busy = frozenset(x for x, lane in self._lanes.items() if lane.track.vehicles and any(green.get(m.group) is not None for m in lane.model.movements))
+        busy = frozenset(
+            x for x, lane in self._lanes.items() if lane.comes_by(now_ms + GAP_MS) and any(green.get(m.group) is not None for m in lane.model.movements)
+        )
         for lane in self._lanes.values():
             lane.flow_veh_s *= 1.0 - elapsed_s / FLOW_MEMORY_S
             lane.model.follow(green, busy, now_ms)
@@ -162,5 +169,7 @@ class LoopEstimator:
             blocked_ms=lane.model.blocked_ms,
             last_leave_ms=lane.model.last_leave_ms,
             head_yields=lane.model.head_yields,
+            stuck_ms=lane.model.stuck_ms,
+            inside_veh=lane.model.inside_veh,
             known_ms=lane.track.travel_ms(lane.track.reach_m),
         )

@@ -30,6 +30,8 @@ class HorizonModel:
         self._groups = node.groups
         lanes, stages = len(model.lanes), len(node.stages)
         self._grid = settings.grid_ms()
+        self.all_red = next((i for i, green in enumerate(model.green) if not green), -1)
+        self.clear_ms = transitions.amber_ms + 1000 * settings.clear_s
         self._foes = self._foe_table(lanes, stages)
         self._end = np.zeros((stages, stages, lanes), np.int64)
         self._start = np.zeros((stages, stages, lanes), np.int64)
@@ -45,7 +47,8 @@ class HorizonModel:
         if a == b:
             return
         step = transitions.pairs[a][b]
-        self._allowed[a, b] = int(step.allowed)
+        # An all-red stage is for clearing; nothing is gained by choosing it.
+        self._allowed[a, b] = int(step.allowed and bool(self.model.green[b]))
         begun = [junction.group_by_id[g].min_green_ms + s for g, s in step.starts_ms.items()]
         self._stay[a, b] = max([step.settle_ms, *begun])
         for lane in range(len(self.model.lanes)):
@@ -130,6 +133,19 @@ class HorizonModel:
             return None
         serving = [s for s in range(len(self.model.green)) if self.model.service[s][worst[1]]]
         return max(serving, key=lambda s: (len(self.model.service[s][worst[1]]), -s), default=None)
+
+    def trapped(self, snapshot: Snapshot, stage: int) -> list[str]:
+        """Return the lanes whose vehicles wait for a gap inside the junction and lose their green when ``stage`` comes."""
+        now = snapshot.signals.stage
+        if now in (stage, self.all_red):
+            return []
+        found = []
+        for i, lane in enumerate(self.model.lanes):
+            belief = snapshot.lanes[lane.id]
+            turning = {s.group for s in self.model.service[now][i] if s.foes}
+            if turning - self.model.green[stage] and (belief.head_yields or belief.inside_veh >= 0.5):
+                found.append(lane.id)
+        return found
 
     def counts(self, snapshot: Snapshot, stage: int) -> tuple[float, float]:
         """Return the vehicles known on the lanes that the stage serves, and those that wait on the others."""

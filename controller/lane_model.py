@@ -22,6 +22,9 @@ _REAR_MS: Final = 700.0  # from the front over the stop line to the rear off the
 _SHARE_RATE: Final = 0.08
 _STAYS_MS: Final = 5_000  # green, and the first vehicle has not moved for this long: its way is closed
 _GAP_SEEN_MS: Final = 3_500  # green for this long, others to yield to, and the first vehicle still stands: it waits for a gap
+_LEAVES_AFTER_MS: Final = 3_000  # a gap this long lets those inside go
+_GAP_PATIENCE: Final = 3
+_TICK_LIMIT_MS: Final = 1_000  # longer gaps between two looks count as this long
 LOCKED_AFTER_MS: Final = 8_000  # green, covered, and nobody leaves: the lane is blocked
 NEVER_MS: Final = 1 << 40
 
@@ -36,11 +39,16 @@ class LaneModel:
         self.shares = [m.share_ratio for m in movements]
         self.closed: frozenset[int] = frozenset()  # movements that the first vehicle is known not to take
         self.blocked_ms = -NEVER_MS
+        self.stuck_ms = 0  # green time with a covered stop loop since somebody left
+        self._seen_ms: int | None = None
+        self.inside_veh = 0.0  # expected vehicles that have left the stop line and wait for a gap inside the junction
+        self._yielded_ms = -NEVER_MS
         self.head_yields = False  # the first vehicle is seen to wait for a gap
         self.last_leave_ms = -NEVER_MS
         self._green_ms: int | None = None
         self._open: tuple[int, ...] = ()
         self._open_since_ms = 0
+        self._turns: tuple[int, ...] = ()
         self._yields = False
         self._leavers = 0
         self._last_waited = False
@@ -54,12 +62,21 @@ class LaneModel:
         open_now = tuple(i for i, m in enumerate(self.movements) if green.get(m.group) is not None)
         if open_now != self._open:
             self._open, self._open_since_ms, self.head_yields = open_now, now_ms, False
-        self._yields = any(lane in busy for i in open_now for lane in self.movements[i].yields_to)
+        self._turns = tuple(i for i in open_now if any(lane in busy for lane in self.movements[i].yields_to))
+        self._yields = bool(self._turns)
+        if self._yields:
+            self._yielded_ms = now_ms
+        elif now_ms - self._yielded_ms > _LEAVES_AFTER_MS:
+            self.inside_veh = 0.0
 
     def wait(self, covered_since_ms: int, now_ms: int) -> None:
         """Judge a first vehicle that covers the stop loop since ``covered_since_ms``."""
+        before_ms, self._seen_ms = self._seen_ms, now_ms
         if not self._open:
             return
+        if before_ms is not None and not self.closed.issuperset(self._open):
+            # Who must find a gap may stand for long without being locked.
+            self.stuck_ms += min(now_ms - before_ms, _TICK_LIMIT_MS) // (_GAP_PATIENCE if self._yields else 1)
         stood_ms = now_ms - max(covered_since_ms, self._open_since_ms)
         self.head_yields = stood_ms >= _GAP_SEEN_MS and self._yields
         if stood_ms >= _STAYS_MS and not self._yields and len(self._open) < len(self.movements):
@@ -80,7 +97,10 @@ class LaneModel:
                     bounded_ms = min(max(loss_ms, _STARTUP_RANGE_MS[0]), _STARTUP_RANGE_MS[1])
                     self.startup_ms += _STARTUP_RATE * (bounded_ms - self.startup_ms)
             self._learn_way()
-        self.closed, self.head_yields = frozenset(), False
+            total = sum(self.shares[i] for i in self._open)
+            if self._yields and total > 0.0:
+                self.inside_veh += sum(self.shares[i] for i in self._turns) / total
+        self.closed, self.head_yields, self.stuck_ms = frozenset(), False, 0
         self.last_leave_ms, self._last_waited = at_ms, waited
 
     def head_ratio(self) -> tuple[float, ...]:

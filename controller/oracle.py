@@ -86,6 +86,9 @@ class OracleEstimator:
             blocked_ms=learned.blocked_ms,
             last_leave_ms=learned.last_leave_ms,
             known_ms=learned.known_ms,
+            head_yields=learned.head_yields,
+            stuck_ms=learned.stuck_ms,
+            inside_veh=learned.inside_veh,
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
+from controller.clearing import with_all_red
 from controller.journal_reader import FrameRow, JournalDamagedError, JournalReader, JunctionRow, PlanRow
 from controller.journal_schema import FILE_NAME, JournalError, letters
 from controller.junction import Junction
@@ -98,6 +99,7 @@ def shown(ticks: Ticks, frames: Iterable[FrameRow]) -> Iterator[Aspects]:
 def sequence(row: JunctionRow, ticks: Ticks, plans: Iterable[PlanRow]) -> Iterator[Aspects]:
     """Yield what the junction's sequencers show at each tick when given these plans."""
     junction = row.junction
+    junction = with_all_red(junction)
     sequencers = {node.id: Sequencer(junction, node, row.start_ms) for node in junction.nodes}
     arriving: dict[int, list[PlanRow]] = defaultdict(list)
     for plan in plans:

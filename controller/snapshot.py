@@ -43,7 +43,9 @@ class LaneBelief:
     order, the learned shares; ``head_ratio``: the same for the first vehicle; ``headway_ms`` saturation headway;
     ``startup_ms`` start-up loss; ``flow_veh_s`` the expected flow beyond what is known; ``blocked_ms`` the time until which
     the lane is believed not to discharge; ``last_leave_ms`` when a vehicle last left over the stop line; ``known_ms`` how
-    far ahead arrivals are seen; ``head_yields`` whether the first vehicle is seen to wait for a gap under the present green.
+    far ahead arrivals are seen; ``head_yields`` whether the first vehicle is seen to wait for a gap under the present green;
+    ``stuck_ms`` how much green time its stop loop was covered since somebody left;
+    ``inside_veh`` how many of its vehicles wait for a gap inside the junction.
     """
 
     arrival_ms: tuple[int, ...]
@@ -58,6 +60,8 @@ class LaneBelief:
     last_leave_ms: int = -(1 << 40)
     known_ms: int = 0
     head_yields: bool = False
+    stuck_ms: int = 0
+    inside_veh: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,7 @@ def test_two_partial_nodes_share_one_frame() -> None:
     )
     between = tuple(i for i in ONE.intergreens if {i.clearing, i.entering} == {"NS", "NSL"})
     one = replace(ONE, nodes=halves, intergreens=between)
-    bench = Bench("actuated", cover("n1/1", 20_000, 60_000), one=one)
+    bench = Bench("actuated", cover("n1/1", 20_000, 35_000), one=one)
     bench.run(0, 50_000)
     last = dict(zip([g.id for g in one.groups], bench.heads.history[-1].aspects, strict=True))
     assert (last["NSL"], last["NS"], last["EW"]) == (GREEN, RED, GREEN)

@@ -1,0 +1,59 @@
+"""Letting a locked junction go: when green lanes stay full and nobody leaves, everything is red for some seconds.
+
+Vehicles inside a junction can wait for each other and for those that stand at a green stop line with the right of way. No choice
+of stage ends that, for each keeps some stop line green; all red does, because then nobody outside has the right of way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from controller.junction import Junction, Node, Stage
+from controller.plan import Plan, PlanStep
+from controller.snapshot import Snapshot
+
+ALL_RED: Final = "all-red"
+STUCK_MS: Final = 20_000  # green time with a full stop line and no departure; a queue that discharges needs some two seconds
+CLEAR_MS: Final = 10_000  # enough to cross a wide junction from a standstill
+PAUSE_MS: Final = 20_000  # between two clearings: the stages must have had a chance
+
+
+def with_all_red(junction: Junction) -> Junction:
+    """Return the junction with an all-red stage as the last of each node."""
+    return replace(junction, nodes=tuple(_add(node) for node in junction.nodes))
+
+
+def _add(node: Node) -> Node:
+    if any(not s.green for s in node.stages):
+        return node
+    return replace(node, stages=(*node.stages, Stage(ALL_RED, ())))
+
+
+class Clearing:
+    """Watches one node and takes over while it clears."""
+
+    def __init__(self, junction: Junction, node: Node) -> None:
+        groups = set(node.groups)
+        self._exits = {x.id: frozenset(m.exit for m in junction.movements if m.lane == x.id and m.group in groups) for x in junction.lanes}
+        self._exits = {lane: exits for lane, exits in self._exits.items() if exits}
+        self._stage = next(i for i, s in enumerate(node.stages) if not s.green)
+        self._until_ms: int | None = None
+        self._rest_ms = 0
+
+    def active(self, now_ms: int) -> bool:
+        """Return whether the node is being cleared."""
+        return self._until_ms is not None and now_ms < self._until_ms
+
+    def plan(self, snapshot: Snapshot) -> Plan | None:
+        """Return the plan that clears the node where that is due now."""
+        now_ms = snapshot.now_ms
+        if self.active(now_ms) or now_ms < self._rest_ms:
+            return None
+        stuck = [lane for lane, exits in self._exits.items() if snapshot.lanes[lane].stuck_ms >= STUCK_MS and not exits <= snapshot.blocked_exits]
+        if not stuck:
+            return None
+        self._until_ms = max(now_ms, snapshot.signals.earliest_leave_ms) + CLEAR_MS
+        self._rest_ms = self._until_ms + PAUSE_MS
+        why = f"clears the junction, all red for {CLEAR_MS // 1000} s: {stuck[0]} is green and full, and nobody has left it for {STUCK_MS // 1000} s of green"
+        return Plan("clearing", now_ms, (PlanStep(self._stage, None),), why, {"lanes": list(stuck)})

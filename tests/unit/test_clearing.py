@@ -1,0 +1,75 @@
+"""A locked junction is cleared by some seconds of all red."""
+
+from dataclasses import replace
+
+import pytest
+import support_control as support
+
+from controller.clearing import ALL_RED, CLEAR_MS, PAUSE_MS, STUCK_MS, Clearing, with_all_red
+from controller.lane_model import LaneModel
+
+JUNCTION = with_all_red(support.junction())
+NODE = JUNCTION.nodes[0]
+LANE = JUNCTION.lanes[0].id
+
+
+def snapshot(stuck_ms, now_ms=100_000, blocked=frozenset()):
+    made = support.Scene(JUNCTION).snapshot()
+    lanes = dict(made.lanes)
+    lanes[LANE] = replace(lanes[LANE], stuck_ms=stuck_ms)
+    signals = replace(made.signals, earliest_leave_ms=0)
+    return replace(made, now_ms=now_ms, lanes=lanes, blocked_exits=blocked, signals=signals)
+
+
+def test_the_all_red_stage_comes_last_and_only_once() -> None:
+    assert NODE.stages[-1].id == ALL_RED
+    assert NODE.stages[-1].green == ()
+    assert with_all_red(JUNCTION) == JUNCTION
+
+
+def test_a_full_green_lane_that_nobody_leaves_is_cleared() -> None:
+    one = Clearing(JUNCTION, NODE)
+    assert one.plan(snapshot(STUCK_MS - 1)) is None
+    plan = one.plan(snapshot(STUCK_MS))
+    assert plan is not None
+    assert [s.stage for s in plan.steps] == [len(NODE.stages) - 1]
+    assert LANE in plan.reason
+    assert one.active(100_000 + CLEAR_MS - 1)
+    assert not one.active(100_000 + CLEAR_MS)
+
+
+def test_between_two_clearings_the_stages_have_their_chance() -> None:
+    one = Clearing(JUNCTION, NODE)
+    assert one.plan(snapshot(STUCK_MS)) is not None
+    over_ms = 100_000 + CLEAR_MS
+    assert one.plan(snapshot(STUCK_MS, over_ms + PAUSE_MS - 1)) is None
+    assert one.plan(snapshot(STUCK_MS, over_ms + PAUSE_MS)) is not None
+
+
+def test_a_full_exit_is_no_lock() -> None:
+    exits = frozenset(m.exit for m in JUNCTION.movements if m.lane == LANE)
+    assert Clearing(JUNCTION, NODE).plan(snapshot(STUCK_MS, blocked=exits)) is None
+
+
+@pytest.mark.parametrize(("busy", "expected_ms"), [(frozenset(), 9_000), (frozenset({"opposite"}), 2_997)])
+def test_green_time_without_departure_adds_up_slower_where_a_gap_is_needed(busy, expected_ms) -> None:
+    move = replace(next(m for m in JUNCTION.movements if m.lane == LANE), share_ratio=1.0, yields_to=("opposite",))
+    model = LaneModel((move,))
+    for now_ms in range(0, 10_000, 1_000):
+        model.follow({move.group: 0}, busy, now_ms)
+        model.wait(0, now_ms)
+    assert model.stuck_ms == expected_ms
+    model.leave(10_000, waited=True)
+    assert model.stuck_ms == 0
+
+
+def test_turners_inside_the_junction_are_counted_until_a_gap_lets_them_go() -> None:
+    move = replace(next(m for m in JUNCTION.movements if m.lane == LANE), share_ratio=1.0, yields_to=("opposite",))
+    model = LaneModel((move,))
+    model.follow({move.group: 0}, frozenset({"opposite"}), 1_000)
+    model.leave(1_500, waited=False)
+    assert model.inside_veh == pytest.approx(1.0)
+    model.follow({move.group: 0}, frozenset(), 3_000)
+    assert model.inside_veh == pytest.approx(1.0)
+    model.follow({move.group: 0}, frozenset(), 6_000)
+    assert model.inside_veh == 0.0
