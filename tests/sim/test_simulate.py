@@ -179,7 +179,8 @@ def test_an_unwritable_output_folder_is_said_before_the_start(tmp_path: Path) ->
 
 
 def started(tmp_path: Path, *options: str) -> subprocess.Popen[str]:
-    command = [*UMLAUF, "simulate", "cross", "--json", "--output", str(tmp_path / "out"), *options]
+    # A shell that starts the tests in the background lets them ignore Ctrl-C; `env` undoes that.
+    command = ["env", "--default-signal=INT", *UMLAUF, "simulate", "cross", "--json", "--output", str(tmp_path / "out"), *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
