@@ -29,7 +29,7 @@ class AdaptiveSettings:
     amber_use_ms: int = 1_500  # vehicles still pass in the first part of amber
     gap_ms: int = 4_500  # critical gap of a permitted turn, HCM 2010 exhibit 18-B: 4.5 s for left turns
     patience_s: int = 60  # beyond, a waiting lane's weight grows
-    clear_s: int = 1  # all red after amber, for vehicles that wait inside the junction
+    clear_s: int = 2  # all red after amber, for vehicles that wait inside the junction
     max_red_s: int = 120  # an occupied stop line is served by then
 
     def grid_ms(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

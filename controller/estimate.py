@@ -170,6 +170,6 @@ class LoopEstimator:
             last_leave_ms=lane.model.last_leave_ms,
             head_yields=lane.model.head_yields,
             stuck_ms=lane.model.stuck_ms,
-            inside_veh=lane.model.inside_veh,
+            inside_veh=lane.model.inside_veh if lane.model.must_yield else 0.0,
             known_ms=lane.track.travel_ms(lane.track.reach_m),
         )

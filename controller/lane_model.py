@@ -103,6 +103,11 @@ class LaneModel:
         self.closed, self.head_yields, self.stuck_ms = frozenset(), False, 0
         self.last_leave_ms, self._last_waited = at_ms, waited
 
+    @property
+    def must_yield(self) -> bool:
+        """Return whether others with the right of way are about to come."""
+        return self._yields
+
     def head_ratio(self) -> tuple[float, ...]:
         """Return which way the first vehicle goes, by movement."""
         rest = sum(s for i, s in enumerate(self.shares) if i not in self.closed)
