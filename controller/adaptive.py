@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -29,7 +29,8 @@ class AdaptiveSettings:
     amber_use_ms: int = 1_500  # vehicles still pass in the first part of amber
     gap_ms: int = 4_500  # critical gap of a permitted turn, HCM 2010 exhibit 18-B: 4.5 s for left turns
     patience_s: int = 60  # beyond, a waiting lane's weight grows
-    clear_s: int = 2  # all red after amber, for vehicles that wait inside the junction
+    patience_milli: int = 1_000  # by this at most
+    clear_s: int = 0  # all red after amber, for vehicles that wait inside the junction
     max_red_s: int = 120  # an occupied stop line is served by then
 
     def grid_ms(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -51,7 +52,6 @@ class AdaptivePlanner(Mailbox):
     def __init__(self, junction: Junction, node: Node, transitions: TransitionTable, solver: Solver, settings: AdaptiveSettings = SETTINGS) -> None:
         self._model = HorizonModel(junction, node, transitions, settings)
         self._node, self._solver, self._settings = node, solver, settings
-        self._hold_until_ms = -NEVER_MS
 
     def submit(self, snapshot: Snapshot) -> None:
         """Build the arrays and solve."""
@@ -64,29 +64,20 @@ class AdaptivePlanner(Mailbox):
             return
         result = self._solver.horizon(problem)
         self.last_solve_ms = 1000.0 * self._solver.solve_s
-        if result is not None and result.status == 0 and snapshot.now_ms >= self._hold_until_ms:
-            self._plan = self._cleared(snapshot, self._to_plan(snapshot, result))
-
-    def _cleared(self, snapshot: Snapshot, plan: Plan) -> Plan:
-        """Return the plan with some seconds of all red first, where vehicles that wait inside the junction would be in the next stage's way."""
-        stage = plan.steps[0].stage
-        waiting = self._model.trapped(snapshot, stage)
-        if not waiting:
-            return plan
-        self._hold_until_ms = max(snapshot.now_ms, snapshot.signals.earliest_leave_ms) + self._model.clear_ms
-        steps = (PlanStep(self._model.all_red, self._hold_until_ms), *plan.steps)
-        return replace(plan, steps=steps, reason=f"{plan.reason}; all red first, for vehicles from {waiting[0]} wait inside the junction")
+        if result is not None and result.status == 0:
+            self._plan = self._to_plan(snapshot, result)
 
     def _forced(self, snapshot: Snapshot, stage: int) -> Plan:
         name = self._node.stages[stage].id
         reason = f"serves {name}: its stop line has waited {self._settings.max_red_s} s, the longest that is allowed"
-        return Plan(self.name, snapshot.now_ms, (PlanStep(stage, None),), reason, {"forced": name})
+        return Plan(self.name, snapshot.now_ms, (PlanStep(stage, None, self._model.clear_to(snapshot, stage)),), reason, {"forced": name})
 
     def _to_plan(self, snapshot: Snapshot, result: HorizonResult) -> Plan:
         now_ms = snapshot.now_ms
         stages, begins = result.stages.tolist(), result.begin_ms.tolist()
-        steps = [PlanStep(s, now_ms + b) for s, b in zip(stages, begins[1:], strict=False)]
-        steps.append(PlanStep(stages[-1], None))
+        untils = [now_ms + b for b in begins[1:]] + [None]
+        clears = [0, self._model.clear_to(snapshot, stages[1]), *[0] * len(stages)] if len(stages) > 1 else [0]
+        steps = [PlanStep(s, until_ms, clear_ms) for s, until_ms, clear_ms in zip(stages, untils, clears, strict=False)]
         if len(steps) > 1 and begins[1] <= 0:
             steps = steps[1:]
         costs = {self._node.stages[i].id: c for i, c in enumerate(result.alternative_cost_ms.tolist()) if c < NEVER_MS}

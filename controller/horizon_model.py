@@ -8,7 +8,7 @@ import numpy as np
 
 from controller.junction import Junction, Node
 from controller.node_model import NodeModel, Service
-from controller.snapshot import LaneBelief, Snapshot
+from controller.snapshot import LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
 from controller.transitions import TransitionTable
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _MAX_VEHICLES: Final = 64
 _WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
 _FUTURE_STEP_MS: Final = 4_000
+_INSIDE_VEH: Final = 0.5  # expected vehicles inside from which they are waited for
+_MORE_INSIDE_MS: Final = 2_000  # for each one after the first
+_MOST_INSIDE_VEH: Final = 3.0  # no junction holds more of one lane
+_RELEASE_MS: Final = 3_000  # two vehicles that wait inside are out this long after the others' amber
 _LONGEST_WAIT_MS: Final = 600_000  # longer waits count as this long
 
 
@@ -31,13 +35,14 @@ class HorizonModel:
         lanes, stages = len(model.lanes), len(node.stages)
         self._grid = settings.grid_ms()
         self.all_red = next((i for i, green in enumerate(model.green) if not green), -1)
-        self.clear_ms = transitions.amber_ms + 1000 * settings.clear_s
+        self._amber_ms = transitions.amber_ms
         self._foes = self._foe_table(lanes, stages)
         self._end = np.zeros((stages, stages, lanes), np.int64)
         self._start = np.zeros((stages, stages, lanes), np.int64)
         self._begins = np.zeros((stages, stages, lanes), np.int64)  # 1 where the lane's green begins in the transition
         self._stay = np.zeros((stages, stages), np.int64)
         self._allowed = np.zeros((stages, stages), np.int64)
+        self._extra = np.zeros((stages, stages), np.int64)  # how much longer than its transition a stage must stay
         for a in range(stages):
             for b in range(stages):
                 self._fill_pair(junction, transitions, a, b)
@@ -51,6 +56,10 @@ class HorizonModel:
         self._allowed[a, b] = int(step.allowed and bool(self.model.green[b]))
         begun = [junction.group_by_id[g].min_green_ms + s for g, s in step.starts_ms.items()]
         self._stay[a, b] = max([step.settle_ms, *begun])
+        if not begun and self._releases(a, b):
+            # Who waited inside for a gap can leave once those with the right of way have stopped.
+            self._stay[a, b] = max(e + junction.group_by_id[g].amber_ms for g, e in step.ends_ms.items()) + _RELEASE_MS
+        self._extra[a, b] = self._stay[a, b] - step.settle_ms if not begun else 0
         for lane in range(len(self.model.lanes)):
             before = {s.group for s in self.model.service[a][lane]}
             after = {s.group for s in self.model.service[b][lane]}
@@ -59,6 +68,14 @@ class HorizonModel:
             if after and not before & after:
                 self._start[a, b, lane] = min(step.starts_ms.get(g, 0) for g in after)
                 self._begins[a, b, lane] = 1
+
+    def _releases(self, a: int, b: int) -> bool:
+        """Return whether b goes on to serve a turn that had to yield in a and need no longer."""
+        for before, after in zip(self.model.service[a], self.model.service[b], strict=True):
+            free = {s.group for s in after if not s.foes}
+            if any(s.foes and s.group in free for s in before):
+                return True
+        return False
 
     def _foe_table(self, lanes: int, stages: int) -> Ints:
         rows: dict[tuple[int, int], list[int]] = {}
@@ -90,6 +107,7 @@ class HorizonModel:
             arrival[i, :n] = times
             weight[i, :n] = weights
         startup = np.array([b.startup_ms for b in beliefs], np.int64)
+        start, stay = self._with_clearing(snapshot)
         return HorizonProblem(
             arrival_ms=arrival,
             weight_milli=weight,
@@ -105,15 +123,28 @@ class HorizonModel:
             yield_phase_milli=np.array([_phase_milli(b, int(y)) for b, y in zip(beliefs, yields[signals.stage], strict=True)], np.int64),
             gap_ms=np.full(lanes, settings.gap_ms, np.int64),
             green_end_ms=self._end,
-            green_start_ms=self._start + self._begins * startup,
-            min_stay_ms=self._stay,
+            green_start_ms=start + self._begins * startup,
+            min_stay_ms=stay,
             allowed=self._allowed,
             grid_ms=self._grid,
             stage=signals.stage,
-            leave_ms=max(signals.earliest_leave_ms - now_ms, 0),
+            leave_ms=self._leave_ms(signals, now_ms),
             switch_cost_ms=settings.switch_cost_ms,
             beam=settings.beam,
         )
+
+    def _with_clearing(self, snapshot: Snapshot) -> tuple[Ints, Ints]:
+        """Return the starts and stays of the transitions, those out of the present stage as late as clearing needs."""
+        now, start, stay = snapshot.signals.stage, self._start, self._stay
+        for b in range(len(self.model.green)):
+            clear_ms = self.clear_to(snapshot, b)
+            if clear_ms:
+                if start is self._start:
+                    start, stay = start.copy(), stay.copy()
+                late_ms = np.maximum(clear_ms - start[now, b], 0)
+                start[now, b] += late_ms * self._begins[now, b]
+                stay[now, b] += int(late_ms[self._begins[now, b] > 0].max(initial=0))
+        return start, stay
 
     def overdue_stage(self, snapshot: Snapshot) -> int | None:
         """Return a stage that serves a stop line which has waited for the longest allowed red, None where none has."""
@@ -134,18 +165,23 @@ class HorizonModel:
         serving = [s for s in range(len(self.model.green)) if self.model.service[s][worst[1]]]
         return max(serving, key=lambda s: (len(self.model.service[s][worst[1]]), -s), default=None)
 
-    def trapped(self, snapshot: Snapshot, stage: int) -> list[str]:
-        """Return the lanes whose vehicles wait for a gap inside the junction and lose their green when ``stage`` comes."""
+    def clear_to(self, snapshot: Snapshot, stage: int) -> int:
+        """Return how long after the begin of a transition to the stage nothing may turn green, for vehicles wait inside the junction for a gap.
+
+        Their turn loses its green with those they yield to; they leave when these have stopped at their amber's end.
+        """
         now = snapshot.signals.stage
-        if now in (stage, self.all_red):
-            return []
-        found = []
+        if now == stage:
+            return 0
+        waiting = 0.0
         for i, lane in enumerate(self.model.lanes):
             belief = snapshot.lanes[lane.id]
             turning = {s.group for s in self.model.service[now][i] if s.foes}
-            if turning - self.model.green[stage] and (belief.head_yields or belief.inside_veh >= 0.5):
-                found.append(lane.id)
-        return found
+            if turning - self.model.green[stage] and (belief.head_yields or belief.inside_veh >= _INSIDE_VEH):
+                waiting = max(waiting, min(belief.inside_veh, _MOST_INSIDE_VEH), _INSIDE_VEH)
+        if not waiting:
+            return 0
+        return self._amber_ms + 1000 * self._settings.clear_s + int(_MORE_INSIDE_MS * max(waiting - 1.0, 0.0))
 
     def counts(self, snapshot: Snapshot, stage: int) -> tuple[float, float]:
         """Return the vehicles known on the lanes that the stage serves, and those that wait on the others."""
@@ -163,6 +199,9 @@ class HorizonModel:
         weights = [int(1000 * w) for w in belief.weight]
         for i in range(1, len(times)):
             times[i] = max(times[i], times[i - 1])
+        if belief.backlog_ratio > 0.0:
+            self._add_backlog(belief, times, weights)
+            return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
         future = int(1000 * belief.flow_veh_s * _FUTURE_STEP_MS / 1000)
         if future >= 20:
             at_ms = max(belief.known_ms, times[-1] if times else 0) + _FUTURE_STEP_MS // 2
@@ -172,11 +211,20 @@ class HorizonModel:
                 at_ms += _FUTURE_STEP_MS
         return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
 
+    def _add_backlog(self, belief: LaneBelief, times: list[int], weights: list[int]) -> None:
+        """Add those who stand beyond the loops, behind the known ones: as many as a green throughout the horizon could serve."""
+        room_milli = 1000 * int(self._grid[-1]) // belief.headway_ms - sum(weights)
+        last_ms = times[-1] if times else belief.known_ms
+        step_milli = max(int(1000 * belief.backlog_ratio), 1)
+        count = min(room_milli // step_milli, _MAX_VEHICLES - len(times))
+        times.extend([last_ms] * count)
+        weights.extend([step_milli] * count)
+
     def _person_milli(self, belief: LaneBelief, now_ms: int) -> int:
         if not belief.arrival_ms or belief.queue_veh < 0.5:
             return 1000
         over_ms = min(now_ms - belief.arrival_ms[0], _LONGEST_WAIT_MS) - 1000 * self._settings.patience_s
-        return 1000 + max(0, over_ms) // 30
+        return 1000 + min(max(0, over_ms) // 30, self._settings.patience_milli)
 
     def _ready_ms(self, lane: int, belief: LaneBelief, snapshot: Snapshot) -> int:
         signals, now_ms = snapshot.signals, snapshot.now_ms
@@ -188,6 +236,10 @@ class HorizonModel:
         else:
             start_ms = now_ms
         return max(start_ms, belief.last_leave_ms + belief.headway_ms // 2) - now_ms
+
+    def _leave_ms(self, signals: SignalState, now_ms: int) -> int:
+        extra_ms = int(self._extra[signals.from_stage, signals.stage])
+        return max(signals.earliest_leave_ms - now_ms, signals.settled_ms + extra_ms - now_ms if extra_ms else 0, 0)
 
     def _blocked_ms(self, lane: int, snapshot: Snapshot) -> int:
         moves = self.model.movements[lane]

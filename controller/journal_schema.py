@@ -106,11 +106,11 @@ def junction_of(text: str) -> Junction:
 
 
 def steps_text(plan: Plan) -> str:
-    """Return the plan's steps as JSON pairs (stage, until_ms)."""
-    return json_text([(step.stage, step.until_ms) for step in plan.steps])
+    """Return the plan's steps as JSON lists (stage, until_ms, and clear_ms where there is any)."""
+    return json_text([(s.stage, s.until_ms, s.clear_ms) if s.clear_ms else (s.stage, s.until_ms) for s in plan.steps])
 
 
 def plan_of(planner: str, made_ms: int, steps: str, reason: str, detail: str) -> Plan:
     """Return the plan of one row."""
-    parsed = tuple(PlanStep(stage, until_ms) for stage, until_ms in json.loads(steps))
+    parsed = tuple(PlanStep(*step) for step in json.loads(steps))
     return Plan(planner, made_ms, parsed, reason, json.loads(detail))

@@ -204,6 +204,21 @@ class Junction:
         """Return the intergreens by (clearing, entering)."""
         return {(i.clearing, i.entering): i.intergreen_ms for i in self.intergreens}
 
+    def gives_way_to(self, move: Movement) -> frozenset[tuple[str, str]]:
+        """Return the ways, as (lane, group), that the movement must let pass where they are green.
+
+        Of a lane to yield to, the ways whose group has the priority by a permission; all of them where none has, as between
+        movements of one group. Turning on red gives way to every green of such a lane.
+        """
+        on_red = self.group_by_id[move.group].turn_on_red
+        pairs = {(p.yielding, p.priority) for p in self.permissions}
+        found: set[tuple[str, str]] = set()
+        for lane in move.yields_to:
+            groups = {m.group for m in self.movements if m.lane == lane} if lane != move.lane else set()
+            first = groups if on_red else {g for g in groups if (move.group, g) in pairs}
+            found.update((lane, g) for g in first or groups)
+        return frozenset(found)
+
     def validate(self) -> list[str]:
         """Return all faults at once (what, where, expected, found, how to mend); nothing runs before there are none."""
         from controller.validate import faults

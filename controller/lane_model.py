@@ -32,8 +32,10 @@ NEVER_MS: Final = 1 << 40
 class LaneModel:
     """The learned parameters of one lane and the state of its stop line."""
 
-    def __init__(self, movements: tuple[Movement, ...]) -> None:
+    def __init__(self, movements: tuple[Movement, ...], gives_way_to: tuple[frozenset[tuple[str, str]], ...]) -> None:
+        """Take the lane's movements and, for each, the ways (lane, group) it must let pass."""
         self.movements = movements
+        self._gives_way_to = gives_way_to
         self.headway_ms = HEADWAY_MS
         self.startup_ms = STARTUP_MS
         self.shares = [m.share_ratio for m in movements]
@@ -53,8 +55,8 @@ class LaneModel:
         self._leavers = 0
         self._last_waited = False
 
-    def follow(self, green: Mapping[str, int | None], busy: frozenset[str], now_ms: int) -> None:
-        """Take the greens; ``busy``: the lanes with a green that hold vehicles, to which a movement may have to yield."""
+    def follow(self, green: Mapping[str, int | None], busy: frozenset[tuple[str, str]], now_ms: int) -> None:
+        """Take the greens; ``busy``: the green ways (lane, group) on which vehicles come, to which a movement may have to yield."""
         began = [g for m in self.movements if (g := green.get(m.group)) is not None]
         since_ms = min(began) if began else None
         if since_ms != self._green_ms:
@@ -62,7 +64,7 @@ class LaneModel:
         open_now = tuple(i for i, m in enumerate(self.movements) if green.get(m.group) is not None)
         if open_now != self._open:
             self._open, self._open_since_ms, self.head_yields = open_now, now_ms, False
-        self._turns = tuple(i for i in open_now if any(lane in busy for lane in self.movements[i].yields_to))
+        self._turns = tuple(i for i in open_now if not busy.isdisjoint(self._gives_way_to[i]))
         self._yields = bool(self._turns)
         if self._yields:
             self._yielded_ms = now_ms

@@ -29,11 +29,11 @@ class NodeModel:
         self.service: tuple[tuple[tuple[Service, ...], ...], ...] = tuple(tuple(self._serves(green, moves) for moves in self.movements) for green in self.green)
 
     def _serves(self, green: frozenset[str], moves: tuple[Movement, ...]) -> tuple[Service, ...]:
-        open_lanes = {x.id: i for i, x in enumerate(self.lanes) if self.lane_groups[i] & green}
+        places = {x.id: i for i, x in enumerate(self.lanes)}
         found = []
         for index, move in enumerate(moves):
             if move.group in green or self.junction.group_by_id[move.group].turn_on_red:
-                foes = (open_lanes[x] for x in move.yields_to if x in open_lanes and x != move.lane)
+                foes = {places[lane] for lane, group in self.junction.gives_way_to(move) if group in green and lane in places}
                 found.append(Service(index, move.group, tuple(sorted(foes))))
         return tuple(found)
 

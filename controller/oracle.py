@@ -79,17 +79,25 @@ class OracleEstimator:
             weight=tuple(w for _, _, w, _ in vehicles),
             queue_veh=sum(w for _, a, w, _ in vehicles if a <= now_ms),
             movement_ratio=ratio,
-            head_ratio=ratio,
+            head_ratio=self._head(moves, vehicles) or ratio,
             headway_ms=learned.headway_ms,
             startup_ms=learned.startup_ms,
             flow_veh_s=learned.flow_veh_s,
             blocked_ms=learned.blocked_ms,
             last_leave_ms=learned.last_leave_ms,
-            known_ms=learned.known_ms,
+            known_ms=int(1000.0 * RANGE_M / self._speeds[lane]),
             head_yields=learned.head_yields,
             stuck_ms=learned.stuck_ms,
             inside_veh=learned.inside_veh,
+            backlog_ratio=learned.backlog_ratio,
         )
+
+    def _head(self, moves: tuple[Movement, ...], vehicles: list[tuple[float, int, float, str]]) -> tuple[float, ...]:
+        """Return which way the first vehicle goes, by movement; empty where there is none."""
+        if not vehicles:
+            return ()
+        mine = sum(1 for m in moves if m.group == vehicles[0][3])
+        return tuple(1.0 / mine if m.group == vehicles[0][3] else 0.0 for m in moves)
 
 
 def _travel_ms(seen: Seen, free_m_s: float) -> int:

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
-    """Show ``stage`` (index into the node's stages) and begin the transition to the next step at ``until_ms`` (None: stay)."""
+    """Show ``stage`` (index into the node's stages) and begin the transition to the next step at ``until_ms`` (None: stay).
+
+    ``clear_ms``: on the way into the stage, nothing turns green earlier than this after the transition's begin.
+    """
 
     stage: int
     until_ms: int | None
+    clear_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class Sequencer:
         self._from_stage = 0
         self._pair: StagePair | None = None
         self._begin_ms = now_ms
+        self._clear_ms = 0
         self._first_ms: int | None = None
         self._red_ms: int | None = None
         self._started = False
@@ -111,7 +112,7 @@ class Sequencer:
         hop = self.table.next_stage[self._stage][wanted]
         pair = self.table.pairs[self._stage][hop]
         if all(now_ms + end_ms >= self._min_green_end(g) for g, end_ms in pair.ends_ms.items()):
-            self._run(hop, pair, now_ms)
+            self._run(hop, pair, now_ms, plan.steps[self._index].clear_ms)
 
     def _begin_first(self, plan: Plan | None, now_ms: int) -> None:
         """Stay red as long as heads in an unknown state need, then show the plan's first stage."""
@@ -126,9 +127,9 @@ class Sequencer:
             self._started = True
             self._run(self._stage, self.table.start[self._stage], now_ms)
 
-    def _run(self, stage: int, pair: StagePair, now_ms: int) -> None:
+    def _run(self, stage: int, pair: StagePair, now_ms: int, clear_ms: int = 0) -> None:
         self._from_stage, self._stage = self._stage, stage
-        self._pair, self._begin_ms = pair, now_ms
+        self._pair, self._begin_ms, self._clear_ms = pair, now_ms, clear_ms
         self._advance(pair, now_ms)
 
     def _wanted(self, plan: Plan, now_ms: int) -> int:
@@ -166,7 +167,7 @@ class Sequencer:
     def _start_bound(self, pair: StagePair, group: str) -> int | None:
         """Return the earliest start of green by what really happened, None while a foe is green or a priority group is not."""
         rules = self.table.rules[group]
-        bound_ms = self._begin_ms + pair.delays_ms.get(group, 0)
+        bound_ms = self._begin_ms + max(pair.delays_ms.get(group, 0), self._clear_ms)
         for foe, intergreen_ms in rules.foes:
             if self._aspects.get(foe) is Aspect.GREEN:
                 return None
@@ -194,7 +195,7 @@ class Sequencer:
             if self._aspects[group] is Aspect.GREEN:
                 continue
             rules = self.table.rules[group]
-            waits = [now_ms, self._begin_ms + offset_ms]
+            waits = [now_ms, self._begin_ms + max(offset_ms, self._clear_ms)]
             waits += [self._ended_ms[foe] + ms for foe, ms in rules.foes if foe in self._ended_ms]
             waits += [starts[p] + ms if p in starts else self._since_ms[p] + ms for p, ms in rules.heads if p in self._pair.starts_ms]
             waits += [self._since_ms[y] + ms for y, ms in rules.tails if self._aspects.get(y) is Aspect.GREEN]

@@ -43,7 +43,7 @@ class VehicleView:
                 if not ahead:
                     continue
                 lane, speed_m_s, waiting_s = lane_of(name), speed_of(name), waiting_of(name)
-                for light, link, distance_m, _letter in ahead:
-                    found.setdefault(light, []).append(SeenVehicle(link, lane, distance_m, speed_m_s, waiting_s))
+                light, link, distance_m, _letter = ahead[0]  # when it will reach the lights behind is up to this one
+                found.setdefault(light, []).append(SeenVehicle(link, lane, distance_m, speed_m_s, waiting_s))
         self._by_light = found
         self._read_ms = self._world.now_ms

@@ -59,6 +59,7 @@ NOTE_COLUMNS: Final = 2
 RAW: Final = 1_000_000  # raw cost units in one vehicle-millisecond
 STOPPED_MS: Final = 1_000  # a vehicle that waits longer than this has stopped
 CLEAR_MS: Final = 1_000  # a yielding vehicle follows a foe at the earliest after this
+HALF_MILLI: Final = 500  # expected flow is met by those who yield from half a vehicle on
 PORTION_MILLI: Final = 1_000  # a packet of several vehicles leaves one vehicle at a time
 TERMINAL_WAIT_MS: Final = 120_000  # a lane that no stage can reach, or that stays blocked, counts as waiting this long
 
@@ -77,6 +78,12 @@ def must_yield(place: int, yield_milli: int, phase_milli: int) -> bool:
     if yield_milli <= 0 or yield_milli >= 1000:
         return yield_milli > 0
     return (phase_milli + (place + 1) * yield_milli) // 1000 > (phase_milli + place * yield_milli) // 1000
+
+
+@kernel("b1(i8,i8)")
+def is_whole(gone_milli: int, portion_milli: int) -> bool:
+    """Return whether a portion, after `gone_milli` of its lane, is met by those who yield: of expected flow every whole vehicle is, not every packet."""
+    return (gone_milli + portion_milli + HALF_MILLI) // 1000 > (gone_milli + HALF_MILLI) // 1000
 
 
 @kernel("i8(i8,i8,i8,i8,i8,i8[:,:,::1],i8[:,::1],i8[:,::1])")
@@ -130,9 +137,10 @@ def serve_lane(
         if delay > STOPPED_MS:
             delay += facts[lane, STOP]
         cost += portion * delay
-        departs[lane, count] = leave
-        count += 1
-        notes[lane, COUNT] = count
+        if is_whole(weight, portion):
+            departs[lane, count] = leave
+            count += 1
+            notes[lane, COUNT] = count
         ready = leave + facts[lane, HEADWAY] * portion // 1000
         if share < 1000:
             passed += portion
