@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from controller.horizon_model import HorizonModel
-from controller.junction import Junction, Node
+from controller.junction import Junction, Lane, Node
 from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox
 from controller.reasons import costs_by_stage, reason_of, sentence
@@ -53,11 +53,17 @@ class AdaptivePlanner(Mailbox):
         self._model = HorizonModel(junction, node, transitions, settings)
         self._node, self._solver, self._settings = node, solver, settings
         self._hold_until_ms = -NEVER_MS
+        self.problem: HorizonProblem | None = None  # what was solved last, for `controller.explain`
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """Return the lanes in the order of the arrays."""
+        return self._model.model.lanes
 
     def submit(self, snapshot: Snapshot) -> None:
         """Build the arrays and solve."""
         forced = self._model.overdue_stage(snapshot)
-        problem = self._model.problem(snapshot)
+        problem = self.problem = self._model.problem(snapshot)
         self.last_digest = digest(problem)
         if forced is not None and forced != snapshot.signals.stage:
             self.last_solve_ms = None
@@ -92,6 +98,6 @@ class AdaptivePlanner(Mailbox):
             steps = steps[1:]
         costs, rival_s = costs_by_stage(problem, result, self._solver)
         self.last_solve_ms = (self.last_solve_ms or 0.0) + 1000.0 * rival_s
-        reason = sentence(self._node, reason_of(self._model.model.lanes, snapshot, problem, steps, costs))
+        reason = sentence(self._node, reason_of(self.lanes, snapshot, problem, steps, costs))
         detail: dict[str, object] = {"cost_ms": result.cost_ms, "alternatives_ms": {self._node.stages[s].id: c for s, c in sorted(costs.items())}}
         return Plan(self.name, now_ms, tuple(steps), reason, detail)

@@ -58,20 +58,22 @@ def rival_cost_ms(solver: Solver, problem: HorizonProblem, rival: int) -> int | 
     return found.cost_ms if found is not None and found.status == 0 and found.cost_ms < NEVER_MS else None
 
 
-def weigh_all(problem: HorizonProblem, chosen: int | None = None) -> list[Alternative]:
-    """Return every first choice that was allowed, the cheapest first; ``chosen`` before others of the same cost."""
+def weigh_all(problem: HorizonProblem, chosen: int | None = None) -> tuple[Alternative, list[Alternative]]:
+    """Return what the free search takes, and every first choice that was allowed with the best that can follow it, the cheapest first.
+
+    Of equal costs ``chosen`` comes first. The free search may miss a better sequel to its own first choice; that does not speak against
+    the choice, and the next second solves anew.
+    """
     solver = InlineSolver()
     free = solver.horizon(problem)
-    found = []
+    taken = _alternative(solver, problem, first_choice(free), free)
+    found = [taken]
     for stage in range(len(problem.service_milli)):
-        if not may_choose(problem, stage):
-            continue
-        result = solver.horizon(problem, stage)
-        if first_choice(free) == stage and free.cost_ms < result.cost_ms:
-            result = free
-        if result.status == 0:
+        result = solver.horizon(problem, stage) if may_choose(problem, stage) else None
+        if result is not None and (stage != taken.stage or result.cost_ms < taken.cost_ms):
             found.append(_alternative(solver, problem, stage, result))
-    return sorted(found, key=lambda a: (a.cost_ms, a.stage != chosen, a.stage))
+    best = {a.stage: a for a in sorted(found, key=lambda a: -a.cost_ms)}
+    return taken, sorted(best.values(), key=lambda a: (a.cost_ms, a.stage != chosen, a.stage))
 
 
 def _alternative(solver: InlineSolver, problem: HorizonProblem, stage: int, result: HorizonResult) -> Alternative:
