@@ -151,6 +151,8 @@ class _Base:
         at = tick if tick is not None else self.ticks[-1][0]
         rows = [p for p in self.plans if p.node_id == node.id and p.tick <= at]
         plan = rows[-1] if rows else None
+        if plan is not None and not all(0 <= s.stage < len(node.stages) for s in plan.plan.steps):
+            raise JournalError(f"{self.reader.path}: the plan of tick {plan.tick} names a stage that node {node.id} does not have; the journal is damaged")
         modes, _ = up_to_damage(m for m in self.reader.modes() if m.junction_id == self.row.junction.id and m.tick <= at)
         mode = modes[-1].mode if modes else str(MODES.get(self.row.control, self.row.control))
         now_ms = dict(self.ticks)[at]

@@ -111,6 +111,6 @@ def steps_text(plan: Plan) -> str:
 
 
 def plan_of(planner: str, made_ms: int, steps: str, reason: str, detail: str) -> Plan:
-    """Return the plan of one row."""
-    parsed = tuple(PlanStep(stage, until_ms) for stage, until_ms in json.loads(steps))
-    return Plan(planner, made_ms, parsed, reason, json.loads(detail))
+    """Return the plan of one row. Raises `ValueError`, `TypeError` where it is none."""
+    parsed = tuple(PlanStep(int(stage), None if until_ms is None else int(until_ms)) for stage, until_ms in json.loads(steps))
+    return Plan(planner, made_ms, parsed, reason, dict(json.loads(detail)))

@@ -352,6 +352,21 @@ def test_a_corrupt_journal(days: Path, capsys: pytest.CaptureFixture[str], tmp_p
         assert "journal" in message
 
 
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("UPDATE plan SET steps = '[[0' WHERE tick = 100", "the journal is damaged"),
+        ("UPDATE plan SET steps = '[[\"x\", null]]' WHERE tick = 100", "the journal is damaged"),
+        ("UPDATE plan SET detail = '3' WHERE tick = 100", "the journal is damaged"),
+        ("UPDATE plan SET steps = '[[77, null]]' WHERE tick = 130", "names a stage that node corner does not have"),
+        ("UPDATE event SET kind = 1 WHERE tick = 100", "the journal is damaged"),
+        ("UPDATE junction SET model = '{}'", "the journal's junction cannot be read"),
+    ],
+)
+def test_a_row_that_holds_no_such_thing(days: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, statement: str, message: str) -> None:
+    assert message in fault(capsys, copy_of(days / "adaptive", tmp_path / "row", statement), "--at", AT_S)
+
+
 def noisy(data: bytes) -> bytes:
     """Return the journal with all pages behind the first overwritten."""
     return data[:4096] + b"\xa5" * (len(data) - 4096)
