@@ -152,6 +152,10 @@ def _alternatives(one: Explanation, lang: Lang) -> list[str]:
             notes.append(text_of(TEXTS, "missed", lang, stage=one.node.stages[other.stage].id))
     if chosen is not None and one.path is not None and one.path.cost_ms - chosen.cost_ms >= _LEAST_MS:
         notes.append(text_of(TEXTS, "sequel", lang, cost=decimal(one.path.cost_ms / 1000, lang)))
+    if one.row is not None and not one.fresh:
+        notes.append(text_of(TEXTS, "not_followed", lang, time=f"{one.row.now_ms / 1000:g}"))
+    elif one.row is not None and not one.node.stages[one.row.plan.steps[0].stage].green:
+        notes.append(text_of(TEXTS, "red_first", lang))
     if len(rows) == 1:
         notes.append(text_of(TEXTS, "only_one", lang))
     return table(("", "", "", ""), rows)[1:] + notes

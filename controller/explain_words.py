@@ -115,6 +115,14 @@ TEXTS: Final = {
         "The plan itself costs {cost}: it begins with the same choice, but the search has missed the better sequel. The next second decides anew.",
         "Der Plan selbst kostet {cost}: Er beginnt mit derselben Wahl; die bessere Fortsetzung hat die Suche übersehen. Die nächste Sekunde entscheidet neu.",
     ),
+    "not_followed": (
+        "Weighed, but not followed: the plan made at {time} s holds until its seconds of all red are over.",
+        "Abgewogen, aber nicht befolgt: Der Plan von {time} s gilt, bis seine Sekunden Alles-Rot vorüber sind.",
+    ),
+    "red_first": (
+        "The all red that comes first is a rule of its own; the costs leave it out.",
+        "Das Alles-Rot vorweg ist eine eigene Regel; die Kosten enthalten es nicht.",
+    ),
     # picture
     "x_axis": ("seconds from the decision; left of 0: waiting since", "Sekunden ab der Entscheidung; links von 0: wartet seit"),
     "top": ("{junction} at {time} s: vehicles believed and green planned", "{junction} bei {time} s: angenommene Fahrzeuge und geplante Freigabezeiten"),

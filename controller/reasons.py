@@ -83,11 +83,15 @@ def reason_of(lanes: Sequence[Lane], snapshot: Snapshot, problem: HorizonProblem
     rival = min(others, key=lambda s: (others[s], s), default=None)
     kept = stage == problem.stage
     to = stage if not kept else rival
-    seen = [float(sum(w for a, w in zip(b.arrival_ms, b.weight, strict=True) if a <= now_ms + within_ms)) for b in (snapshot.lanes[x.id] for x in lanes)]
+    due_ms, served_veh = now_ms + within_ms, 0.0
+    for lane, share in zip(lanes, problem.service_milli[stage].tolist(), strict=True):
+        if share:
+            belief = snapshot.lanes[lane.id]
+            served_veh += share / 1000 * sum([w for a, w in zip(belief.arrival_ms, belief.weight, strict=True) if a <= due_ms])
     return Reason(
         stage=stage,
         kept=kept,
-        served_veh=sum(n * share / 1000 for n, share in zip(seen, problem.service_milli[stage].tolist(), strict=True)),
+        served_veh=served_veh,
         within_ms=within_ms,
         waiting=_waiting(lanes, snapshot, problem, stage),
         switch_ms=None if to is None else lost_ms(problem, problem.stage, to),
@@ -110,9 +114,9 @@ def lost_ms(problem: HorizonProblem, old: int, new: int) -> int:
 def _waiting(lanes: Sequence[Lane], snapshot: Snapshot, problem: HorizonProblem, stage: int) -> tuple[Waiting, ...]:
     """Return the approaches on which vehicles stand that the stage does not serve, the fullest first."""
     found: dict[tuple[str, int], tuple[float, int]] = {}
-    for i, lane in enumerate(lanes):
+    for i, (lane, share) in enumerate(zip(lanes, problem.service_milli[stage].tolist(), strict=True)):
         belief = snapshot.lanes[lane.id]
-        if problem.service_milli[stage, i] > 0 or belief.queue_veh < 0.5 or not belief.arrival_ms:
+        if share > 0 or belief.queue_veh < 0.5 or not belief.arrival_ms:
             continue
         key = lane.approach or lane.id, int(problem.service_milli[:, i].argmax())
         queue_veh, wait_ms = found.get(key, (0.0, 0))

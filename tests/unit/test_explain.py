@@ -214,6 +214,20 @@ def test_a_forced_stage_and_a_clearing_are_told(days: Path) -> None:
         assert "missed" not in in_words(changed, Lang.EN), "a rule is no fault of the search"
 
 
+def test_all_red_seconds_before_a_stage_are_told(days: Path) -> None:
+    one = at(days / "adaptive", AT_S)
+    assert one.row is not None
+    all_red = next(k for k, stage in enumerate(one.node.stages) if not stage.green)
+    plan = replace(one.row.plan, steps=(PlanStep(all_red, one.now_ms + 5_000), *one.row.plan.steps))
+    first = replace(one, row=one.row._replace(plan=plan))
+    assert first.first_stage == one.first_stage, "the stage that the search has chosen comes after the all red"
+    assert "rule of its own" in in_words(first, Lang.EN)
+    held = replace(first, row=first.row._replace(tick=one.tick - 2, now_ms=one.now_ms - 2_000) if first.row is not None else None)
+    assert held.chosen is None
+    assert f"Weighed, but not followed: the plan made at {AT_S - 2:g} s" in in_words(held, Lang.EN)
+    assert "rule of its own" not in in_words(one, Lang.EN)
+
+
 def test_what_the_search_has_missed_is_told(days: Path) -> None:
     one = at(days / "adaptive", next(START_MS / 1000 + s for s in range(60, 200) if len(at(days / "adaptive", START_MS / 1000 + s).alternatives) == 2))
     assert one.chosen is not None
