@@ -313,6 +313,13 @@ def test_digests_that_differ_are_said_and_end_with_1(days: Path, capsys: pytest.
     assert "as recorded, so this is what was known" in told(capsys, folder, "--at", START_MS / 1000 + 50)
 
 
+def test_the_mode_is_the_one_of_that_moment(days: Path, tmp_path: Path) -> None:
+    names = "INSERT INTO name VALUES (9000, 'actuated'), (9001, 'optimizer_lost')"
+    change = "INSERT INTO mode SELECT id, 80, 0, 9000, 9001, 'no plan for 3 s' FROM name WHERE text = 'corner'"
+    folder = copy_of(days / "adaptive", tmp_path / "modes", names, change)
+    assert [at(folder, START_MS / 1000 + second).mode for second in (79, 80, 130)] == ["adaptive", "actuated", "actuated"]
+
+
 def test_a_time_outside_the_run(days: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = fault(capsys, days / "adaptive", "--at", "100000")
     assert "21600 to 22199 s (06:00:00 to 06:09:59), found 100000 s" in message
