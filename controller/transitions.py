@@ -1,9 +1,11 @@
 """Transitions between ordered pairs of stages: when each group ends and starts, from intergreens, head starts and the engineer's own offsets.
 
-A transition begins at time 0. A group that is green in both stages stays green; a group only in the old stage ends at 0
-or at the engineer's offset; a group only in the new stage starts as soon as every conflicting group that ended before
-it is cleared. The engineer's start offsets may delay, never shorten. Offsets are those of a transition that begins with
-everything else at rest; the sequencer adds what really happened.
+A transition begins at time 0. A group that is green in both stages stays green. A group only in the new stage starts as
+soon as every conflicting group that ended before it is cleared, as if these had all ended at 0. A group only in the old
+stage ends at the engineer's offset, else as late as it delays no start: where intergreens differ, those who clear fast go
+on while the slowest clear, which costs nobody anything. It ends at 0, though, where others that are green in the new stage
+must yield to it, for they gain by its end. The engineer's start offsets may delay, never shorten. Offsets are those of a
+transition that begins with everything else at rest; the sequencer adds what really happened.
 """
 
 from __future__ import annotations
@@ -29,12 +31,16 @@ class StagePair:
 
 @dataclass(frozen=True, slots=True)
 class GroupRules:
-    """What one group must wait for: (foe, intergreen but never below the foe's amber), (priority, head start), (yielding, head start)."""
+    """What one group must wait for: (foe, intergreen but never below the foe's amber), (priority, head start), (yielding, head start).
+
+    ``yielding``: the groups that must give way to it.
+    """
 
     group: Group
     foes: tuple[tuple[str, int], ...]
     heads: tuple[tuple[str, int], ...]
     tails: tuple[tuple[str, int], ...]
+    yielding: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ def group_rules(junction: Junction, node: Node) -> dict[str, GroupRules]:
             foes=tuple((i.clearing, max(i.intergreen_ms, known[i.clearing].amber_ms)) for i in junction.intergreens if i.entering == g),
             heads=tuple((p.priority, max(p.head_start_ms, known[g].red_amber_ms)) for p in heads if p.yielding == g),
             tails=tuple((p.yielding, max(p.head_start_ms, known[g].red_amber_ms)) for p in heads if p.priority == g),
+            yielding=frozenset(p.yielding for p in junction.permissions if p.priority == g),
         )
         for g in node.groups
     }
@@ -90,7 +97,19 @@ def stage_pair(rules: Mapping[str, GroupRules], old: frozenset[str], new: frozen
         headed = [starts[p] + head for p, head in rules[g].heads if p in starts]
         starts[g] = max([own_starts.get(g, 0), wait, *cleared, *headed])
     delays = {g: ms for g, ms in own_starts.items() if g in starts}
+    ends |= {g: _latest_end(rules, g, new, starts) for g in ends if g not in own_ends}
     return StagePair(ends, starts, delays, max([0, *ends.values(), *starts.values()]), own.allowed if own else True)
+
+
+def _latest_end(rules: Mapping[str, GroupRules], group: str, new: frozenset[str], starts: Mapping[str, int]) -> int:
+    """Return the latest end of the group's green that delays no start, its amber over before the last of them."""
+    if rules[group].yielding & new:
+        return 0
+    limits_ms = [max(starts.values(), default=0) - rules[group].group.amber_ms]
+    for entering, start_ms in starts.items():
+        wait_ms = rules[entering].group.red_amber_ms
+        limits_ms += [start_ms - max(ig, wait_ms) for foe, ig in rules[entering].foes if foe == group]
+    return max(0, min(limits_ms))
 
 
 def transition_table(junction: Junction, node: Node) -> TransitionTable:

@@ -52,20 +52,21 @@ def test_without_a_plan_it_stays_red() -> None:
 
 
 def test_a_transition_waits_for_minimum_greens_and_intergreens() -> None:
-    """A starts at 13 s with 5 s minimum; B needs 5 s after A and 8 s after P."""
+    """A starts at 13 s with 5 s minimum, P at 11 s with 4 s; B needs 5 s after A and 8 s after P, so A may end 3 s after P."""
     one = sequencer(crossing())
     shown = run(one, 28, {0: plan((0, None)), 14: plan((1, None))})
     assert shown == {
         "A": "rrrrrrrrrrrruGGGGGaaarrrrrrr",
-        "B": "rrrrrrrrrrrrrrrrrrrrrrrrrrGG",
-        "P": "rrrrrrrrrrrGGGGGGGrrrrrrrrrr",
+        "B": "rrrrrrrrrrrrrrrrrrrrrrrGGGGG",
+        "P": "rrrrrrrrrrrGGGGrrrrrrrrrrrrr",
     }
 
 
 def test_steps_follow_one_another_at_their_times() -> None:
     one = sequencer(crossing())
     shown = run(one, 40, {0: plan((0, 20_000), (1, 34_000), (0, None))})
-    assert shown["A"].index("a") == 20
+    assert shown["P"].rindex("G") == 19
+    assert shown["A"].index("a") == 23
     assert shown["B"].index("G") == 28
     assert shown["B"].index("a") == 34
 
@@ -81,11 +82,11 @@ def test_states_tell_what_is_shown_and_what_will_be() -> None:
     one = sequencer(crossing())
     run(one, 1, {0: plan((0, None))})
     state = one.state(0)
-    assert (state.stage, state.settled_ms, state.earliest_leave_ms) == (0, 13_000, 18_000)
+    assert (state.stage, state.settled_ms, state.earliest_leave_ms) == (0, 13_000, 15_000)
     run(one, 12, {}, from_s=1)
     state = one.state(11_000)
     assert one.running
-    assert (state.settled_ms, state.earliest_leave_ms) == (13_000, 18_000)
+    assert (state.settled_ms, state.earliest_leave_ms) == (13_000, 15_000)
     assert state.green_since_ms == {"A": None, "B": None, "P": 11_000}
     assert state.red_since_ms == {"A": 0, "B": 0, "P": None}
     run(one, 19, {18: plan((1, None))}, from_s=12)
@@ -151,9 +152,31 @@ def test_head_starts_in_a_circle_are_named() -> None:
 
 def test_offsets_between_stages_for_the_planner() -> None:
     pairs = transition_table(crossing(), crossing().nodes[0]).pairs
-    assert (pairs[0][1].ends_ms, pairs[0][1].starts_ms, pairs[0][1].settle_ms) == ({"A": 0, "P": 0}, {"B": 8000}, 8000)
+    assert (pairs[0][1].ends_ms, pairs[0][1].starts_ms, pairs[0][1].settle_ms) == ({"A": 3000, "P": 0}, {"B": 8000}, 8000)
     assert (pairs[1][0].ends_ms, pairs[1][0].starts_ms, pairs[1][0].settle_ms) == ({"B": 0}, {"P": 6000, "A": 8000}, 8000)
     assert (pairs[0][0].ends_ms, pairs[0][0].starts_ms, pairs[0][0].settle_ms) == ({}, {}, 0)
+
+
+def turning(*permissions: Permission, intergreens: dict[tuple[str, str], int]) -> Junction:
+    """Two stages: L turns left against the oncoming T while P walks; then B, with L still."""
+    groups = tuple(Group(g, GroupKind.VEHICLE, 5000, 3000) for g in "BLPT")
+    stages = (Stage("main", ("L", "P", "T")), Stage("side", ("B", "L")), Stage("end", ("B",)))
+    return junction(groups, stages, intergreens, permissions=permissions)
+
+
+def test_who_clears_fast_goes_on_while_the_slowest_clear() -> None:
+    """The left turn gets rid of its vehicles once the oncoming traffic has ended, as where a programme ends them one after the other."""
+    one = turning(Permission("L", "T"), intergreens={("T", "B"): 10_000, ("L", "B"): 5000, ("B", "L"): 5000, ("B", "T"): 5000})
+    pair = transition_table(one, one.nodes[0]).pairs[0][2]
+    assert (pair.ends_ms, pair.starts_ms, pair.settle_ms) == ({"L": 5000, "P": 7000, "T": 0}, {"B": 10_000}, 10_000)
+    shown = run(sequencer(one), 45, {0: plan((0, None)), 25: plan((2, None))})
+    assert (shown["T"].index("a"), shown["L"].index("a"), shown["P"].index("a"), shown["B"].index("G")) == (25, 30, 32, 35)
+
+
+@pytest.mark.parametrize(("permissions", "end_ms"), [((), 6000), ((Permission("L", "T"),), 0)])
+def test_who_has_priority_over_a_green_of_the_next_stage_ends_at_once(permissions: tuple[Permission, ...], end_ms: int) -> None:
+    one = turning(*permissions, intergreens={("P", "B"): 10_000, ("T", "B"): 4000})
+    assert transition_table(one, one.nodes[0]).pairs[0][1].ends_ms == {"P": 0, "T": end_ms}
 
 
 def test_an_intergreen_is_never_below_the_amber() -> None:
@@ -212,8 +235,8 @@ def test_a_start_waits_for_a_foe_that_ends_late() -> None:
     own = Transition("both", "side", ends=(GroupOffset("P", 3000),))
     one = sequencer(walkers(transitions=(own,)))
     shown = run(one, 30, {0: plan((1, None)), 15: plan((3, None))})
-    assert shown["A"].index("a") == 15
     assert shown["P"].rindex("G") == 17
+    assert shown["A"].index("a") == 19
     assert shown["B"].index("G") == 22
 
 
