@@ -8,11 +8,12 @@ from typing import Final
 import numpy as np
 
 from controller.horizon_model import HorizonModel
-from controller.junction import Junction, Node
+from controller.junction import Junction, Lane, Node
 from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox
+from controller.reasons import costs_by_stage, reason_of, sentence
 from controller.snapshot import Snapshot
-from controller.solver import NEVER_MS, HorizonResult, Solver, digest
+from controller.solver import NEVER_MS, HorizonProblem, HorizonResult, Solver, digest
 from controller.transitions import TransitionTable
 
 
@@ -52,11 +53,17 @@ class AdaptivePlanner(Mailbox):
     def __init__(self, junction: Junction, node: Node, transitions: TransitionTable, solver: Solver, settings: AdaptiveSettings = SETTINGS) -> None:
         self._model = HorizonModel(junction, node, transitions, settings)
         self._node, self._solver, self._settings = node, solver, settings
+        self.problem: HorizonProblem | None = None  # what was solved last, for `controller.explain`
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """Return the lanes in the order of the arrays."""
+        return self._model.model.lanes
 
     def submit(self, snapshot: Snapshot) -> None:
         """Build the arrays and solve."""
         forced = self._model.overdue_stage(snapshot)
-        problem = self._model.problem(snapshot)
+        problem = self.problem = self._model.problem(snapshot)
         self.last_digest = digest(problem)
         if forced is not None and forced != snapshot.signals.stage:
             self.last_solve_ms = None
@@ -65,14 +72,14 @@ class AdaptivePlanner(Mailbox):
         result = self._solver.horizon(problem)
         self.last_solve_ms = 1000.0 * self._solver.solve_s
         if result is not None and result.status == 0:
-            self._plan = self._to_plan(snapshot, result)
+            self._plan = self._to_plan(snapshot, problem, result)
 
     def _forced(self, snapshot: Snapshot, stage: int) -> Plan:
         name = self._node.stages[stage].id
         reason = f"serves {name}: its stop line has waited {self._settings.max_red_s} s, the longest that is allowed"
         return Plan(self.name, snapshot.now_ms, (PlanStep(stage, None, self._model.clear_to(snapshot, stage)),), reason, {"forced": name})
 
-    def _to_plan(self, snapshot: Snapshot, result: HorizonResult) -> Plan:
+    def _to_plan(self, snapshot: Snapshot, problem: HorizonProblem, result: HorizonResult) -> Plan:
         now_ms = snapshot.now_ms
         stages, begins = result.stages.tolist(), result.begin_ms.tolist()
         untils = [now_ms + b for b in begins[1:]] + [None]
@@ -80,20 +87,8 @@ class AdaptivePlanner(Mailbox):
         steps = [PlanStep(s, until_ms, clear_ms) for s, until_ms, clear_ms in zip(stages, untils, clears, strict=False)]
         if len(steps) > 1 and begins[1] <= 0:
             steps = steps[1:]
-        costs = {self._node.stages[i].id: c for i, c in enumerate(result.alternative_cost_ms.tolist()) if c < NEVER_MS}
-        return Plan(self.name, now_ms, tuple(steps), self._reason(snapshot, steps, result), {"cost_ms": result.cost_ms, "alternatives_ms": costs})
-
-    def _reason(self, snapshot: Snapshot, steps: list[PlanStep], result: HorizonResult) -> str:
-        names = [self._node.stages[s.stage].id for s in steps]
-        costs = result.alternative_cost_ms
-        best = int(costs[steps[0].stage])
-        others = [(int(c), i) for i, c in enumerate(costs) if i != steps[0].stage and c < NEVER_MS]
-        verb = "keeps" if steps[0].stage == snapshot.signals.stage else "goes to"
-        served, waiting = self._model.counts(snapshot, steps[0].stage)
-        text = f"{verb} {names[0]}: {served:.0f} vehicles there, {waiting:.0f} wait elsewhere"
-        if others:
-            cost, index = min(others)
-            text += f"; {self._node.stages[index].id} at once would cost {(cost - best) / 1000:.0f} vehicle-seconds more"
-        if len(steps) > 1 and steps[0].until_ms is not None:
-            text += f"; then {names[1]} in {(steps[0].until_ms - snapshot.now_ms) / 1000:.0f} s"
-        return text
+        costs, rival_s = costs_by_stage(problem, result, self._solver)
+        self.last_solve_ms = (self.last_solve_ms or 0.0) + 1000.0 * rival_s
+        reason = sentence(self._node, reason_of(self.lanes, snapshot, problem, steps, costs))
+        detail: dict[str, object] = {"cost_ms": result.cost_ms, "alternatives_ms": {self._node.stages[s].id: c for s, c in sorted(costs.items())}}
+        return Plan(self.name, now_ms, tuple(steps), reason, detail)

@@ -29,6 +29,8 @@ class NodeControl:
         self._junction_id, self._node_id = junction_id, node_id
         self._supervisor, self._planners, self._clearing = supervisor, planners, clearing
         self.mode_changes: list[ModeChange] = []
+        self.seen: Snapshot | None = None  # what the newest decision knew, and the planner that was asked, None while clearing: for `controller.explain`
+        self.asked: Planner | None = None
 
     def state(self, now_ms: int) -> SignalState:
         """Return where the node's signals stand."""
@@ -40,6 +42,7 @@ class NodeControl:
         A planner that fails is an event for the supervisor; its fallback decides in the same tick.
         """
         changes = len(self.mode_changes)
+        self.seen, self.asked = snapshot, None
         if self._clearing is not None:
             plan = self._clearing.plan(snapshot)
             if plan is not None:
@@ -48,6 +51,7 @@ class NodeControl:
                 return None
         self._change(self._supervisor.tick(snapshot.now_ms), snapshot, journal)
         planner, plan = self._ask(snapshot, journal)
+        self.asked = planner
         if plan is None and len(self.mode_changes) > changes:
             plan = Plan(planner.name, snapshot.now_ms, (PlanStep(snapshot.signals.stage, None),), f"{planner.name} takes over and keeps the stage")
             self.sequencer.adopt(plan)

@@ -183,16 +183,6 @@ class HorizonModel:
             return 0
         return self._amber_ms + 1000 * self._settings.clear_s + int(_MORE_INSIDE_MS * max(waiting - 1.0, 0.0))
 
-    def counts(self, snapshot: Snapshot, stage: int) -> tuple[float, float]:
-        """Return the vehicles known on the lanes that the stage serves, and those that wait on the others."""
-        served = waiting = 0.0
-        for i, lane in enumerate(self.model.lanes):
-            if self.model.service[stage][i]:
-                served += sum(snapshot.lanes[lane.id].weight)
-            else:
-                waiting += snapshot.lanes[lane.id].queue_veh
-        return served, waiting
-
     def _packets(self, belief: LaneBelief, now_ms: int) -> tuple[list[int], list[int]]:
         """Return the lane's vehicles as packets, the expected flow beyond what the loops have seen appended."""
         times = [max(a - now_ms, -_LONGEST_WAIT_MS) for a in belief.arrival_ms]

@@ -45,7 +45,7 @@ def _solve(path: Path, reader: JournalReader) -> bool:
 
     differs = [_tell(path, replay_solve(reader, junction_id), "the same decisions and frames") for junction_id in reader.junctions]
     if any(differs):
-        typer.echo(_where_written(reader))
+        typer.echo(where_written(reader))
     return any(differs)
 
 
@@ -60,7 +60,7 @@ def _tell(path: Path, outcome: Outcome, same: str) -> bool:
     return True
 
 
-def _where_written(reader: JournalReader) -> str:
+def where_written(reader: JournalReader) -> str:
     """Return a sentence on whether another machine or library may be why decisions differ."""
     here = origin()
     other = [

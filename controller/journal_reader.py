@@ -7,18 +7,20 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from controller.journal_schema import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, JournalError, aspects_of, junction_of, plan_of
 from controller.junction import Junction
 from controller.plan import Plan
 from hardware.ports import InputEvent, InputKind
 from hardware.signals import Aspect
+
+_Row = TypeVar("_Row")
 
 
 class JournalDamagedError(JournalError):
@@ -127,13 +129,16 @@ class JournalReader:
     @cached_property
     def meta(self) -> dict[str, object]:
         """Return what the writer told of itself and of the run."""
-        return {key: json.loads(value) for key, value in self._select("SELECT key, value FROM meta")}
+        return dict(self._rows("SELECT key, value FROM meta", lambda key, value: (key, json.loads(value))))
 
     @cached_property
     def junctions(self) -> dict[str, JunctionRow]:
         """Return the junctions by id, in the order in which they were recorded."""
-        rows = self._select("SELECT junction, control, model, start_ms, solvable FROM junction ORDER BY rowid")
-        return {self._names[number]: JunctionRow(junction_of(model), control, start_ms, bool(solvable)) for number, control, model, start_ms, solvable in rows}
+
+        def row(number: int, control: str, model: str, start_ms: int, solvable: int) -> tuple[str, JunctionRow]:
+            return self._names[number], JunctionRow(junction_of(model), control, start_ms, bool(solvable))
+
+        return dict(self._rows("SELECT junction, control, model, start_ms, solvable FROM junction ORDER BY rowid", row))
 
     def ticks(self) -> Iterator[tuple[int, int]]:
         """Yield each tick and its time in milliseconds."""
@@ -144,14 +149,20 @@ class JournalReader:
     def events(self) -> Iterator[EventRow]:
         """Yield the input events in the order in which they arrived."""
         names = self._names
-        for junction, tick, at_ms, kind, source, value in self._select("SELECT * FROM event ORDER BY rowid"):
-            yield EventRow(names[junction], tick, InputEvent(at_ms, InputKind(names[kind]), names[source], value))
+
+        def row(junction: int, tick: int, at_ms: int, kind: int, source: int, value: int) -> EventRow:
+            return EventRow(names[junction], tick, InputEvent(at_ms, InputKind(names[kind]), names[source], value))
+
+        return self._rows("SELECT * FROM event ORDER BY rowid", row)
 
     def plans(self) -> Iterator[PlanRow]:
         """Yield the plans in the order in which they were taken."""
         names = self._names
-        for junction, node, tick, now_ms, planner, made_ms, steps, reason, detail in self._select("SELECT * FROM plan ORDER BY rowid"):
-            yield PlanRow(names[junction], names[node], tick, now_ms, plan_of(names[planner], made_ms, steps, reason, detail))
+
+        def row(junction: int, node: int, tick: int, now_ms: int, planner: int, made_ms: int, steps: str, reason: str, detail: str) -> PlanRow:
+            return PlanRow(names[junction], names[node], tick, now_ms, plan_of(names[planner], made_ms, steps, reason, detail))
+
+        return self._rows("SELECT * FROM plan ORDER BY rowid", row)
 
     def frames(self) -> Iterator[FrameRow]:
         """Yield the frames where they change."""
@@ -171,8 +182,8 @@ class JournalReader:
 
     def notes(self) -> Iterator[NoteRow]:
         """Yield the notes."""
-        for now_ms, kind, text, detail in self._select("SELECT * FROM note ORDER BY rowid"):
-            yield NoteRow(now_ms, self._names[kind], text, json.loads(detail))
+        names = self._names
+        return self._rows("SELECT * FROM note ORDER BY rowid", lambda now_ms, kind, text, detail: NoteRow(now_ms, names[kind], text, json.loads(detail)))
 
     @cached_property
     def _names(self) -> _Names:
@@ -210,15 +221,25 @@ class JournalReader:
         if version != SCHEMA_VERSION:
             raise JournalError(f"{self.path}: expected a journal of version {SCHEMA_VERSION}, found version {version}; read it with the umlauf that wrote it")
 
-    def _select(self, statement: str) -> Iterator[tuple[Any, ...]]:
+    def _select(self, statement: str) -> Generator[tuple[Any, ...], None, None]:
         with self._read_errors():
             yield from self._connection.execute(statement)
+
+    def _rows(self, statement: str, row: Callable[..., _Row]) -> Iterator[_Row]:
+        """Yield what ``row`` makes of each row; one that holds no such thing is damaged."""
+        with closing(self._select(statement)) as rows:
+            for values in rows:
+                try:
+                    made = row(*values)
+                except (ValueError, TypeError, LookupError) as error:
+                    raise JournalDamagedError(f"{self.path}: the journal is damaged ({error}); what comes before the damage is read") from error
+                yield made
 
     @contextmanager
     def _read_errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise JournalDamagedError(f"{self.path}: the journal is damaged or no journal ({error}); what comes before the damage is read") from error
 
 

@@ -111,6 +111,10 @@ def steps_text(plan: Plan) -> str:
 
 
 def plan_of(planner: str, made_ms: int, steps: str, reason: str, detail: str) -> Plan:
-    """Return the plan of one row."""
-    parsed = tuple(PlanStep(*step) for step in json.loads(steps))
-    return Plan(planner, made_ms, parsed, reason, json.loads(detail))
+    """Return the plan of one row. Raises `ValueError`, `TypeError` where it is none."""
+    parsed = tuple(_step(*step) for step in json.loads(steps))
+    return Plan(planner, made_ms, parsed, reason, dict(json.loads(detail)))
+
+
+def _step(stage: int, until_ms: int | None, clear_ms: int = 0) -> PlanStep:
+    return PlanStep(int(stage), None if until_ms is None else int(until_ms), int(clear_ms))

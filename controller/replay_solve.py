@@ -17,6 +17,7 @@ from controller.assemble import assemble
 from controller.journal import Journal
 from controller.journal_reader import EventRow, JournalReader, JunctionRow, PlanRow, SnapshotRow
 from controller.journal_schema import FILE_NAME
+from controller.loop import JunctionControl
 from controller.plan import Plan
 from controller.replay import Difference, Outcome, Ticks, compare_frames, shown
 from hardware.fake import FakeHeads
@@ -53,7 +54,7 @@ def replay_solve(reader: JournalReader, junction_id: str) -> Outcome:
         return Outcome(junction_id, 0, f"nothing to solve again: {row.control} saw or planned by something that no event records")
     with tempfile.TemporaryDirectory(prefix="umlauf-replay-") as folder:
         path = Path(folder) / FILE_NAME
-        _run_again(row, ticks, [event for event in reader.events() if event.junction_id == junction_id], path)
+        run_again(row, ticks, [event for event in reader.events() if event.junction_id == junction_id], path)
         with JournalReader(path) as again:
             old, new = list(_decisions(reader, junction_id)), list(_decisions(again, junction_id))
             frames = [frame for frame in reader.frames() if frame.junction_id == junction_id]
@@ -62,12 +63,14 @@ def replay_solve(reader: JournalReader, junction_id: str) -> Outcome:
     return Outcome(junction_id, len(ticks), f"{len(old)} digests and plans", difference)
 
 
-def _run_again(row: JunctionRow, ticks: Ticks, events: Iterable[EventRow], path: Path) -> None:
+def run_again(row: JunctionRow, ticks: Ticks, events: Iterable[EventRow], path: Path) -> JunctionControl:
+    """Run the junction's control again over these ticks with a new journal at ``path``; return it as it then stands."""
     with Journal.create(path, {}) as journal:
         heads = FakeHeads(row.junction.site_spec())
         control = assemble(row.junction, row.control, JournalInputs(ticks, events), heads, journal, start_ms=row.start_ms)
         for _, now_ms in ticks:
             control.tick(now_ms)
+    return control
 
 
 def _decisions(reader: JournalReader, junction_id: str) -> Iterator[Decision]:

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
 from controller.clock import elapsed_s
 from optimizer.problem import NEVER_MS, HorizonProblem, HorizonResult, Ints, SplitProblem, SplitResult
 
-__all__ = ["NEVER_MS", "HorizonProblem", "HorizonResult", "InlineSolver", "Ints", "Solver", "SplitProblem", "SplitResult", "digest"]
+if TYPE_CHECKING:
+    from optimizer.lane_costs import LaneCosts
+
+__all__ = ["ANY", "NEVER_MS", "HorizonProblem", "HorizonResult", "InlineSolver", "Ints", "Solver", "SplitProblem", "SplitResult", "digest"]
+
+ANY: Final = -1  # the solver itself chooses the first stage
 
 
 class Solver(Protocol):
@@ -22,8 +27,8 @@ class Solver(Protocol):
 
     solve_s: float
 
-    def horizon(self, problem: HorizonProblem) -> HorizonResult | None:
-        """Return the result, or None where it is not there yet (then ask again with the next snapshot)."""
+    def horizon(self, problem: HorizonProblem, first: int = ANY) -> HorizonResult | None:
+        """Return the best sequence, or the best that begins with stage ``first``; None where it is not there yet (then ask again with the next snapshot)."""
         ...
 
     def splits(self, problem: SplitProblem) -> SplitResult | None:
@@ -38,16 +43,22 @@ class InlineSolver:
         from optimizer.horizon import solve_horizon
         from optimizer.splits import solve_splits
 
-        self._horizon: Callable[[HorizonProblem], HorizonResult] = solve_horizon
+        self._horizon: Callable[[HorizonProblem, int], HorizonResult] = solve_horizon
         self._splits: Callable[[SplitProblem], SplitResult] = solve_splits
         self.solve_s = 0.0
 
-    def horizon(self, problem: HorizonProblem) -> HorizonResult:
+    def horizon(self, problem: HorizonProblem, first: int = ANY) -> HorizonResult:
         """Solve one rolling horizon."""
         begin_s = elapsed_s()
-        result = self._horizon(problem)
+        result = self._horizon(problem, first)
         self.solve_s = elapsed_s() - begin_s
         return result
+
+    def lane_costs(self, problem: HorizonProblem, stages: list[int], begin_ms: list[int]) -> LaneCosts:
+        """Return what a sequence costs lane by lane."""
+        from optimizer.lane_costs import lane_costs
+
+        return lane_costs(problem, stages, begin_ms)
 
     def splits(self, problem: SplitProblem) -> SplitResult:
         """Solve one cycle."""

@@ -13,6 +13,7 @@ from optimizer.jit import kernel
 from optimizer.lanes import FACT_COLUMNS, HERE_COLUMNS, NOTE_COLUMNS, RULE_COLUMNS, STATE_COLUMNS, VEHICLE_COLUMNS
 from optimizer.problem import HorizonProblem, HorizonResult, Ints
 
+ANY: Final = -1  # the search itself chooses the first stage
 MORE_DEPARTURES: Final = 100  # the workspace has too few places for departures
 
 
@@ -63,7 +64,7 @@ def workspace_for(p: HorizonProblem, departures: int = 64) -> Workspace:
 
 @kernel(
     "i8(i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],"
-    "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8,i8,i8,"
+    "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8,i8,i8,i8,"
     "i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],"
     "i8[:,::1],i8[::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],"
     "i8[::1],i8[::1],i8[::1],i8[::1])"
@@ -91,6 +92,7 @@ def solve(
     leave_ms: int,
     switch_cost_ms: int,
     beam: int,
+    first: int,
     facts: Ints,
     vehicles: Ints,
     here: Ints,
@@ -107,7 +109,7 @@ def solve(
     alternative: Ints,
     counts: Ints,
 ) -> int:
-    """Check, fill the tables, search and read out; return a code of `check`, or MORE_DEPARTURES.
+    """Check, fill the tables, search and read out; return a code of `check`, or MORE_DEPARTURES. A `first` beyond ANY is the stage to choose at once.
 
     `counts` receives how many stages the sequence has, how many nodes were expanded, and how many departures there may be.
     """
@@ -126,26 +128,27 @@ def solve(
     take_turns(green_end, rules, turns)
     plant(stage, leave_ms, ready, bucket, size, nodes, states)
     counts[1] = search(
-        switch_cost_ms, grid, facts, vehicles, here, rules, foes, green_end, green_start, min_stay, allowed, turns,
+        first, switch_cost_ms, grid, facts, vehicles, here, rules, foes, green_end, green_start, min_stay, allowed, turns,
         bucket, size, nodes, states, departs, notes,
     )  # fmt: skip
     counts[0] = read_out(grid, bucket, size, nodes, stages, begin, alternative)
     return FINE
 
 
-def solve_horizon(p: HorizonProblem) -> HorizonResult:
+def solve_horizon(p: HorizonProblem, first: int = ANY) -> HorizonResult:
     """Return the best sequence of stages that a beam search finds. Raise ValueError naming the array that is wrong.
 
+    With `first`, the best sequence that chooses this stage at once (the present one: that stays for now); status 1 where it may not be chosen.
     Not for several threads at once: problems of one shape share their scratch arrays.
     """
     check_types(p)
     w = workspace_for(p)
-    code = solve(*p, *w.tables, *w.scratch, *w.out)
+    code = solve(*p, first, *w.tables, *w.scratch, *w.out)
     if code == MORE_DEPARTURES:
         w = workspace_for(p, int(w.counts[2]))
-        code = solve(*p, *w.tables, *w.scratch, *w.out)
+        code = solve(*p, first, *w.tables, *w.scratch, *w.out)
     if code != FINE:
         raise ValueError(explain(p, code))
     count, expanded, _ = w.counts.tolist()
     alternative = w.alternative.copy()
-    return HorizonResult(0, w.stages[:count].copy(), w.begin[:count].copy(), min(alternative.tolist()), alternative, expanded)
+    return HorizonResult(0 if count else 1, w.stages[:count].copy(), w.begin[:count].copy(), min(alternative.tolist()), alternative, expanded)

@@ -247,10 +247,11 @@ def plant(stage: int, leave_ms: int, ready: Ints, bucket: Ints, size: Ints, node
 
 
 @kernel(
-    "i8(i8,i8[::1],i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1],"
+    "i8(i8,i8,i8[::1],i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1],"
     "i8[:,::1],i8[::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1])"
 )
 def search(
+    first: int,
     switch_cost_ms: int,
     grid: Ints,
     facts: Ints,
@@ -270,7 +271,10 @@ def search(
     departs: Ints,
     notes: Ints,
 ) -> int:
-    """Fill the buckets from the root, node 0, on; return how many nodes were expanded. `departs` and `notes` are scratch."""
+    """Fill the buckets from the root, node 0, on; return how many nodes were expanded. `departs` and `notes` are scratch.
+
+    The root has only the child of stage `first`, unless that is -1.
+    """
     lanes = facts.shape[0]
     expanded = 0
     for k in range(grid.shape[0] - 1):
@@ -280,6 +284,8 @@ def search(
             old = nodes[node, STAGE]
             may_leave = nodes[node, LEAVE] <= now_ms
             for new in range(rules.shape[0]):
+                if k == 0 and first >= 0 and new != first:
+                    continue
                 leave = nodes[node, LEAVE]
                 cost = nodes[node, COST]
                 if new != old:
@@ -306,13 +312,15 @@ def search(
 
 @kernel("i8(i8[::1],i8[:,::1],i8[::1],i8[:,::1],i8[::1],i8[::1],i8[::1])")
 def read_out(grid: Ints, bucket: Ints, size: Ints, nodes: Ints, stages: Ints, begin: Ints, alternative: Ints) -> int:
-    """Write the best sequence and the best rank found per first stage; return the number of stages in the sequence."""
+    """Write the best sequence and the best rank found per first stage; return the number of stages in the sequence, 0 where none was found."""
     last, width = grid.shape[0] - 1, bucket.shape[1]
     alternative[:] = NEVER
     for place in range(size[last]):
         node = bucket[last, place]
         alternative[nodes[node, FIRST]] = min(alternative[nodes[node, FIRST]], nodes[node, RANK] // RAW)
     count = 0
+    if size[last] == 0:
+        return count
     node = bucket[last, 0]
     while nodes[node, PARENT] >= 0:
         parent = nodes[node, PARENT]

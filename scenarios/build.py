@@ -42,9 +42,7 @@ def built_scenarios() -> tuple[Scenario, ...]:
     from scenarios.catalogue import Scenario
 
     streets = [Scenario(name, "built by umlauf", "Apache-2.0", SUMO_INSTALL, partial(_build_by_name, name)) for name in STREETS]
-    rilsa = [
-        Scenario(name, "eclipse-sumo (RiLSA example junction)", "EPL-2.0", SUMO_INSTALL, partial(build_rilsa, name)) for name in RILSA
-    ]
+    rilsa = [Scenario(name, "eclipse-sumo (RiLSA example junction)", "EPL-2.0", SUMO_INSTALL, partial(build_rilsa, name)) for name in RILSA]
     return (*streets, *rilsa)
 
 

@@ -81,9 +81,7 @@ def intergreen_s(clearing: tuple[GroupKind, str], clearing_m: float, entering: G
 class Times:
     """Computes the times of one light's groups and pairs under one rule."""
 
-    def __init__(
-        self, net: Net, logic: Logic, links: Mapping[int, Sequence[Connection]], stages: StagePlan, *, rules: Rules, published_amber_ms: int
-    ) -> None:
+    def __init__(self, net: Net, logic: Logic, links: Mapping[int, Sequence[Connection]], stages: StagePlan, *, rules: Rules, published_amber_ms: int) -> None:
         self.warnings: list[str] = []
         self._net = net
         self._logic = logic

@@ -85,9 +85,7 @@ def _wishes(segment: Segment) -> list[tuple[float | None, float]]:
     farthest = min(segment.end_m - LOOP_M - margin, RANGE_M)
     if farthest < nearest:
         return []
-    wished: list[tuple[float | None, float]] = [
-        (target, min(max(target, nearest), farthest)) for target in ADVANCE_M if NEAR_RATIO * target <= farthest
-    ]
+    wished: list[tuple[float | None, float]] = [(target, min(max(target, nearest), farthest)) for target in ADVANCE_M if NEAR_RATIO * target <= farthest]
     return [*wished, (None, farthest)] if segment.leaf else wished
 
 

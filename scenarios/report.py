@@ -158,12 +158,7 @@ class _Drawing:
         title = text["signals_title"].format(light=short(str(self._light)), control=name, seed=run.record["seed"])
         x_label = text["signals_x"].format(at=f"{from_s:g}")
         figure = plots.signals(drawn, from_s, to_s, x_label=x_label, title=title, legend=ASPECT_WORDS[self._lang])
-        shares = [
-            text["signals_detail"].format(
-                label=row.label, share=100 * _green_s(row) / (to_s - from_s), greens=_greens(row)
-            )
-            for row in drawn
-        ]
+        shares = [text["signals_detail"].format(label=row.label, share=100 * _green_s(row) / (to_s - from_s), greens=_greens(row)) for row in drawn]
         alt = text["signals_alt"].format(light=self._light, control=name, seconds=to_s - from_s, detail="; ".join(shares) + ".")
         table = [[row.label, f"{begin:g}", f"{end:g}", letter] for row in drawn for begin, end, letter in row.spans]
         return self._picture(figure, f"signals-{name}", alt, "", ["signals", "from_s", "to_s", "letter"], table, shown=False)

@@ -284,8 +284,8 @@ def children(p, node, reach, number=0):
     return out
 
 
-def search(p: HorizonProblem):
-    """Return the buckets (lists of nodes, best first) and the number of nodes expanded."""
+def search(p: HorizonProblem, first=-1):
+    """Return the buckets (lists of nodes, best first) and the number of nodes expanded; the root has only the child of stage `first`, unless -1."""
     reach, limit, expanded = reach_times(p), max(p.beam, p.service_milli.shape[0]), 0
     came: list[list[Node]] = [[] for _ in p.grid_ms]
     came[0] = [plant(p)]
@@ -296,6 +296,10 @@ def search(p: HorizonProblem):
             break
         for node in buckets[-1]:
             born = children(p, node, reach, expanded)
+            if k == 0 and first >= 0:
+                born = [child for child in born if child.stage == first]
+                for child in born:
+                    child.number = 1
             expanded += len(born)
             for child in born:
                 came[child.k].append(child)
@@ -303,7 +307,9 @@ def search(p: HorizonProblem):
 
 
 def read_out(p, finals):
-    """Return (stages, begins, cost, alternatives) of the best final node."""
+    """Return (stages, begins, cost, alternatives) of the best final node; no stages where there is none."""
+    if not finals:
+        return [], [], NEVER, [NEVER] * p.service_milli.shape[0]
     best = min(finals, key=_order)
     path = []
     node = best
@@ -325,14 +331,15 @@ def solve(p):
     return code, read_out(p, buckets[-1]), expanded
 
 
-def exhaustive_cost(p: HorizonProblem):
-    """Return the least cost over every sequence of decisions: no beam, no merging."""
+def exhaustive_cost(p: HorizonProblem, first=-1):
+    """Return the least cost over every sequence of decisions, or those that choose stage `first` at once: no beam, no merging."""
     reach = reach_times(p)
 
     def least(node):
         if node.k == len(p.grid_ms) - 1:
             return node.rank
-        return min(least(child) for child in children(p, node, reach))
+        born = children(p, node, reach)
+        return min((least(child) for child in born if node.k > 0 or first in (-1, child.stage)), default=NEVER * 1_000_000)
 
     return least(plant(p)) // 1_000_000
 

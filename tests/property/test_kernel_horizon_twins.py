@@ -210,21 +210,23 @@ def _bucket(p, w, k):
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(horizon_problems())
-def test_solve_search_and_read_out(p):
+@given(horizon_problems(), st.sampled_from([horizon.ANY, horizon.ANY, 0, 1, 2]))
+def test_solve_search_and_read_out(p, first):
+    first = min(first, len(p.service_milli) - 1)
     before = copy.deepcopy(p)
-    result = horizon.solve_horizon(p)
+    result = horizon.solve_horizon(p, first)
     for mine, theirs in zip(p, before, strict=True):
         assert np.array_equal(mine, theirs)
-    buckets, expanded = naive.search(p)
+    buckets, expanded = naive.search(p, first)
     w = horizon.workspace_for(p)
     for k, nodes in enumerate(buckets):
         expected = [(n.rank, n.stage, n.number, n.cost, n.leave, n.first, -1 if n.parent is None else n.parent.number, n.states) for n in nodes]
         assert _bucket(p, w, k) == expected
     stages, begins, cost, alternatives = naive.read_out(p, buckets[-1])
-    assert (result.status, result.stages.tolist(), result.begin_ms.tolist()) == (0, stages, begins)
+    assert (result.status, result.stages.tolist(), result.begin_ms.tolist()) == (0 if stages else 1, stages, begins)
     assert (result.cost_ms, result.alternative_cost_ms.tolist(), result.expanded) == (cost, alternatives, expanded)
-    assert naive.solve(p) == (0, (stages, begins, cost, alternatives), expanded)
+    if first == horizon.ANY:
+        assert naive.solve(p) == (0, (stages, begins, cost, alternatives), expanded)
 
 
 @many

@@ -20,6 +20,18 @@ def test_a_wide_beam_finds_the_optimum(p):
 
 
 @pytest.mark.kernel
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(horizon_problems(max_lanes=3, max_stages=3, max_times=5))
+def test_each_first_choice_is_weighed_at_its_optimum(p):
+    """And the best of them is what the free search finds; a choice that is not allowed has no cost."""
+    found = [solve_horizon(p._replace(beam=1000), first) for first in range(len(p.service_milli))]
+    assert [r.cost_ms for r in found] == [naive.exhaustive_cost(p, first) for first in range(len(found))]
+    may_leave = p.leave_ms <= 0
+    assert [r.status == 0 for r in found] == [s == p.stage or (may_leave and bool(p.allowed[p.stage, s])) for s in range(len(found))]
+    assert min(r.cost_ms for r in found) == solve_horizon(p._replace(beam=1000)).cost_ms
+
+
+@pytest.mark.kernel
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(horizon_problems(max_lanes=3, max_stages=3, max_times=6))
 def test_no_beam_claims_less_than_the_optimum(p):

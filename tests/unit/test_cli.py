@@ -16,7 +16,7 @@ from hardware.ports import FrameRefusedError, PortError
 
 pytestmark = pytest.mark.quick
 
-COMMANDS = ("check", "journal", "junction", "replay", "scenarios", "simulate", "version", "warmup")
+COMMANDS = ("check", "explain", "journal", "junction", "replay", "scenarios", "simulate", "version", "warmup")
 
 
 def probe(value: str = "boom:run") -> dict[str, EntryPoint]:

@@ -1,0 +1,106 @@
+"""``umlauf explain``: why a light did what it did at one moment of a recorded run."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from controller.errors import ConfigError, MissingError
+from controller.words import Lang
+
+if TYPE_CHECKING:
+    from controller.explain import Explanation
+
+PICTURES = (".png", ".svg")
+
+
+def explain(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of one run, with its journal.")],
+    at: Annotated[str, typer.Option("--at", metavar="T", help="When: seconds of the simulation, or HH:MM:SS.")],
+    tls: Annotated[str | None, typer.Option("--tls", metavar="ID", help="Which light, where the run has several.")] = None,
+    lang: Annotated[Lang, typer.Option("--lang", help="Language of the text and the picture.")] = Lang.EN,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Also draw it: a .png or .svg file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")] = False,
+) -> None:
+    """Explain one decision: what was known, which alternatives were weighed, and at what cost.
+
+    All is rebuilt from the recorded loop edges and proven by the recorded digests.
+    Exit code: 0 explained and proven, 1 an error, or the rebuilt digests differ from the recorded ones.
+    """
+    at_ms = read_time_ms(at)
+    _check_output(output)
+    from controller.explain import choose_junction
+    from controller.explain import explain as rebuild
+    from controller.journal_reader import JournalReader
+
+    with JournalReader(_one_journal(folder)) as reader:
+        found = rebuild(reader, choose_junction(reader, tls), at_ms)
+        unproven = any(one.proof.first_difference_ms is not None for one in found)
+        hint = _hint(reader) if unproven else ""
+    if as_json:
+        from controller.explain_json import as_object
+
+        typer.echo(json.dumps({"explanations": [as_object(one, lang) for one in found]}, ensure_ascii=False))
+    else:
+        from controller.explain_text import in_words
+
+        typer.echo("\n\n".join(in_words(one, lang) for one in found))
+    for path, one in zip(_paths(output, len(found)), found, strict=False):
+        _draw(path, one, lang, as_json=as_json)
+    if unproven:
+        typer.echo(hint, err=True)
+        raise typer.Exit(1)
+
+
+def read_time_ms(text: str) -> int:
+    """Return milliseconds of seconds or HH:MM:SS. Raises `ConfigError`."""
+    match = re.fullmatch(r"(?:(\d+):([0-5]?\d):)?(\d+(?:\.\d{1,3})?)", text.strip())
+    if match is None or (match[1] is not None and float(match[3]) >= 60):
+        raise ConfigError(f"--at: expected seconds of the simulation (27000 or 27000.5) or HH:MM:SS (07:30:00), found {text!r}")
+    hours, minutes, rest_s = int(match[1] or 0), int(match[2] or 0), float(match[3])
+    return 3_600_000 * hours + 60_000 * minutes + round(1000 * rest_s)
+
+
+def _one_journal(folder: Path) -> Path:
+    from controller.replay import find_journals
+
+    found = find_journals(folder)
+    if len(found) > 1:
+        raise ConfigError(f"{folder} holds {len(found)} runs; name one:\n" + "\n".join(f"  {path.parent}" for path in found))
+    return found[0]
+
+
+def _check_output(output: Path | None) -> None:
+    if output is None:
+        return
+    if output.suffix.lower() not in PICTURES:
+        raise ConfigError(f"--output {output}: expected a file name that ends with {' or '.join(PICTURES)}")
+    if not output.resolve().parent.is_dir():
+        raise ConfigError(f"--output {output}: expected a folder that exists, found none at {output.resolve().parent}; create it first")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingError("--output needs matplotlib, which is not installed; install it with: pip install 'umlauf[report]'")
+
+
+def _paths(output: Path | None, count: int) -> list[Path]:
+    """Return one file per node; numbered from the second on."""
+    return [] if output is None else [output, *(output.with_stem(f"{output.stem}-{k}") for k in range(2, count + 1))]
+
+
+def _draw(path: Path, one: Explanation, lang: Lang, *, as_json: bool) -> None:
+    from controller.explain_picture import draw
+
+    draw(one, path, lang)
+    typer.echo(str(path), err=as_json)
+
+
+def _hint(reader: object) -> str:
+    from controller.journal_commands import where_written
+    from controller.journal_reader import JournalReader
+
+    assert isinstance(reader, JournalReader)
+    return where_written(reader)

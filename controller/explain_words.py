@@ -1,0 +1,139 @@
+"""The texts of ``umlauf explain`` as (English, German); German by the terms of the RiLSA."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TEXTS: Final = {
+    # head
+    "title": (
+        "Light {junction}, node {node}, {time} s ({clock}), tick {tick}",
+        "Lichtsignalanlage {junction}, Teilknoten {node}, {time} s ({clock}), Takt {tick}",
+    ),
+    "asked": ("asked for {time} s; the newest decision up to then", "gefragt war {time} s; die letzte Entscheidung bis dahin"),
+    "mode": ("Mode {mode} (control {control})", "Betriebsart {mode} (Steuerung {control})"),
+    "proof_same": (
+        "Rebuilt from {events} recorded input events. Digests of all that was solved up to here: {count} of {count} as recorded, so this is what was known.",
+        "Aus {events} aufgezeichneten Eingangsereignissen nachgebildet. Prüfsummen alles bis hierher Gerechneten: {count} von {count} wie aufgezeichnet; "
+        "genau dies war bekannt.",
+    ),
+    "proof_digest": (
+        "Digest of this decision: {digest}, both the same.",
+        "Prüfsumme dieser Entscheidung: {digest}, beide gleich.",
+    ),
+    "proof_no_digest": ("Nothing was solved at this very tick.", "In genau diesem Takt wurde nichts gerechnet."),
+    "proof_none": (
+        "Rebuilt from {events} recorded input events; this control solves nothing, so there is no digest to compare.",
+        "Aus {events} aufgezeichneten Eingangsereignissen nachgebildet; diese Steuerung rechnet nichts, also gibt es keine Prüfsumme zu vergleichen.",
+    ),
+    "proof_differs": (
+        "NOT PROVEN: the digests differ from {time} s on ({recorded} recorded, {again} rebuilt here). What follows is not what was known.",
+        "NICHT BELEGT: Die Prüfsummen weichen ab {time} s ab ({recorded} aufgezeichnet, {again} hier). Das Folgende ist nicht das damals Bekannte.",
+    ),
+    "proof_unrecorded": (
+        "What was known cannot be rebuilt: {control} used something that no event records. The plan is told as recorded.",
+        "Was bekannt war, lässt sich nicht nachbilden: {control} nutzte etwas, das nicht aufgezeichnet ist. Der Plan steht hier wie aufgezeichnet.",
+    ),
+    # decision
+    "decision": ("Decision", "Entscheidung"),
+    "no_plan": ("No plan had been made yet.", "Es gab noch keinen Plan."),
+    "old_plan": ("The plan in force was made at {time} s by {planner}.", "Der geltende Plan entstand bei {time} s durch {planner}."),
+    "in_journal": ("in the journal: {reason}", "im Journal: {reason}"),
+    "forced": (
+        "By rule, not by cost: a stop line has waited for the longest time allowed.",
+        "Nach Regel, nicht nach Kosten: An einer Haltlinie wurde so lange gewartet wie höchstens erlaubt.",
+    ),
+    "clearing": ("The junction is being cleared by all red; no stage is weighed.", "Der Knotenpunkt wird mit Alles-Rot geräumt; keine Phase wird abgewogen."),
+    "cycle": (
+        "Cycle {cycle} s, expected mean delay {delay} s, green times: {greens}",
+        "Umlaufzeit {cycle} s, erwartete mittlere Wartezeit {delay} s, Freigabezeiten: {greens}",
+    ),
+    "not_weighed": (
+        "{planner} does not weigh alternatives second by second; what it recorded is above.",
+        "{planner} wägt nicht jede Sekunde Alternativen ab; was aufgezeichnet ist, steht oben.",
+    ),
+    # signals
+    "signals": ("Signals", "Signale"),
+    "stands": ("stage {stage} stands", "Phase {stage} steht"),
+    "runs": (
+        "the transition from {old} to {stage} runs, {time} more",
+        "der Phasenübergang von {old} zu {stage} läuft noch {time}",
+    ),
+    "starting": ("all red until the first stage {stage} may begin, {time} more", "Alles-Rot, bis die erste Phase {stage} beginnen darf, noch {time}"),
+    "may_leave": ("it may be left now", "sie darf jetzt enden"),
+    "held": ("it may be left in {time} at the earliest", "sie darf frühestens in {time} enden"),
+    "min_green": ("minimum green of {group} runs {time} more", "Mindestfreigabezeit von {group} läuft noch {time}"),
+    "green": ("{group} green for {time}", "{group} frei seit {time}"),
+    "red": ("{group} red for {time}", "{group} gesperrt seit {time}"),
+    "between": ("{group} {aspect}", "{group} {aspect}"),
+    "aspect_2": ("red-amber", "Rot-Gelb"),
+    "aspect_4": ("amber", "Gelb"),
+    "aspect_5": ("flashing amber", "Gelbblinken"),
+    "aspect_0": ("dark", "dunkel"),
+    "forbidden": ("no transition from here to {stages}", "kein Phasenübergang von hier zu {stages}"),
+    "full_exits": ("exits that are full: {exits}", "zugestaute Ausfahrten: {exits}"),
+    "untrusted": ("detectors without trust: {detectors}", "Detektoren ohne Vertrauen: {detectors}"),
+    # lanes
+    "lanes": ("Lanes, as believed", "Fahrstreifen, wie angenommen"),
+    "lane_head": (
+        "lane|queue veh|longest wait|arriving in s (probability where below 0.9)|served by",
+        "Fahrstreifen|Stau Fz|längste Wartezeit|Ankunft in s (Wahrscheinlichkeit, wo unter 0,9)|frei in Phase",
+    ),
+    "learned": ("Learned on each lane", "Gelernt je Fahrstreifen"),
+    "learned_head": (
+        "lane|headway s|start-up loss s|flow veh/h|seen ahead s|turning shares|state",
+        "Fahrstreifen|Zeitbedarfswert s|Anfahrverlust s|Verkehrsstärke Fz/h|Vorausschau s|Abbiegeanteile|Zustand",
+    ),
+    "left": ("left", "links"),
+    "straight": ("straight", "geradeaus"),
+    "right": ("right", "rechts"),
+    "turn": ("turn back", "wendend"),
+    "locked": ("does not discharge, {time} more", "fließt nicht ab, noch {time}"),
+    "stuck": ("covered without departure for {time} of green", "belegt ohne Abfluss seit {time} Freigabezeit"),
+    "inside": ("{count} veh wait inside the junction", "{count} Fz warten im Knotenpunkt"),
+    "gap": ("the first vehicle waits for a gap", "das erste Fahrzeug wartet auf eine Lücke"),
+    "more": ("and {count} more", "und {count} weitere"),
+    # plan and alternatives
+    "plan": ("Plan", "Plan"),
+    "step_now": ("now: {stage}", "jetzt: {stage}"),
+    "step_later": ("in {time}: {stage}", "in {time}: {stage}"),
+    "alternatives": (
+        "Alternatives at once, each with its best sequel within {time} (cost in vehicle-seconds: weighted waiting, stops, switches, what still stands)",
+        "Alternativen sofort, jede mit bester Fortsetzung in {time} (Kosten in Fahrzeugsekunden: gewichtete Wartezeit, Halte, Wechsel, Rest)",
+    ),
+    "chosen": ("chosen", "gewählt"),
+    "keep": ("keep {stage}", "{stage} halten"),
+    "go": ("go to {stage}", "zu {stage} wechseln"),
+    "worse": ("worse for {lanes}", "schlechter für {lanes}"),
+    "better": ("better for {lanes}", "besser für {lanes}"),
+    "only_one": ("Nothing else could be chosen at this moment.", "In diesem Augenblick war nichts anderes wählbar."),
+    "missed": (
+        "{stage} costs less when searched on its own: the search, which keeps a limited number of nodes, has missed it.",
+        "{stage} kostet weniger, wenn eigens danach gesucht wird: Die Suche, die nur begrenzt viele Knoten behält, hat das übersehen.",
+    ),
+    "sequel": (
+        "The plan itself costs {cost}: it begins with the same choice, but the search has missed the better sequel. The next second decides anew.",
+        "Der Plan selbst kostet {cost}: Er beginnt mit derselben Wahl; die bessere Fortsetzung hat die Suche übersehen. Die nächste Sekunde entscheidet neu.",
+    ),
+    "not_followed": (
+        "Weighed, but not followed: the plan made at {time} s holds until its seconds of all red are over.",
+        "Abgewogen, aber nicht befolgt: Der Plan von {time} s gilt, bis seine Sekunden Alles-Rot vorüber sind.",
+    ),
+    "red_first": (
+        "The all red that comes first is a rule of its own; the costs leave it out.",
+        "Das Alles-Rot vorweg ist eine eigene Regel; die Kosten enthalten es nicht.",
+    ),
+    # picture
+    "x_axis": ("seconds from the decision; left of 0: waiting since", "Sekunden ab der Entscheidung; links von 0: wartet seit"),
+    "top": ("{junction} at {time} s: vehicles believed and green planned", "{junction} bei {time} s: angenommene Fahrzeuge und geplante Freigabezeiten"),
+    "bottom": ("Cost of each choice above the one taken, vehicle-seconds", "Kosten jeder Wahl über der getroffenen, Fahrzeugsekunden"),
+    "legend_queue": ("Q waits", "Q wartet"),
+    "legend_arriving": ("a arrives", "a trifft ein"),
+    "legend_unsure": ("? less sure than 0.9", "? unsicherer als 0,9"),
+    "legend_leaves": ("| leaves under the plan", "| fährt nach Plan ab"),
+    "legend_green": ("green planned", "geplante Freigabezeit"),
+    "legend_part": ("green for a part, or yielding", "nur zum Teil frei, oder wartepflichtig"),
+    "alt_text": ("Two panels. {lanes} {alternatives}", "Zwei Felder. {lanes} {alternatives}"),
+    "alt_lane": ("{lane}: queue {queue}, arriving {arriving}.", "{lane}: Stau {queue}, ankommend {arriving}."),
+    "alt_choice": ("{name}: {more} more.", "{name}: {more} mehr."),
+}
