@@ -13,7 +13,7 @@ from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox
 from controller.reasons import costs_by_stage, reason_of, sentence
 from controller.snapshot import Snapshot
-from controller.solver import NEVER_MS, HorizonProblem, HorizonResult, Solver, digest
+from controller.solver import HorizonProblem, HorizonResult, Solver, digest
 from controller.transitions import TransitionTable
 
 
@@ -31,7 +31,6 @@ class AdaptiveSettings:
     gap_ms: int = 4_500  # critical gap of a permitted turn, HCM 2010 exhibit 18-B: 4.5 s for left turns
     patience_s: int = 60  # beyond, a waiting lane's weight grows
     patience_milli: int = 1_000  # by this at most
-    clear_s: int = 0  # all red after amber, for vehicles that wait inside the junction
     max_red_s: int = 120  # an occupied stop line is served by then
 
     def grid_ms(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -62,6 +61,7 @@ class AdaptivePlanner(Mailbox):
 
     def submit(self, snapshot: Snapshot) -> None:
         """Build the arrays and solve."""
+        self._model.margin.watch(snapshot)
         forced = self._model.overdue_stage(snapshot)
         problem = self.problem = self._model.problem(snapshot)
         self.last_digest = digest(problem)

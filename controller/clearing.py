@@ -13,6 +13,10 @@ from controller.junction import Junction, Node, Stage
 from controller.plan import Plan, PlanStep
 from controller.snapshot import Snapshot
 
+SLOW_MS: Final = 12_000  # likewise: something stands in the way
+FIRST_MARGIN_MS: Final = 1_000
+MARGIN_STEP_MS: Final = 1_000
+MOST_MARGIN_MS: Final = 3_000
 ALL_RED: Final = "all-red"
 STUCK_MS: Final = 20_000  # green time with a full stop line and no departure; a queue that discharges needs some two seconds
 CLEAR_MS: Final = 10_000  # enough to cross a wide junction from a standstill
@@ -28,6 +32,21 @@ def _add(node: Node) -> Node:
     if any(not s.green for s in node.stages):
         return node
     return replace(node, stages=(*node.stages, Stage(ALL_RED, ())))
+
+
+class ClearingMargin:
+    """How much longer than its model says a junction needs until those who waited inside for a gap are out, learned from near locks."""
+
+    def __init__(self) -> None:
+        self.ms = FIRST_MARGIN_MS
+        self._slow = False
+
+    def watch(self, snapshot: Snapshot) -> None:
+        """Take one more second whenever a full green lane begins to stand still, though its exits may be free."""
+        slow = any(SLOW_MS <= belief.stuck_ms < STUCK_MS for belief in snapshot.lanes.values())
+        if slow and not self._slow:
+            self.ms = min(self.ms + MARGIN_STEP_MS, MOST_MARGIN_MS)
+        self._slow = slow
 
 
 class Clearing:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from controller.clearing import ClearingMargin
 from controller.junction import Junction, Node
 from controller.node_model import NodeModel, Service
 from controller.snapshot import LaneBelief, SignalState, Snapshot
@@ -32,6 +33,7 @@ class HorizonModel:
         self._settings = settings
         self.model = model = NodeModel(junction, node)
         self._groups = node.groups
+        self.margin = ClearingMargin()
         lanes, stages = len(model.lanes), len(node.stages)
         self._grid = settings.grid_ms()
         self.all_red = next((i for i, green in enumerate(model.green) if not green), -1)
@@ -181,7 +183,7 @@ class HorizonModel:
                 waiting = max(waiting, min(belief.inside_veh, _MOST_INSIDE_VEH), _INSIDE_VEH)
         if not waiting:
             return 0
-        return self._amber_ms + 1000 * self._settings.clear_s + int(_MORE_INSIDE_MS * max(waiting - 1.0, 0.0))
+        return self._amber_ms + self.margin.ms + int(_MORE_INSIDE_MS * max(waiting - 1.0, 0.0))
 
     def _packets(self, belief: LaneBelief, now_ms: int) -> tuple[list[int], list[int]]:
         """Return the lane's vehicles as packets, the expected flow beyond what the loops have seen appended."""
@@ -189,9 +191,6 @@ class HorizonModel:
         weights = [int(1000 * w) for w in belief.weight]
         for i in range(1, len(times)):
             times[i] = max(times[i], times[i - 1])
-        if belief.backlog_ratio > 0.0:
-            self._add_backlog(belief, times, weights)
-            return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
         future = int(1000 * belief.flow_veh_s * _FUTURE_STEP_MS / 1000)
         if future >= 20:
             at_ms = max(belief.known_ms, times[-1] if times else 0) + _FUTURE_STEP_MS // 2
@@ -200,15 +199,6 @@ class HorizonModel:
                 weights.append(future)
                 at_ms += _FUTURE_STEP_MS
         return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
-
-    def _add_backlog(self, belief: LaneBelief, times: list[int], weights: list[int]) -> None:
-        """Add those who stand beyond the loops, behind the known ones: as many as a green throughout the horizon could serve."""
-        room_milli = 1000 * int(self._grid[-1]) // belief.headway_ms - sum(weights)
-        last_ms = times[-1] if times else belief.known_ms
-        step_milli = max(int(1000 * belief.backlog_ratio), 1)
-        count = min(room_milli // step_milli, _MAX_VEHICLES - len(times))
-        times.extend([last_ms] * count)
-        weights.extend([step_milli] * count)
 
     def _person_milli(self, belief: LaneBelief, now_ms: int) -> int:
         if not belief.arrival_ms or belief.queue_veh < 0.5:

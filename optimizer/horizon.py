@@ -35,7 +35,7 @@ class Workspace:
         self.rules, self.turns = ints(stages, lanes, RULE_COLUMNS), ints(stages, stages, lanes + TURN_EXTRAS)
         self.bucket, self.size = ints(times, limit + 1), ints(times)
         self.nodes, self.states = ints(nodes, NODE_COLUMNS), ints(nodes * lanes, STATE_COLUMNS)
-        self.departs, self.notes = ints(lanes, departures), ints(lanes, NOTE_COLUMNS)
+        self.departs, self.notes = ints(lanes, departures), ints(max(lanes, stages), NOTE_COLUMNS)
         self.stages, self.begin, self.alternative, self.counts = ints(times + 1), ints(times + 1), ints(stages), ints(3)
         self.tables = (self.facts, self.vehicles, self.here, self.rules, self.turns)
         self.scratch = (self.bucket, self.size, self.nodes, self.states, self.departs, self.notes)

@@ -22,11 +22,13 @@ from optimizer.lanes import (
     ARRIVAL,
     BLOCKED,
     CAP,
+    CLEAR,
     COMING,
     COUNT,
     GONE_WEIGHT,
     HEADWAY,
     HERE_WEIGHT,
+    HOME,
     NEVER,
     NEXT,
     PASSED,
@@ -35,6 +37,8 @@ from optimizer.lanes import (
     READY,
     SHARE,
     STATE_COLUMNS,
+    WORK,
+    order_cost,
     serve_lane,
     standing_cost,
     stands_ready,
@@ -52,7 +56,6 @@ NUMBER: Final = 6
 WAIT: Final = 7  # how long after the decision time the stage may be left; 0 unless at the horizon
 NODE_COLUMNS: Final = 8
 
-CHANGE_MS: Final = 5_000  # what a change of stage costs a queue, roughly: only used to compare two orders beyond the horizon
 NO_LIMIT: Final = 1 << 62
 GIVEN_UP: Final = -1
 
@@ -93,10 +96,10 @@ def advance(
     protected, yielding = turns[old, new, lanes + PROTECTED_FROM], turns[old, new, lanes + YIELDING_FROM]
     left = 0
     standing = 0
-    served_ms = 0  # how long the stage takes to clear the lanes it serves
-    served = 0
-    other_ms = 0
-    other = 0
+    blocks = rules.shape[0]
+    for block in range(blocks):
+        notes[block, WORK] = 0
+        notes[block, CLEAR] = 0
     if yielding < lanes:
         for lane in range(lanes):
             notes[lane, COUNT] = 0
@@ -130,16 +133,12 @@ def advance(
             return GIVEN_UP, GIVEN_UP
         queue = here[k, lane, HERE_WEIGHT] - states[at, GONE_WEIGHT]
         if queue > 0:
-            clear_ms = queue * facts[lane, HEADWAY] // 1000
-            if rules[new, lane, SHARE] > 0 and states[at, PASSED] < rules[new, lane, CAP]:
-                served_ms, served = max(served_ms, clear_ms), served + queue * facts[lane, PERSON]
-            else:
-                other_ms, other = max(other_ms, clear_ms), other + queue * facts[lane, PERSON]
-    if served > 0 and other > 0:
-        # The two blocks can only be served one after the other: the better order.
-        standing += min(other * served_ms, served * (other_ms + 2 * CHANGE_MS))
-        if left + standing > limit:
-            return GIVEN_UP, GIVEN_UP
+            block = facts[lane, HOME]
+            notes[block, WORK] += queue * facts[lane, PERSON]
+            notes[block, CLEAR] = max(notes[block, CLEAR], queue * facts[lane, HEADWAY] // 1000)
+    standing += order_cost(blocks, notes)
+    if left + standing > limit:
+        return GIVEN_UP, GIVEN_UP
     return left, standing
 
 

@@ -15,6 +15,7 @@ from optimizer.lanes import (
     HEADWAY,
     HERE_MOMENT,
     HERE_WEIGHT,
+    HOME,
     NEVER,
     PERSON,
     PHASE,
@@ -76,6 +77,26 @@ def reach_times(service: Ints, green_start: Ints, min_stay: Ints, allowed: Ints,
                             changed = True
 
 
+@kernel("void(i8[:,::1],i8[:,:,::1])")
+def find_homes(facts: Ints, rules: Ints) -> None:
+    """Fill ``facts[l, HOME]``: the stage that serves the lane best, by the share of vehicles that pass without yielding.
+
+    Of equals it is the stage that serves all lanes together best, then the first one.
+    """
+    stages, lanes = rules.shape[:2]
+    for lane in range(lanes):
+        most, most_all = -1, -1
+        facts[lane, HOME] = 0
+        for s in range(stages):
+            mine = rules[s, lane, SHARE] * (2000 - rules[s, lane, YIELD])
+            together = 0
+            for other in range(lanes):
+                together += rules[s, other, SHARE] * (2000 - rules[s, other, YIELD])
+            if mine > most or (mine == most and together > most_all):
+                most, most_all = mine, together
+                facts[lane, HOME] = s
+
+
 @kernel("void(i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1])")
 def set_rules(
     headway: Ints, stop: Ints, person: Ints, blocked: Ints, gap: Ints, phase: Ints, service: Ints, foes: Ints, yields: Ints, facts: Ints, rules: Ints
@@ -90,6 +111,7 @@ def set_rules(
             for i in range(foes.shape[2]):
                 if foes[s, lane, i] >= 0:
                     rules[s, lane, YIELD] = yields[s, lane]
+    find_homes(facts, rules)
 
 
 @kernel("void(i8[:,:,::1],i8[:,:,::1],i8[:,:,::1])")

@@ -30,7 +30,8 @@ PERSON: Final = 2
 BLOCKED: Final = 3
 GAP: Final = 4
 PHASE: Final = 5
-FACT_COLUMNS: Final = 6
+HOME: Final = 6  # the stage that serves the lane best
+FACT_COLUMNS: Final = 7
 
 # columns of the rules of a lane under a stage
 SHARE: Final = 0
@@ -54,7 +55,10 @@ HERE_COLUMNS: Final = 3
 # columns of the notes on a lane in an interval
 COUNT: Final = 0  # departures written
 COMING: Final = 1  # the departure after them, if the lane goes on; NEVER where its turn has not come
-NOTE_COLUMNS: Final = 2
+# and, by stage, of the queues whose best stage it is
+WORK: Final = 2  # vehicles, weighted by persons
+CLEAR: Final = 3  # how long the longest of them takes to clear
+NOTE_COLUMNS: Final = 4
 
 RAW: Final = 1_000_000  # raw cost units in one vehicle-millisecond
 STOPPED_MS: Final = 1_000  # a vehicle that waits longer than this has stopped
@@ -177,3 +181,18 @@ def standing_cost(lane: int, k: int, now_ms: int, stage: int, leave_ms: int, row
         share = 1000
     wait = min(max(wait, facts[lane, BLOCKED] - now_ms), TERMINAL_WAIT_MS)
     return int((cost + terminal_cost(queue, wait, facts[lane, HEADWAY], share)) * facts[lane, PERSON])
+
+
+@kernel("i8(i8,i8[:,::1])")
+def order_cost(blocks: int, notes: Ints) -> int:
+    """Return the raw cost of serving queues of different stages one after the other: of each two, the better order.
+
+    That is the weighted completion time of Smith's rule (W. E. Smith, Naval Research Logistics Quarterly 3, 1956), without changes.
+    """
+    cost = 0
+    for one in range(blocks):
+        if notes[one, WORK] > 0:
+            for other in range(one + 1, blocks):
+                if notes[other, WORK] > 0:
+                    cost += min(notes[one, WORK] * notes[other, CLEAR], notes[other, WORK] * notes[one, CLEAR])
+    return cost
