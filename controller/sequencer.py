@@ -110,9 +110,15 @@ class Sequencer:
         if wanted == self._stage:
             return
         hop = self.table.next_stage[self._stage][wanted]
-        pair = self.table.pairs[self._stage][hop]
+        pair = self._pair_to(hop, now_ms)
         if all(now_ms + end_ms >= self._min_green_end(g) for g, end_ms in pair.ends_ms.items()):
             self._run(hop, pair, now_ms, plan.steps[self._index].clear_ms)
+
+    def _pair_to(self, stage: int, now_ms: int) -> StagePair:
+        """Return the transition to ``stage`` that begins now; groups that ended before, and still clear, may delay its starts and with them its ends."""
+        reach_ms = self.table.clear_ms + self.table.amber_ms
+        late = {g: ms - now_ms for g, ms in self._ended_ms.items() if now_ms - ms < reach_ms and self._aspects[g] is not Aspect.GREEN}
+        return self.table.pair_after(self._stage, stage, late) if late else self.table.pairs[self._stage][stage]
 
     def _begin_first(self, plan: Plan | None, now_ms: int) -> None:
         """Stay red as long as heads in an unknown state need, then show the plan's first stage."""

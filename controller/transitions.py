@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from controller.errors import ConfigError
 from controller.junction import Group, Junction, Node, Transition
+from hardware.signals import GroupKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class StagePair:
 
     ends_ms: Mapping[str, int]
     starts_ms: Mapping[str, int]
-    delays_ms: Mapping[str, int]  # the engineer's own start offsets: lower bounds
+    delays_ms: Mapping[str, int]  # lower bounds of starts: the engineer's own offsets, and pedestrians beside vehicles
     settle_ms: int
     allowed: bool = True
 
@@ -54,6 +55,11 @@ class TransitionTable:
     start: tuple[StagePair, ...]  # out of the all-red at the start, into each stage
     clear_ms: int  # longest intergreen of the whole junction: red before the first green
     amber_ms: int  # longest amber of the whole junction
+    own: Mapping[tuple[int, int], Transition]  # the engineer's, by stage indices
+
+    def pair_after(self, a: int, b: int, ended_ms: Mapping[str, int]) -> StagePair:
+        """Return the transition as it is after groups have ended that still clear; ``ended_ms``: when, against its begin (negative)."""
+        return stage_pair(self.rules, self.stages[a], self.stages[b], self.own.get((a, b)), ended_ms)
 
 
 def group_rules(junction: Junction, node: Node) -> dict[str, GroupRules]:
@@ -85,20 +91,46 @@ def in_head_start_order(rules: Mapping[str, GroupRules], groups: Iterable[str]) 
     return ordered
 
 
-def stage_pair(rules: Mapping[str, GroupRules], old: frozenset[str], new: frozenset[str], own: Transition | None = None) -> StagePair:
-    """Return the transition from the stage with the groups ``old`` to that with ``new``, following the engineer's ``own`` where given."""
+def stage_pair(
+    rules: Mapping[str, GroupRules], old: frozenset[str], new: frozenset[str], own: Transition | None = None, ended_ms: Mapping[str, int] | None = None
+) -> StagePair:
+    """Return the transition from the stage with the groups ``old`` to that with ``new``, following the engineer's ``own`` where given.
+
+    ``ended_ms``: when groups that end not in it did end, before its begin (negative): what is not yet cleared delays its starts.
+    """
     own_ends = {o.group: o.offset_ms for o in own.ends} if own else {}
     own_starts = {o.group: o.offset_ms for o in own.starts} if own else {}
     ends = {g: own_ends.get(g, 0) for g in sorted(old - new)}
+    before = {**(ended_ms or {}), **ends}
     starts: dict[str, int] = {}
     for g in in_head_start_order(rules, new - old):
         wait = rules[g].group.red_amber_ms
-        cleared = [ends[foe] + max(ig, wait) for foe, ig in rules[g].foes if foe in ends]
+        cleared = [before[foe] + max(ig, wait) for foe, ig in rules[g].foes if foe in before]
         headed = [starts[p] + head for p, head in rules[g].heads if p in starts]
         starts[g] = max([own_starts.get(g, 0), wait, *cleared, *headed])
-    delays = {g: ms for g, ms in own_starts.items() if g in starts}
+    walks = _walks_beside(rules, starts)
+    delays = {g: ms for g, ms in {**own_starts, **walks}.items() if g in starts}
+    starts |= walks
     ends |= {g: _latest_end(rules, g, new, starts) for g in ends if g not in own_ends}
     return StagePair(ends, starts, delays, max([0, *ends.values(), *starts.values()]), own.allowed if own else True)
+
+
+def _walks_beside(rules: Mapping[str, GroupRules], starts: Mapping[str, int]) -> dict[str, int]:
+    """Return later starts for the pedestrians who would start long before the first vehicles of the same stage.
+
+    While an earlier walk still clears, the crossing beside it is free at once. To walk there already would end the vehicles' greens
+    that go on meanwhile; so pedestrians start beside the vehicles, ahead of them by red-amber and head start.
+    """
+    walks = GroupKind.PEDESTRIAN
+    first: list[int] = []
+    later: dict[str, int] = {}
+    for g, start_ms in starts.items():
+        if rules[g].group.kind is not walks:
+            first.append(start_ms - max([rules[g].group.red_amber_ms, *(head for p, head in rules[g].heads if p in starts)]))
+    for g, start_ms in starts.items():
+        if rules[g].group.kind is walks and first and start_ms < min(first):
+            later[g] = min(first)
+    return later
 
 
 def _latest_end(rules: Mapping[str, GroupRules], group: str, new: frozenset[str], starts: Mapping[str, int]) -> int:
@@ -115,11 +147,10 @@ def _latest_end(rules: Mapping[str, GroupRules], group: str, new: frozenset[str]
 def transition_table(junction: Junction, node: Node) -> TransitionTable:
     """Return all transitions of a node. Raises `ConfigError` where a stage cannot be reached from another."""
     rules = group_rules(junction, node)
-    own = {(t.from_stage, t.to_stage): t for t in node.transitions}
+    index = {s.id: i for i, s in enumerate(node.stages)}
+    own = {(index[t.from_stage], index[t.to_stage]): t for t in node.transitions}
     stages = tuple(frozenset(s.green) for s in node.stages)
-    pairs = tuple(
-        tuple(stage_pair(rules, stages[a], stages[b], own.get((old.id, new.id))) for b, new in enumerate(node.stages)) for a, old in enumerate(node.stages)
-    )
+    pairs = tuple(tuple(stage_pair(rules, old, new, own.get((a, b))) for b, new in enumerate(stages)) for a, old in enumerate(stages))
     return TransitionTable(
         stages=stages,
         rules=rules,
@@ -128,6 +159,7 @@ def transition_table(junction: Junction, node: Node) -> TransitionTable:
         start=tuple(stage_pair(rules, frozenset(), stage) for stage in stages),
         clear_ms=max((i.intergreen_ms for i in junction.intergreens), default=0),
         amber_ms=max((g.amber_ms for g in junction.groups), default=0),
+        own=own,
     )
 
 

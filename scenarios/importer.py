@@ -82,7 +82,7 @@ def import_light(net: Net, light: str, *, rules: Rules, published_amber_s: float
         raise ScenarioError(
             f"Light {light!r}: the programme {logic.programme!r} shows no green to any link ({_spans(links)}). Give it a programme with green phases."
         )
-    relations = relate(logic, groups, rights)
+    relations = relate(logic, groups, rights, as_shown=rules != "street")
     times = Times(net, logic, links, stages, rules=rules, published_amber_ms=round(published_amber_s * 1000))
     of_group = {g.id: times.of_group(g) for g in groups}
     order = {g.id: at for at, g in enumerate(groups)}

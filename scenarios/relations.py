@@ -85,8 +85,11 @@ class Relations:
     warnings: list[str] = field(default_factory=list)
 
 
-def relate(logic: Logic, groups: Sequence[LinkGroup], rights: RightOfWay) -> Relations:
-    """Return the relation of every pair of groups: conflicting where they are foes never shown together, permitted where they are."""
+def relate(logic: Logic, groups: Sequence[LinkGroup], rights: RightOfWay, *, as_shown: bool) -> Relations:
+    """Return the relation of every pair of groups: conflicting where they are foes never shown together, permitted where they are.
+
+    ``as_shown``: nobody yields who is 'G' whenever both are green, as under SUMO's own controls; else the net's matrix decides.
+    """
     found = Relations()
     for a, b in combinations(groups, 2):
         foes = [(i, j) for i in a.links for j in b.links if rights.foes(i, j)]
@@ -97,7 +100,7 @@ def relate(logic: Logic, groups: Sequence[LinkGroup], rights: RightOfWay) -> Rel
             continue
         owner = {link: g.id for g in (a, b) for link in g.links}
         for i, j in foes:
-            for yielding, priority in _who_yields(logic, rights, i, j, found.warnings):
+            for yielding, priority in _who_yields(logic, rights, i, j, found.warnings, as_shown=as_shown):
                 found.gives_way.setdefault(yielding, set()).add(priority)
                 pair = (owner[yielding], owner[priority])
                 if pair not in found.permissions:
@@ -105,15 +108,18 @@ def relate(logic: Logic, groups: Sequence[LinkGroup], rights: RightOfWay) -> Rel
     return found
 
 
-def _who_yields(logic: Logic, rights: RightOfWay, i: int, j: int, warnings: list[str]) -> list[tuple[int, int]]:
+def _who_yields(logic: Logic, rights: RightOfWay, i: int, j: int, warnings: list[str], *, as_shown: bool) -> list[tuple[int, int]]:
     shown = {(p.state[i], p.state[j]) for p in logic.phases if p.state[i] in GREEN and p.state[j] in GREEN}
     pairs = [(a, b) for a, b in ((i, j), (j, i)) if rights.yields(a, b)]
+    if as_shown:
+        # A link that is 'G' whenever both are green gives way to nobody there, whatever the net's matrix says.
+        minor = {link for letters in shown for link, letter in zip((i, j), letters, strict=True) if letter == "g"}
+        pairs = [(a, b) for a, b in pairs if a in minor]
     if not pairs:
-        pairs = [(a, b) for a, b, letters in ((i, j, ("g", "G")), (j, i, ("G", "g"))) if letters in shown] or [(max(i, j), min(i, j))]
+        pairs = [(a, b) for a, b, letters in ((i, j, ("g", "G")), (j, i, ("G", "g"))) if letters in shown]
+    if not pairs and not as_shown:
+        pairs = [(max(i, j), min(i, j))]
     if ("G", "G") in shown:
-        yielding, priority = pairs[0]
-        warnings.append(
-            f"Light {logic.light!r}: the programme shows the foes link {min(i, j)} and link {max(i, j)} both 'G'; "
-            f"imported as permitted, link {yielding} yields to link {priority}. Check the programme."
-        )
+        fate = f"imported as permitted, link {pairs[0][0]} yields to link {pairs[0][1]}" if pairs else "taken as it is, neither yields"
+        warnings.append(f"Light {logic.light!r}: the programme shows the foes link {min(i, j)} and link {max(i, j)} both 'G'; {fate}. Check the programme.")
     return pairs

@@ -10,6 +10,7 @@ from support_nets import resco, rilsa, tiny_net
 from controller.junction import Direction, Junction
 from hardware.signals import GroupKind
 from scenarios.importer import ImportResult, import_lights
+from scenarios.intergreens import Rules
 
 
 def one(result: ImportResult) -> Junction:
@@ -86,10 +87,14 @@ def test_stage_with_a_green_that_turns_amber_is_no_stage() -> None:
     assert len(junction.movements) == 10
 
 
-def test_ingolstadt7_foes_both_green_import_as_permitted_with_a_warning() -> None:
-    result = import_lights(resco("ingolstadt7"), tls=["gneJ210"])
+@pytest.mark.parametrize(("rules", "permitted"), [("net", False), ("published", False), ("street", True)])
+def test_ingolstadt7_foes_both_green_yield_only_under_street_rules(rules: Rules, permitted: bool) -> None:
+    """SUMO's own controls let both go; under the same rules ours must not be slower for it."""
+    result = import_lights(resco("ingolstadt7"), rules=rules, tls=["gneJ210"])
     junction = one(result)
-    assert (of_link(junction, 6), of_link(junction, 8)) in {(p.yielding, p.priority) for p in junction.permissions}
+    pair = (of_link(junction, 6), of_link(junction, 8))
+    assert (pair in {(p.yielding, p.priority) for p in junction.permissions}) is permitted
+    assert pair not in junction.intergreen_ms
     assert any("link 6" in w and "link 8" in w and "gneJ210" in w for w in result.warnings)
 
 
@@ -117,11 +122,20 @@ def test_rilsa_example_3_off_letters_are_a_turn_on_red() -> None:
 
 
 def test_foes_of_one_column_are_two_groups(tmp_path: Path) -> None:
-    result = import_lights(tiny_net(tmp_path / "n.net.xml", ["30 GGG", "3 yyy", "20 rrr"]))
+    result = import_lights(tiny_net(tmp_path / "n.net.xml", ["30 GGG", "3 yyy", "20 rrr"]), rules="street")
     junction = one(result)
     assert [g.links for g in junction.groups] == [(0, 2), (1,)]
     assert any("both 'G'" in w for w in result.warnings)
     assert ("S1", "S2") in {(p.yielding, p.priority) for p in junction.permissions}
+
+
+@pytest.mark.parametrize(("green", "yielding"), [("GGg", {(2, 1)}), ("GgG", {(1, 2)}), ("GGG", set())])
+def test_who_is_shown_a_capital_g_does_not_yield_whatever_the_matrix_says(tmp_path: Path, green: str, yielding: set[tuple[int, int]]) -> None:
+    """By the tiny net's matrix link 2 gives way to link 1."""
+    junction = one(import_lights(tiny_net(tmp_path / "n.net.xml", [f"30 {green}", "3 yyy", "20 rrr"])))
+    found = {(p.yielding, p.priority) for p in junction.permissions}
+    groups = {(a, b): (of_link(junction, a), of_link(junction, b)) for a, b in ((1, 2), (2, 1))}
+    assert {links for links, pair in groups.items() if pair in found} == yielding
 
 
 def test_net_rules_take_the_shortest_gap_that_the_programme_shows(tmp_path: Path) -> None:

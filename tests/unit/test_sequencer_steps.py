@@ -179,6 +179,27 @@ def test_who_has_priority_over_a_green_of_the_next_stage_ends_at_once(permission
     assert transition_table(one, one.nodes[0]).pairs[0][1].ends_ms == {"P": 0, "T": end_ms}
 
 
+def streets() -> Junction:
+    """Two streets V and W, each with a walk beside it (P, Q) that clears in 14 s; V also without its walk."""
+    vehicle, walk = GroupKind.VEHICLE, GroupKind.PEDESTRIAN
+    groups = (Group("V", vehicle, 5000, 3000), Group("P", walk, 5000, 0), Group("W", vehicle, 5000, 3000), Group("Q", walk, 5000, 0))
+    stages = (Stage("both", ("V", "P")), Stage("drive", ("V",)), Stage("other", ("W", "Q")))
+    pairs = {("V", "W"): 3000, ("V", "Q"): 3000, ("W", "V"): 3000, ("W", "P"): 3000, ("P", "W"): 14_000, ("Q", "V"): 14_000}
+    return junction(groups, stages, pairs)
+
+
+def test_vehicles_go_on_while_pedestrians_clear_and_the_next_walk_starts_beside_its_vehicles() -> None:
+    pair = transition_table(streets(), streets().nodes[0]).pairs[0][2]
+    assert (pair.ends_ms, pair.starts_ms, pair.delays_ms) == ({"P": 0, "V": 11_000}, {"Q": 14_000, "W": 14_000}, {"Q": 14_000})
+    shown = run(sequencer(streets()), 60, {0: plan((0, None)), 30: plan((2, None))})
+    assert (shown["P"].rindex("G"), shown["V"].index("a"), shown["W"].index("G"), shown["Q"].index("G")) == (29, 41, 44, 44)
+
+
+def test_vehicles_go_on_while_pedestrians_of_an_earlier_stage_clear() -> None:
+    shown = run(sequencer(streets()), 60, {0: plan((0, None)), 30: plan((1, None)), 33: plan((2, None))})
+    assert (shown["P"].rindex("G"), shown["V"].index("a"), shown["W"].index("G"), shown["Q"].index("G")) == (29, 41, 44, 44)
+
+
 def test_an_intergreen_is_never_below_the_amber() -> None:
     groups = tuple(Group(g, GroupKind.VEHICLE, 5000, 3000) for g in "AB")
     one = junction(groups, (Stage("a", ("A",)), Stage("b", ("B",))), {("A", "B"): 0, ("B", "A"): 1000})
