@@ -34,7 +34,7 @@ def simulate(
     tls: Annotated[str, typer.Option(help="Control only these lights (ids, comma-separated); the others run their programmes.")] = "",
     engine: Annotated[str, typer.Option(help="libsumo (fast, in the run's process) or traci (a SUMO of its own).")] = "libsumo",
     attach: Annotated[str, typer.Option(help="HOST:PORT of a waiting SUMO that has our loops loaded (see: umlauf scenarios loops).")] = "",
-    gui: Annotated[bool, typer.Option("--gui", help="Show sumo-gui; implies --engine traci.")] = False,
+    gui: Annotated[bool, typer.Option("--gui", help="Show sumo-gui at 20 steps a second (its slider changes that); implies --engine traci.")] = False,
     output: Annotated[Path | None, typer.Option(help="Folder for all that the runs write; default: runs/<UTC>-<scenario>.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")] = False,
     measure_bare: Annotated[bool, typer.Option("--measure-bare", help="Also time SUMO alone on the same case (bare_wall_s).")] = False,

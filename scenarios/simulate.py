@@ -73,6 +73,8 @@ def cases_of(request: Request) -> list[Case]:
             raise ConfigError(f"{option}: found {value!r}, expected one of {', '.join(known)}")
     if request.attach:
         parse_address(request.attach)
+        if request.gui:
+            raise ConfigError("--gui and --attach: expected one of them; to see the SUMO that is attached to, start sumo-gui instead of sumo")
     controls = tuple(dict.fromkeys(check_control(name) for name in request.controls))
     seeds = parse_seeds(request.seeds)
     if request.attach and len(controls) * len(seeds) > 1:
