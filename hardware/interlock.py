@@ -88,6 +88,10 @@ class Interlock:
             raise self._error(state)
         self._now_ms, self._state = now_ms, state
 
+    def stop(self) -> None:
+        """Leave control on purpose: from now on only the safe way to red is shown, until `resume`. Ask for red until `ready`."""
+        self._state = self._state._replace(phase=Phase.LATCHED)
+
     def _drive(self, decision: Decision) -> None:
         """Show the decided aspects; until the device has taken them, they are in doubt, whatever error it leaves with."""
         before, now_ms = self._state, self._now_ms

@@ -19,6 +19,7 @@ from hardware.sumo_view import SeenVehicle, VehicleView
 
 ATTACH_RETRIES: Final = 20
 ATTACH_RETRY_S: Final = 0.25
+ATTACH_ORDER: Final = 1_000  # among several clients of one SUMO (--num-clients) each needs a number of its own; ours leaves the small ones to them
 
 
 class SumoWorld:
@@ -74,6 +75,7 @@ class SumoWorld:
         where = f"SUMO at {host}:{port}"
         try:
             api = traci.connect(port=port, numRetries=ATTACH_RETRIES, host=host, waitBetweenRetries=ATTACH_RETRY_S)
+            api.setOrder(ATTACH_ORDER)
         except errors as error:
             raise PortError(f"{where} does not answer ({error}); start it with --remote-port {port} and check host and port") from error
         world = cls(api, direct=False, errors=errors, where=where)

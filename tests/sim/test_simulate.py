@@ -263,8 +263,19 @@ def test_attached_runs_read_the_files_of_the_running_sumo(capsys: pytest.Capture
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sumo:
         (attached,) = simulate(capsys, tmp_path / "a", controls=("actuated",), attach=f"localhost:{port}", engine="traci")
         sumo.wait(timeout=10)
-    (own,) = simulate(capsys, tmp_path / "b", controls=("actuated",))
-    assert attached["mean_delay_s"] == own["mean_delay_s"]
+    simulate(capsys, tmp_path / "b", controls=("actuated",))
+    theirs, ours = arrivals(tmp_path / "trips.xml"), arrivals(tmp_path / "b" / "tripinfo.xml")
+    assert theirs == ours
+    assert len(ours) > 50
+    assert 200.0 < attached["simulation_s"] < 330.0, "the window and the handing back"
+    assert attached["finished"] > len(ours)
+
+
+def arrivals(tripinfo: Path) -> list[tuple[str, ...]]:
+    """Return what SUMO wrote of each trip that ended within the window of 200 s."""
+    trips = ET.parse(tripinfo).getroot().findall("tripinfo")
+    keys = ("id", "depart", "arrival", "timeLoss", "waitingCount")
+    return [tuple(trip.attrib[key] for key in keys) for trip in trips if 0 < float(trip.attrib["arrival"]) < 200]
 
 
 def test_a_refused_frame_makes_the_run_fail_loudly(tmp_path: Path) -> None:

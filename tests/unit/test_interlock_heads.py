@@ -65,6 +65,21 @@ def test_a_refusal_is_raised_counted_and_ramped_down_until_resumed() -> None:
     assert interlock.refusals == 2
 
 
+def test_stopping_on_purpose_is_the_ramp_without_a_refusal() -> None:
+    interlock, heads = running()
+    show(interlock, 10_000, G, R)
+    interlock.stop()
+    assert interlock.phase is Phase.LATCHED
+    for now_ms, expected in ((11_000, (G, R)), (15_000, (A, R)), (18_000, (R, R)), (21_999, (R, R))):
+        show(interlock, now_ms, R, R)
+        assert heads.history[-1].aspects == expected
+        assert not interlock.ready(now_ms)
+    assert interlock.ready(22_000)
+    assert interlock.refusals == 0
+    with pytest.raises(FrameRefusedError, match="latched: group A"):
+        show(interlock, 30_000, G, R)
+
+
 def test_resume_is_refused_before_red_and_on_a_wrong_clock() -> None:
     interlock, _ = running()
     show(interlock, 10_000, G, R)
