@@ -19,7 +19,6 @@ SYSTEM_LIBRARIES_HINT: Final = "apt-get install -y libgl1 libglu1-mesa libx11-6 
 START_RETRIES: Final = 1200
 RETRY_S: Final = 0.05
 LEAVE_S: Final = 5.0  # how long a program that has closed its connection is given to end
-GUI_DELAY_MS: Final = 50  # per step, so that there is something to see; the window's own slider changes it
 
 
 def load_module(name: str) -> Any:
@@ -65,7 +64,7 @@ class SumoProcess:
         port = traci.getFreeSocketPort()
         command = [sumo_binary("sumo-gui" if gui else "sumo"), *args, "--remote-port", str(port)]
         if gui:
-            command += ["--start", "--quit-on-end", *(() if "--delay" in args else ("--delay", str(GUI_DELAY_MS)))]
+            command += ["--start", "--quit-on-end"]
         self._process = subprocess.Popen(command)
         try:
             self.api: Any = traci.connect(port=port, numRetries=START_RETRIES, proc=self._process, waitBetweenRetries=RETRY_S)

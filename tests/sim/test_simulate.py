@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from support_sumo import cross, running
 
+from controller.cli import main
 from controller.errors import ConfigError, ScenarioError, SimulationError, UmlaufError
 from scenarios.simulate import Request, run_request
 from scenarios.summary import KEYS
@@ -316,3 +317,15 @@ def test_the_perfect_view_sees_each_vehicle_once_per_light(tmp_path: Path) -> No
         ]
     assert sorted((vehicle.link, round(vehicle.distance_m, 3)) for vehicle in seen) == sorted(brute)
     assert seen
+
+
+def test_a_note_is_told_once_a_call(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = copy_of_cross(tmp_path / "mine")
+    config.write_text(config.read_text().replace("</configuration>", '<osg-view value="true"/></configuration>'))
+    command = ["simulate", str(config), "--control", "actuated,fixed", "--end", "20", "--output", str(tmp_path / "out")]
+    assert main(command) == 0
+    told = capsys.readouterr().err
+    assert told.count("osg-view of scenario.sumocfg was left out") == 1
+    for name in ("actuated-1", "fixed-1"):
+        notes = json.loads((tmp_path / "out" / name / "summary.json").read_text())["notes"]
+        assert any("osg-view" in note for note in notes)
