@@ -79,7 +79,7 @@ def build_control(world: SumoWorld, case: Case, junction: Junction, journal: Jou
     inputs = MeteredInputs(world.inputs(loops_of(junction)), meter)
     place = Place(world, case, junction, inputs, heads, journal)
     control = _ours(place) if case.control in OURS else _peer(case.control)(place)
-    return control, Held(junction.id, len(spec.groups), heads, raw)
+    return control, Held(junction.id, heads, raw)
 
 
 def _ours(place: Place) -> Control:

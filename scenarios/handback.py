@@ -9,7 +9,6 @@ from typing import Final
 from controller.journal import Journal
 from hardware.interlock import Interlock
 from hardware.ports import FrameRefusedError
-from hardware.signals import Aspect, Frame
 from hardware.sumo import SumoWorld
 from hardware.sumo_heads import SumoHeads
 
@@ -22,7 +21,6 @@ class Held:
     """One light in our hands: the interlock that guards it and the heads behind it."""
 
     light: str
-    groups: int
     interlock: Interlock
     heads: SumoHeads
 
@@ -34,14 +32,12 @@ def hand_back(world: SumoWorld, held: Sequence[Held], journal: Journal | None) -
     stands in a phase without amber that lasts. After `PATIENCE_MS` any phase will do, for out of red none is an unsafe jump.
     """
     begin_ms = world.now_ms
-    for one in held:
-        one.interlock.stop()
     waiting, back, lost = list(held), 0, list[str]()
     while waiting and world.now_ms - begin_ms < GIVE_UP_MS:
         world.step()
         for one in list(waiting):
             try:
-                done = _one_tick(one, world.now_ms, hurried=world.now_ms - begin_ms >= PATIENCE_MS)
+                done = one.interlock.stop(world.now_ms) and one.heads.release(world.now_ms, hurried=world.now_ms - begin_ms >= PATIENCE_MS)
             except FrameRefusedError as error:
                 lost.append(f"light {one.light} was not handed back, for it is not in our hands: {error}")
                 waiting.remove(one)
@@ -54,9 +50,3 @@ def hand_back(world: SumoWorld, held: Sequence[Held], journal: Journal | None) -
     lost += [f"light {one.light} was not handed back: no red within {GIVE_UP_MS // 1000} s" for one in waiting]
     took_s = (world.now_ms - begin_ms) / 1000
     return [*lost, *([f"{back} lights handed back to their own programmes, the last after {took_s:g} s, which the figures include"] if back else [])]
-
-
-def _one_tick(one: Held, now_ms: int, *, hurried: bool) -> bool:
-    """Show the next step on the way to red; once that is done, try to give the light back."""
-    one.interlock.show(Frame(now_ms, (Aspect.RED,) * one.groups), now_ms)
-    return one.interlock.ready(now_ms) and one.heads.release(now_ms, hurried=hurried)
