@@ -89,8 +89,8 @@ class SumoWorld:
     def _failed(self, error: BaseException) -> str:
         """Return what a user is told of the simulator's error; the connection's end is told apart from a command that failed."""
         text = str(error).strip() or type(error).__name__
-        if not isinstance(error, self._errors[1:]):
-            return f"{self._where} failed: {text}"
+        if self.direct or not isinstance(error, self._errors[1:]):
+            return f"{self._where} failed at {self.now_ms / 1000:g} s of simulation time: {text}"
         return f"{self._where} has gone at {self.now_ms / 1000:g} s of simulation time: {self._ended() or text}"
 
     def step(self) -> None:

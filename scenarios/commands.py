@@ -43,8 +43,11 @@ def simulate(
 
     Each run writes tripinfo.xml, tls_states.xml, journal, sumo.log and summary.json. Exit code: 0 done, 1 error, 130 interrupted.
     """
+    import signal
+
     from scenarios.simulate import Request, run_request
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be stopped is to be interrupted: the run ends properly
     request = Request(
         scenario=scenario,
         controls=tuple(name.strip() for name in control.split(",") if name.strip()),

@@ -58,7 +58,7 @@ def prepare(case: Case) -> Prepared:
         raise ScenarioError(f"--tls: light {unknown[0]!r} is not in the net; expected out of {', '.join(programmes)}")
     junctions, notes = _junctions(case, config)
     if case.attach:
-        notes.append(f"attached to {case.attach}: demand, seed, insertion and all options are those it was started with")
+        notes.append(f"demand, seed, insertion and all options are those that the SUMO at {case.attach} was started with")
         return Prepared(case, config, window, programmes, junctions, (), tuple(notes), {})
     config, left_out = without_gui_options(config, Path(case.folder))
     notes += left_out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,9 @@ def cases_of(request: Request) -> list[Case]:
     ):
         if value not in known:
             raise ConfigError(f"{option}: found {value!r}, expected one of {', '.join(known)}")
+    for option, value_s in (("--begin", request.begin_s), ("--end", request.end_s)):
+        if value_s is not None and not 0 <= value_s < math.inf:
+            raise ConfigError(f"{option}: found {value_s:g}, expected seconds of simulation time, 0 or more")
     if request.attach:
         parse_address(request.attach)
         if request.gui:
