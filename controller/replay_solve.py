@@ -87,6 +87,8 @@ def _decisions(reader: JournalReader, junction_id: str) -> Iterator[Decision]:
 def _first_difference(ticks: Ticks, old: Sequence[Decision], new: Sequence[Decision]) -> Difference | None:
     times_ms = dict(ticks)
     for before, after in zip_longest(old, new):
+        if before is None and after is not None and after.tick == ticks[-1][0]:
+            return None  # the run ended in the middle of its last tick
         if before != after:
             at = before or after
             what = at.what if before is None or after is None or before.what == after.what else "decision"

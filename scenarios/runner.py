@@ -146,6 +146,7 @@ def sumo_errors(log: Path) -> str:
 
 
 def last_lines(log: Path) -> str:
-    """Return the last lines of a log without the remarks that libsumo makes on import."""
+    """Return the last lines of a log, but neither SUMO's remarks on traffic nor those that libsumo makes on import."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    return " | ".join(line.strip() for line in lines[-QUOTED_LINES:] if line.strip() and "pyarrow" not in line)
+    said = [line.strip() for line in lines if line.strip() and "pyarrow" not in line and not line.startswith("Warning:")]
+    return " | ".join(said[-QUOTED_LINES:])
