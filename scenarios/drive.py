@@ -16,7 +16,7 @@ from controller.journal_schema import FILE_NAME
 from hardware.ports import FrameRefusedError, PortError
 from hardware.sumo import SumoWorld
 from scenarios.arguments import STATISTICS, TRIPINFO, Window, sumo_args
-from scenarios.attach import Outputs, attach, await_outputs
+from scenarios.attach import Outputs, attach, await_outputs, missing_outputs
 from scenarios.case import Case
 from scenarios.controls import Control, build_control, stop_loops_of
 from scenarios.handback import Held, hand_back
@@ -60,7 +60,7 @@ def run_case(case: Case, send: Send, stopped: Callable[[], bool]) -> Mapping[str
     for note in prepared.notes:
         send("warning", text=note)
     with ExitStack() as stack:
-        running = _start(prepared, stack)
+        running = _start(prepared, stack, send)
         try:
             _loop(running, send, stopped)
         except (UmlaufError, PortError, FrameRefusedError):
@@ -75,10 +75,13 @@ def run_case(case: Case, send: Send, stopped: Callable[[], bool]) -> Mapping[str
     return _figures(running, "interrupted" if stopped() else "finished")
 
 
-def _start(prepared: Prepared, stack: ExitStack) -> Running:
+def _start(prepared: Prepared, stack: ExitStack, send: Send) -> Running:
     case = prepared.case
     if case.attach:
+        send("warning", text=f"waits for the SUMO at {case.attach}; a sumo-gui that stands still goes on by its green arrow")
         world, outputs = attach(case, prepared.config, prepared.junctions)
+        for note in missing_outputs(world, case.attach):
+            send("warning", text=note)
     else:
         world = SumoWorld.start(sumo_args(case, prepared.config, prepared.window, prepared.additional), case.engine, gui=case.gui)
         outputs = Outputs(case.file(TRIPINFO), case.file(STATISTICS))

@@ -99,7 +99,9 @@ class _Child:
                 line = self._pipe.readline()
             except KeyboardInterrupt:
                 self._process.send_signal(signal.SIGKILL if self.interrupted else signal.SIGTERM)
-                self.interrupted = True
+                again, self.interrupted = self.interrupted, True
+                if not again:
+                    yield {"event": "warning", "text": "the run ends after its present step; Ctrl-C again kills it"}
                 continue
             if not line:
                 return

@@ -258,18 +258,39 @@ def test_attached_runs_read_the_files_of_the_running_sumo(capsys: pytest.Capture
 
     port = getFreeSocketPort()
     write_loops_file("cross", tmp_path / "loops.add.xml", ())
-    options = ["--additional-files", str(tmp_path / "loops.add.xml"), "--tripinfo-output", str(tmp_path / "trips.xml")]
-    options += ["--tripinfo-output.write-unfinished", "--tripinfo-output.write-undeparted", "--seed", "1", "--no-step-log"]
-    command = [sumo_binary(), "-c", str(cross().path), "--remote-port", str(port), *options]
+    told = capsys.readouterr().err.splitlines()[1].split()
+    assert told[0] == "sumo"
+    told[told.index("--remote-port") + 1] = str(port)
+    command = [sumo_binary(), *told[1:], "--seed", "1", "--no-step-log"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sumo:
         (attached,) = simulate(capsys, tmp_path / "a", controls=("actuated",), attach=f"localhost:{port}", engine="traci")
         sumo.wait(timeout=10)
     simulate(capsys, tmp_path / "b", controls=("actuated",))
-    theirs, ours = arrivals(tmp_path / "trips.xml"), arrivals(tmp_path / "b" / "tripinfo.xml")
+    theirs, ours = arrivals(tmp_path / "tripinfo.xml"), arrivals(tmp_path / "b" / "tripinfo.xml")
     assert theirs == ours
     assert len(ours) > 50
     assert 200.0 < attached["simulation_s"] < 330.0, "the window and the handing back"
     assert attached["finished"] > len(ours)
+    assert attached["teleports"] == 0
+    assert attached["notes"][1:] == [
+        f"1 lights handed back to their own programmes, the last after {attached['simulation_s'] - 200:g} s, which the figures include"
+    ]
+
+
+def test_an_attached_sumo_that_writes_too_little_is_told_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from traci import getFreeSocketPort
+
+    from hardware.sumo_process import sumo_binary
+    from scenarios.listing import write_loops_file
+
+    port = getFreeSocketPort()
+    write_loops_file("cross", tmp_path / "loops.add.xml", ())
+    command = [sumo_binary(), "-c", str(cross().path), "-a", str(tmp_path / "loops.add.xml"), "--remote-port", str(port), "--no-step-log"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sumo:
+        code = main(["simulate", "cross", "--control", "actuated", "--attach", f"localhost:{port}", "--end", "30", "--output", str(tmp_path / "a")])
+        sumo.wait(timeout=10)
+    assert code == 0
+    assert "does not write every trip; start it with --tripinfo-output FILE --tripinfo-output.write-unfinished" in capsys.readouterr().err
 
 
 def arrivals(tripinfo: Path) -> list[tuple[str, ...]]:
