@@ -53,7 +53,7 @@ CONFIGURATIONS = {
     "letter unknown": (in_phases('state="r', 'state="Q'), r"phase 0: found the letter 'Q' at place 0, expected letters out of rsuyYgGoO; correct"),
     "duration no number": (in_phases('duration="27"', 'duration="long"'), r"duration is 'long', expected seconds, 0 or more; correct it"),
     "duration NaN": (in_phases('duration="27"', 'duration="nan"'), r"expected (a finite number, found 'nan'|seconds, 0 or more)"),
-    "duration negative": (in_phases('duration="27"', 'duration="-3"'), r"phase 0: duration is '-3', expected seconds, 0 or more; correct it"),
+    "duration negative": (in_phases('duration="27"', 'duration="-3"'), r"phase 0: the duration is '-3', expected seconds, 0 or more; correct it"),
     "end no time": (edit(CONFIG, lambda text: text.replace('"3600"', '"late"')), r"end is 'late', expected seconds or hours:minutes:seconds"),
     "option unknown": (edit(CONFIG, lambda text: text.replace("<input>", '<input><wheels value="3"/>')), r"No option with the name 'wheels' exists"),
 }
