@@ -16,9 +16,11 @@ from controller.journal import Journal
 from controller.junction import Junction, Node
 from controller.loop import JunctionControl
 from controller.planner import Planner
+from controller.recorder import Recorder
 from controller.sequencer import Sequencer
 from controller.supervisor import Mode, Supervisor
 from controller.transitions import transition_table
+from hardware.inputs import LastingInputs
 from hardware.ports import HeadPort, InputPort
 
 MODES: Final = {"adaptive": Mode.ADAPTIVE, "cycle": Mode.CYCLE, "actuated": Mode.ACTUATED, "programme": Mode.FIXED}
@@ -62,7 +64,8 @@ def assemble(
         )
         for node in junction.nodes
     ]
-    return JunctionControl(junction, inputs, heads, Detection(junction, start_ms), estimator or LoopEstimator(junction, start_ms), nodes, journal)
+    beliefs = estimator or LoopEstimator(junction, start_ms)
+    return JunctionControl(junction, LastingInputs(inputs), heads, Detection(junction, start_ms), beliefs, nodes, Recorder(journal, junction.id))
 
 
 def _planners(junction: Junction, node: Node, mode: Mode, factory: PlannerFactory | None) -> dict[Mode, Planner]:

@@ -103,7 +103,8 @@ def overview(commands: Mapping[str, EntryPoint]) -> str:
     lines += [f"  {name:<{width}}{summary(commands[name])}" for name in sorted(commands)]
     lines += ["", "Options:"]
     lines += [f"  {option:<{width}}{text}" for option, text in _GLOBAL_OPTIONS]
-    lines += ["", "umlauf COMMAND --help tells the rest."]
+    lines += ["", "umlauf COMMAND --help tells the rest. To begin with:"]
+    lines += ["  umlauf scenarios", "  umlauf simulate cross --control adaptive,fixed", "  umlauf simulate PATH.sumocfg"]
     return "\n".join(lines)
 
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from controller.clearing import Clearing
 from controller.journal import Journal
+from controller.junction import Junction
 from controller.plan import Plan, PlanStep
 from controller.planner import Planner
 from controller.sequencer import Sequencer
 from controller.snapshot import SignalState, Snapshot
 from controller.supervisor import Event, Mode, ModeChange, Supervisor
+from hardware.signals import Aspect
+
+
+def aspects_of(nodes: Sequence[NodeControl], junction: Junction, now_ms: int) -> tuple[Aspect, ...]:
+    """Step the sequencers and return what they show, in the order of the junction's groups."""
+    shown: dict[str, Aspect] = {}
+    for node in nodes:
+        shown.update(node.sequencer.step(now_ms))
+    return tuple(shown[group.id] for group in junction.groups)
 
 
 class NodeControl:
@@ -31,10 +41,16 @@ class NodeControl:
         self.mode_changes: list[ModeChange] = []
         self.seen: Snapshot | None = None  # what the newest decision knew, and the planner that was asked, None while clearing: for `controller.explain`
         self.asked: Planner | None = None
+        self._anew = False  # the sequencer has lost its plan
 
     def state(self, now_ms: int) -> SignalState:
         """Return where the node's signals stand."""
         return self.sequencer.state(now_ms)
+
+    def restart(self, now_ms: int) -> None:
+        """Begin again from red; the plan must come anew, whether or not the planner has a new one."""
+        self.sequencer.restart(now_ms)
+        self._anew = True
 
     def decide(self, snapshot: Snapshot, journal: Journal | None) -> float | None:
         """Ask the mode's planner and follow its plan. Return how many milliseconds a solver took, None where none ran.
@@ -52,9 +68,10 @@ class NodeControl:
         self._change(self._supervisor.tick(snapshot.now_ms), snapshot, journal)
         planner, plan = self._ask(snapshot, journal)
         self.asked = planner
-        if plan is None and len(self.mode_changes) > changes:
+        if plan is None and (self._anew or len(self.mode_changes) > changes):
             plan = Plan(planner.name, snapshot.now_ms, (PlanStep(snapshot.signals.stage, None),), f"{planner.name} takes over and keeps the stage")
             self.sequencer.adopt(plan)
+        self._anew = False
         if journal is not None and plan is not None:
             self._record(plan, snapshot, journal)
         if journal is not None and planner.last_digest:

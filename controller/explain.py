@@ -21,7 +21,7 @@ from controller.junction import Junction, Lane, Node
 from controller.loop import JunctionControl
 from controller.node_model import NodeModel
 from controller.reasons import Reason, reason_of
-from controller.replay import Ticks, shown, up_to_damage
+from controller.replay import Ticks, restarts_of, shown, up_to_damage
 from controller.replay_solve import run_again
 from controller.snapshot import Snapshot
 from controller.solver import HorizonProblem
@@ -115,7 +115,7 @@ def explain(reader: JournalReader, junction_id: str, at_ms: int) -> list[Explana
         return [base.of(node, NodeModel(row.junction, node).lanes) for node in with_all_red(row.junction).nodes]
     with tempfile.TemporaryDirectory(prefix="umlauf-explain-") as folder:
         path = Path(folder) / FILE_NAME
-        control = run_again(row, ticks, events, path)
+        control = run_again(row, ticks, events, dict(restarts_of(reader.notes(), row.junction.id)), path)
         with JournalReader(path) as again:
             return [_known(base, control, again, k) for k in range(len(control.nodes))]
 

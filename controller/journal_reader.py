@@ -7,8 +7,8 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from controller.plan import Plan
 from hardware.ports import InputEvent, InputKind
 from hardware.signals import Aspect
 
-_Row = TypeVar("_Row")
+_Made = TypeVar("_Made")
 
 
 class JournalDamagedError(JournalError):
@@ -29,7 +29,7 @@ class JournalDamagedError(JournalError):
 
 class _Names(dict[int, str]):
     def __missing__(self, number: int) -> str:
-        raise JournalDamagedError(f"the journal is damaged: name {number} is missing; what comes before is read")
+        raise JournalDamagedError(f"name {number} is missing")
 
 
 class JunctionRow(NamedTuple):
@@ -134,51 +134,59 @@ class JournalReader:
     @cached_property
     def junctions(self) -> dict[str, JunctionRow]:
         """Return the junctions by id, in the order in which they were recorded."""
-
-        def row(number: int, control: str, model: str, start_ms: int, solvable: int) -> tuple[str, JunctionRow]:
-            return self._names[number], JunctionRow(junction_of(model), control, start_ms, bool(solvable))
-
-        return dict(self._rows("SELECT junction, control, model, start_ms, solvable FROM junction ORDER BY rowid", row))
+        names = self._names
+        return dict(
+            self._rows(
+                "SELECT junction, control, model, start_ms, solvable FROM junction ORDER BY rowid",
+                lambda number, control, model, start_ms, solvable: (names[number], JunctionRow(junction_of(model), control, start_ms, bool(solvable))),
+            )
+        )
 
     def ticks(self) -> Iterator[tuple[int, int]]:
         """Yield each tick and its time in milliseconds."""
-        for first_tick, first_ms, step_ms, count in self._select("SELECT first_tick, first_ms, step_ms, count FROM ticks ORDER BY rowid"):
+        runs = self._rows("SELECT first_tick, first_ms, step_ms, count FROM ticks ORDER BY rowid", lambda *row: tuple(map(int, row)))
+        for first_tick, first_ms, step_ms, count in runs:
             for i in range(count):
                 yield first_tick + i, first_ms + i * step_ms
 
     def events(self) -> Iterator[EventRow]:
         """Yield the input events in the order in which they arrived."""
         names = self._names
-
-        def row(junction: int, tick: int, at_ms: int, kind: int, source: int, value: int) -> EventRow:
-            return EventRow(names[junction], tick, InputEvent(at_ms, InputKind(names[kind]), names[source], value))
-
-        return self._rows("SELECT * FROM event ORDER BY rowid", row)
+        return self._rows(
+            "SELECT * FROM event ORDER BY rowid",
+            lambda junction, tick, at_ms, kind, source, value: EventRow(names[junction], tick, InputEvent(at_ms, InputKind(names[kind]), names[source], value)),
+        )
 
     def plans(self) -> Iterator[PlanRow]:
         """Yield the plans in the order in which they were taken."""
         names = self._names
-
-        def row(junction: int, node: int, tick: int, now_ms: int, planner: int, made_ms: int, steps: str, reason: str, detail: str) -> PlanRow:
-            return PlanRow(names[junction], names[node], tick, now_ms, plan_of(names[planner], made_ms, steps, reason, detail))
-
-        return self._rows("SELECT * FROM plan ORDER BY rowid", row)
+        return self._rows(
+            "SELECT * FROM plan ORDER BY rowid",
+            lambda junction, node, tick, now_ms, planner, made_ms, steps, reason, detail: PlanRow(
+                names[junction], names[node], tick, now_ms, plan_of(names[planner], made_ms, steps, reason, detail)
+            ),
+        )
 
     def frames(self) -> Iterator[FrameRow]:
         """Yield the frames where they change."""
-        for junction, tick, now_ms, text in self._select("SELECT * FROM frame ORDER BY rowid"):
-            yield FrameRow(self._names[junction], tick, now_ms, aspects_of(text))
+        names = self._names
+        return self._rows(
+            "SELECT * FROM frame ORDER BY rowid",
+            lambda junction, tick, now_ms, text: FrameRow(names[junction], tick, now_ms, aspects_of(text)),
+        )
 
     def modes(self) -> Iterator[ModeRow]:
         """Yield the changes of mode."""
         names = self._names
-        for junction, tick, now_ms, mode, event, reason in self._select("SELECT * FROM mode ORDER BY rowid"):
-            yield ModeRow(names[junction], tick, now_ms, names[mode], names[event], reason)
+        return self._rows(
+            "SELECT * FROM mode ORDER BY rowid",
+            lambda junction, tick, now_ms, mode, event, reason: ModeRow(names[junction], tick, now_ms, names[mode], names[event], reason),
+        )
 
     def snapshots(self) -> Iterator[SnapshotRow]:
         """Yield the digests of the snapshots."""
-        for junction, node, tick, digest in self._select("SELECT * FROM snapshot ORDER BY rowid"):
-            yield SnapshotRow(self._names[junction], self._names[node], tick, digest)
+        names = self._names
+        return self._rows("SELECT * FROM snapshot ORDER BY rowid", lambda junction, node, tick, digest: SnapshotRow(names[junction], names[node], tick, digest))
 
     def notes(self) -> Iterator[NoteRow]:
         """Yield the notes."""
@@ -221,19 +229,19 @@ class JournalReader:
         if version != SCHEMA_VERSION:
             raise JournalError(f"{self.path}: expected a journal of version {SCHEMA_VERSION}, found version {version}; read it with the umlauf that wrote it")
 
-    def _select(self, statement: str) -> Generator[tuple[Any, ...], None, None]:
+    def _select(self, statement: str) -> Iterator[tuple[Any, ...]]:
         with self._read_errors():
-            yield from self._connection.execute(statement)
+            for row in self._connection.execute(statement):  # noqa: UP028 - `yield from` would close the cursor, after its connection
+                yield row
 
-    def _rows(self, statement: str, row: Callable[..., _Row]) -> Iterator[_Row]:
-        """Yield what ``row`` makes of each row; one that holds no such thing is damaged."""
-        with closing(self._select(statement)) as rows:
-            for values in rows:
-                try:
-                    made = row(*values)
-                except (ValueError, TypeError, LookupError) as error:
-                    raise JournalDamagedError(f"{self.path}: the journal is damaged ({error}); what comes before the damage is read") from error
-                yield made
+    def _rows(self, statement: str, make: Callable[..., _Made]) -> Iterator[_Made]:
+        """Yield what ``make`` makes of each row. Raises `JournalDamagedError` where it cannot."""
+        for row in self._select(statement):
+            try:
+                made = make(*row)
+            except (JournalError, LookupError, TypeError, ValueError) as error:
+                raise JournalDamagedError(f"{self.path}: the journal is damaged ({error}); what comes before the damage is read") from error
+            yield made
 
     @contextmanager
     def _read_errors(self) -> Iterator[None]:

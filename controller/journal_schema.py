@@ -17,6 +17,7 @@ from hardware.signals import Aspect
 
 SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x554D4C46  # "UMLF", so that `file` and we ourselves can tell a journal from another SQLite file
+RESTART: Final = "restart"  # the kind of note that says with which tick a junction begins again from red
 FILE_NAME: Final = "journal.sqlite"
 FILES: Final = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm")  # the last two only while it is written, or after a crash
 

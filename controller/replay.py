@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from controller.clearing import with_all_red
-from controller.journal_reader import FrameRow, JournalDamagedError, JournalReader, JunctionRow, PlanRow
-from controller.journal_schema import FILE_NAME, JournalError, letters
+from controller.journal_reader import FrameRow, JournalDamagedError, JournalReader, JunctionRow, NoteRow, PlanRow
+from controller.journal_schema import FILE_NAME, RESTART, JournalError, letters
 from controller.junction import Junction
 from controller.sequencer import Sequencer
 from hardware.signals import Aspect
@@ -51,6 +51,7 @@ class Record:
     ticks: Ticks
     plans: Sequence[PlanRow]
     frames: Sequence[FrameRow]
+    restarts: Ticks = ()
 
 
 def find_journals(folder: Path) -> list[Path]:
@@ -70,10 +71,17 @@ def read_records(reader: JournalReader) -> tuple[list[Record], str]:
     frames, frame_damage = up_to_damage(reader.frames())
     ends = [rows[-1].tick - 1 if rows else -1 for rows, broken in ((plans, plan_damage), (frames, frame_damage)) if broken]
     whole = [tick for tick in ticks if tick[0] <= min(ends, default=tick[0])]
+    notes, note_damage = up_to_damage(reader.notes())
     records = [
-        Record(row, whole, [p for p in plans if p.junction_id == name], [f for f in frames if f.junction_id == name]) for name, row in reader.junctions.items()
+        Record(row, whole, [p for p in plans if p.junction_id == name], [f for f in frames if f.junction_id == name], restarts_of(notes, name))
+        for name, row in reader.junctions.items()
     ]
-    return records, damage or plan_damage or frame_damage
+    return records, damage or plan_damage or frame_damage or note_damage
+
+
+def restarts_of(notes: Iterable[NoteRow], junction_id: str) -> Ticks:
+    """Return with which ticks the junction began again from red, and when that was decided."""
+    return [(int(str(n.detail["tick"])), n.now_ms) for n in notes if n.kind == RESTART and n.detail.get("junction") == junction_id]
 
 
 def up_to_damage(rows: Iterable[_Row]) -> tuple[list[_Row], str]:
@@ -96,15 +104,18 @@ def shown(ticks: Ticks, frames: Iterable[FrameRow]) -> Iterator[Aspects]:
         yield aspects
 
 
-def sequence(row: JunctionRow, ticks: Ticks, plans: Iterable[PlanRow]) -> Iterator[Aspects]:
-    """Yield what the junction's sequencers show at each tick when given these plans."""
-    junction = row.junction
-    junction = with_all_red(junction)
+def sequence(row: JunctionRow, ticks: Ticks, plans: Iterable[PlanRow], restarts: Ticks = ()) -> Iterator[Aspects]:
+    """Yield what the junction's sequencers show at each tick when given these plans; at ``restarts`` they begin again from red."""
+    junction = with_all_red(row.junction)
     sequencers = {node.id: Sequencer(junction, node, row.start_ms) for node in junction.nodes}
+    anew_ms = dict(restarts)
     arriving: dict[int, list[PlanRow]] = defaultdict(list)
     for plan in plans:
         arriving[plan.tick].append(plan)
     for tick, now_ms in ticks:
+        if tick in anew_ms:
+            for sequencer in sequencers.values():
+                sequencer.restart(anew_ms[tick])
         for plan in arriving.pop(tick, ()):
             sequencers[plan.node_id].adopt(plan.plan)
         aspects = {group: aspect for sequencer in sequencers.values() for group, aspect in sequencer.step(now_ms).items()}
@@ -113,7 +124,7 @@ def sequence(row: JunctionRow, ticks: Ticks, plans: Iterable[PlanRow]) -> Iterat
 
 def replay_frames(record: Record) -> Outcome:
     """Sequence the recorded plans again and compare the frames with the recorded ones."""
-    replayed = list(sequence(record.row, record.ticks, record.plans))
+    replayed = list(sequence(record.row, record.ticks, record.plans, record.restarts))
     difference = compare_frames(record.row.junction, record.ticks, record.frames, replayed, "replayed")
     return Outcome(record.row.junction.id, len(record.ticks), f"{len(record.plans)} plans", difference)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from controller.journal_reader import EventRow, JournalReader, JunctionRow, Plan
 from controller.journal_schema import FILE_NAME
 from controller.loop import JunctionControl
 from controller.plan import Plan
-from controller.replay import Difference, Outcome, Ticks, compare_frames, shown
+from controller.replay import Difference, Outcome, Ticks, compare_frames, restarts_of, shown
 from hardware.fake import FakeHeads
 from hardware.ports import InputEvent
 
@@ -54,7 +54,8 @@ def replay_solve(reader: JournalReader, junction_id: str) -> Outcome:
         return Outcome(junction_id, 0, f"nothing to solve again: {row.control} saw or planned by something that no event records")
     with tempfile.TemporaryDirectory(prefix="umlauf-replay-") as folder:
         path = Path(folder) / FILE_NAME
-        run_again(row, ticks, [event for event in reader.events() if event.junction_id == junction_id], path)
+        events = [event for event in reader.events() if event.junction_id == junction_id]
+        run_again(row, ticks, events, dict(restarts_of(reader.notes(), junction_id)), path)
         with JournalReader(path) as again:
             old, new = list(_decisions(reader, junction_id)), list(_decisions(again, junction_id))
             frames = [frame for frame in reader.frames() if frame.junction_id == junction_id]
@@ -63,12 +64,14 @@ def replay_solve(reader: JournalReader, junction_id: str) -> Outcome:
     return Outcome(junction_id, len(ticks), f"{len(old)} digests and plans", difference)
 
 
-def run_again(row: JunctionRow, ticks: Ticks, events: Iterable[EventRow], path: Path) -> JunctionControl:
+def run_again(row: JunctionRow, ticks: Ticks, events: Iterable[EventRow], restarts: Mapping[int, int], path: Path) -> JunctionControl:
     """Run the junction's control again over these ticks with a new journal at ``path``; return it as it then stands."""
     with Journal.create(path, {}) as journal:
         heads = FakeHeads(row.junction.site_spec())
         control = assemble(row.junction, row.control, JournalInputs(ticks, events), heads, journal, start_ms=row.start_ms)
-        for _, now_ms in ticks:
+        for tick, now_ms in ticks:
+            if tick in restarts:
+                control.restart(restarts[tick], "as recorded")
             control.tick(now_ms)
     return control
 
@@ -87,6 +90,8 @@ def _decisions(reader: JournalReader, junction_id: str) -> Iterator[Decision]:
 def _first_difference(ticks: Ticks, old: Sequence[Decision], new: Sequence[Decision]) -> Difference | None:
     times_ms = dict(ticks)
     for before, after in zip_longest(old, new):
+        if before is None and after is not None and after.tick == ticks[-1][0]:
+            return None  # the run ended in the middle of its last tick
         if before != after:
             at = before or after
             what = at.what if before is None or after is None or before.what == after.what else "decision"

@@ -34,6 +34,8 @@ from controller.junction import (
 from controller.site_models import DetectorModel, GroupModel, JunctionModel, NodeModel, OffsetModel, TransitionModel
 
 MAX_BYTES: Final = 20_000_000
+# Faults of form that do not keep the rest of a file from being checked -> what stands there meanwhile; unknown keys are left out.
+PLACEHOLDERS: Final = {"greater_than_equal": 5.0, "greater_than": 5.0, "finite_number": 5.0}
 
 
 def read_junction(path: Path) -> Junction:
@@ -60,9 +62,32 @@ def parse_junction(text: str, *, where: str = "junction file") -> Junction:
     try:
         model = JunctionModel.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:
-        lines = [_fault(e, data) for e in error.errors(include_url=False)]
-        raise ConfigError(f"{where}: {len(lines)} fault{'s' if len(lines) > 1 else ''}\n" + "\n".join(f"  {line}" for line in lines)) from error
+        faults = error.errors(include_url=False)
+        lines = [_fault(e, data) for e in faults]
+        rest = _faults_of_the_rest(data, faults)
+        lines += rest or ()
+        count = f"{len(lines)} fault{'s' if len(lines) > 1 else ''}"
+        if rest is None:
+            count += "; stages, intergreens and names are checked once these are mended"
+        raise ConfigError(f"{where}: {count}\n" + "\n".join(f"  {line}" for line in lines)) from error
     return _junction(model)
+
+
+def _faults_of_the_rest(data: dict[str, Any], faults: Sequence[ErrorDetails]) -> list[str] | None:
+    """Return what `Junction.validate` finds beside faults of form, so that all are told at once; None where these hide it."""
+    try:
+        for fault in faults:
+            *path, key = fault["loc"]
+            place: Any = data
+            for part in path:
+                place = place[part]
+            if fault["type"] == "extra_forbidden":
+                del place[key]
+            else:
+                place[key] = PLACEHOLDERS[fault["type"]]
+        return _junction(JunctionModel.model_validate_json(json.dumps(data, default=str))).validate()
+    except (LookupError, TypeError, ValidationError):
+        return None
 
 
 def json_schema() -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Interlock:
     A lawful frame goes to the wrapped port unchanged. A refused one raises `FrameRefusedError`, and the port is driven
     towards red instead: running minimum greens, ambers and intergreens are finished, nothing turns green until
     `resume`. At start, while latched and when leaving dark or flashing signals, frames that ask for red only are
-    answered with that same safe way to red. Raises `SiteSpecError` where the limits are incomplete.
+    answered with that same safe way to red. A device that fails is as at a start when it answers again. Raises `SiteSpecError` where the limits are incomplete.
     """
 
     def __init__(self, port: HeadPort, spec: SiteSpec, *, now_ms: int, stale_ms: int = STALE_MS) -> None:
@@ -88,6 +88,15 @@ class Interlock:
             raise self._error(state)
         self._now_ms, self._state = now_ms, state
 
+    def stop(self, now_ms: int) -> bool:
+        """Leave control on purpose, by one step a call on the safe way to red; tell whether all have been red for the longest intergreen.
+
+        Until `resume` nothing but red is lawful any more. Raises as `show` does.
+        """
+        self._state = self._state._replace(phase=Phase.LATCHED)
+        self.show(Frame(now_ms, (Aspect.RED,) * len(self._rules.groups)), now_ms)
+        return self.ready(now_ms)
+
     def _drive(self, decision: Decision) -> None:
         """Show the decided aspects; until the device has taken them, they are in doubt, whatever error it leaves with."""
         before, now_ms = self._state, self._now_ms
@@ -96,7 +105,11 @@ class Interlock:
         else:
             self._state = doubtful(self._rules, before, decision, now_ms)
         self._shown_ms = None
-        self._port.show(Frame(now_ms, decision.aspects), now_ms)
+        try:
+            self._port.show(Frame(now_ms, decision.aspects), now_ms)
+        except Exception:
+            self._lose(self._state.aspects)
+            raise
         self._state = shown(before, decision, now_ms)
         self._shown_ms = now_ms
 
@@ -124,7 +137,7 @@ class Interlock:
 
     def _read_back(self) -> Refusal | None:
         """Compare what the device shows with what it was given; on a difference believe the device (the refusal then latches)."""
-        seen, state = self._port.observe(self._now_ms), self._state
+        seen, state = self._seen(), self._state
         if seen.mode != "remote":
             self._state = attached(self._rules, seen.aspects, self._now_ms)
             return Refusal(Rule.MODE, "-", "mode remote", f"mode {seen.mode}")
@@ -137,6 +150,19 @@ class Interlock:
             return None
         self._state = attached(self._rules, seen.aspects, self._now_ms)
         return Refusal(Rule.READ_BACK, "-", _names(state.aspects), _names(seen.aspects))
+
+    def _seen(self) -> Observation:
+        """Ask the device what it shows. One that does not answer may show anything by the time it does."""
+        try:
+            return self._port.observe(self._now_ms)
+        except Exception:
+            self._lose(None)
+            raise
+
+    def _lose(self, aspects: tuple[Aspect, ...] | None) -> None:
+        """Begin again as at a start: a device that failed shows these aspects or, where they are None, anything."""
+        phase = Phase.LATCHED if self._state.phase is Phase.LATCHED else Phase.START
+        self._state, self._shown_ms = attached(self._rules, aspects, self._now_ms, phase), None
 
     def _error(self, refusal: Refusal) -> FrameRefusedError:
         return FrameRefusedError(f"interlock of {self._site} at {self._now_ms} ms: {refusal}")

@@ -6,37 +6,31 @@ libsumo reads directly (below 1 µs a call); TraCI subscribes, because a single 
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import os
-import shutil
 import socket
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from hardware.ports import PortError
 from hardware.signals import SiteSpec
 from hardware.sumo_heads import SumoHeads
 from hardware.sumo_inputs import SumoInputs
+from hardware.sumo_process import SumoProcess, load_module, sumo_binary
 from hardware.sumo_view import SeenVehicle, VehicleView
 
-SYSTEM_LIBRARIES_HINT: Final = "apt-get install -y libgl1 libglu1-mesa libx11-6 libxext6 libxrender1 libxcursor1 libxrandr2 libxi6 libfontconfig1"
 ATTACH_RETRIES: Final = 20
 ATTACH_RETRY_S: Final = 0.25
-START_RETRIES: Final = 1200
-RETRY_S: Final = 0.05
+ATTACH_ORDER: Final = 1_000  # among several clients of one SUMO (--num-clients) each needs a number of its own; ours leaves the small ones to them
 
 
 class SumoWorld:
     """One running simulation, moved step by step. Times are simulation time in whole milliseconds."""
 
-    def __init__(self, api: Any, *, direct: bool, errors: tuple[type[BaseException], ...], where: str) -> None:
+    def __init__(self, api: Any, *, direct: bool, errors: tuple[type[BaseException], ...], where: str, ended: Callable[[], str] = str) -> None:
         self.api = api
         self.direct = direct  # libsumo: reads are cheap
-        self._errors = errors
+        self._errors = errors  # the first: a command failed; the others: the simulator is gone
         self._where = where
+        self._ended = ended  # says how a simulator that is gone has ended, as far as that can be known
         self._inputs: list[SumoInputs] = []
         self._on_close: Callable[[], None] | None = None
         self._closed = False
@@ -56,7 +50,7 @@ class SumoWorld:
 
     @classmethod
     def _start_libsumo(cls, args: Sequence[str]) -> SumoWorld:
-        api = _import("libsumo")
+        api = load_module("libsumo")
         errors = (api.TraCIException, api.FatalTraCIError)
         try:
             api.start([sumo_binary(), *args])
@@ -68,37 +62,20 @@ class SumoWorld:
 
     @classmethod
     def _start_traci(cls, args: Sequence[str], *, gui: bool) -> SumoWorld:
-        traci = _import("traci")
-        errors = (traci.TraCIException, traci.FatalTraCIError, ConnectionError)
-        port = traci.getFreeSocketPort()
-        command = [sumo_binary(gui=gui), *args, "--remote-port", str(port), *(["--start", "--quit-on-end"] if gui else [])]
-        process = subprocess.Popen(command)
-        try:
-            api = traci.connect(port=port, numRetries=START_RETRIES, proc=process, waitBetweenRetries=RETRY_S)
-            api.getVersion()  # SUMO answers only when it has loaded everything
-        except errors as error:
-            process.terminate()
-            process.wait()
-            raise PortError(f"SUMO did not start over TraCI: {error}") from error
-        world = cls(api, direct=False, errors=errors, where="SUMO (TraCI)")
-
-        def leave() -> None:
-            try:
-                api.close()
-            finally:
-                process.wait()
-
-        world._on_close = leave
+        process = SumoProcess(args, gui=gui)
+        world = cls(process.api, direct=False, errors=process.errors, where=process.name, ended=process.ended)
+        world._on_close = process.leave
         return world
 
     @classmethod
     def attach(cls, host: str, port: int) -> SumoWorld:
         """Attach to a SUMO or sumo-gui that waits on ``--remote-port``. Raises `PortError` where nothing answers."""
-        traci = _import("traci")
+        traci = load_module("traci")
         errors = (traci.TraCIException, traci.FatalTraCIError, ConnectionError, socket.gaierror)
         where = f"SUMO at {host}:{port}"
         try:
             api = traci.connect(port=port, numRetries=ATTACH_RETRIES, host=host, waitBetweenRetries=ATTACH_RETRY_S)
+            api.setOrder(ATTACH_ORDER)
         except errors as error:
             raise PortError(f"{where} does not answer ({error}); start it with --remote-port {port} and check host and port") from error
         world = cls(api, direct=False, errors=errors, where=where)
@@ -107,7 +84,14 @@ class SumoWorld:
 
     def link(self) -> _Link:
         """Return a context that turns the simulator's errors into `PortError`."""
-        return _Link(self._errors, self._where)
+        return _Link(self._errors, self._failed)
+
+    def _failed(self, error: BaseException) -> str:
+        """Return what a user is told of the simulator's error; the connection's end is told apart from a command that failed."""
+        text = str(error).strip() or type(error).__name__
+        if self.direct or not isinstance(error, self._errors[1:]):
+            return f"{self._where} failed at {self.now_ms / 1000:g} s of simulation time: {text}"
+        return f"{self._where} has gone at {self.now_ms / 1000:g} s of simulation time: {self._ended() or text}"
 
     def step(self) -> None:
         """Advance by one step, then collect what the loops saw. Raises `PortError` on a lost or failing simulator."""
@@ -182,47 +166,15 @@ class SumoWorld:
 class _Link:
     """Turns the simulator's errors into `PortError`; cheaper than a generator-based context."""
 
-    __slots__ = ("_errors", "_where")
+    __slots__ = ("_errors", "_text")
 
-    def __init__(self, errors: tuple[type[BaseException], ...], where: str) -> None:
+    def __init__(self, errors: tuple[type[BaseException], ...], text: Callable[[BaseException], str]) -> None:
         self._errors = errors
-        self._where = where
+        self._text = text
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is not None and isinstance(error, self._errors):
-            text = str(error).strip() or type(error).__name__
-            raise PortError(f"{self._where} failed: {text}") from error
-
-
-def _import(module: str) -> Any:
-    """Import a SUMO module. Raises `PortError` naming what to install."""
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise PortError(f"the Python package {module!r} is not installed; install it with: pip install 'umlauf[sumo]'") from error
-    except ImportError as error:
-        raise PortError(f"{module} cannot be loaded ({error}); a system library is missing, install it with: {SYSTEM_LIBRARIES_HINT}") from error
-
-
-def sumo_home() -> Path | None:
-    """Return the directory of the installed SUMO (the package ``sumo``, else ``SUMO_HOME``), None where there is none."""
-    spec = importlib.util.find_spec("sumo")
-    if spec is not None and spec.submodule_search_locations:
-        return Path(next(iter(spec.submodule_search_locations)))
-    home = os.environ.get("SUMO_HOME")
-    return Path(home) if home else None
-
-
-def sumo_binary(name: str = "sumo", *, gui: bool = False) -> str:
-    """Return the path of a SUMO program. Raises `PortError` where it is not installed."""
-    wanted = "sumo-gui" if gui else name
-    home = sumo_home()
-    if home is not None and (home / "bin" / wanted).exists():
-        return str(home / "bin" / wanted)
-    found = shutil.which(wanted)
-    if found is None:
-        raise PortError(f"the program {wanted!r} was not found; install it with: pip install 'umlauf[sumo]'")
-    return found
+            raise PortError(self._text(error)) from error

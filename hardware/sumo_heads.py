@@ -29,6 +29,8 @@ ASPECT_OF_LETTER: Final = {
     "G": Aspect.GREEN,
     "o": Aspect.FLASHING_AMBER,
 }
+CHANGING: Final = "yYu"
+ONLINE: Final = "online"  # SUMO's name for what TraCI clients show
 GOING: Final = (Aspect.GREEN, Aspect.AMBER)
 
 
@@ -48,8 +50,9 @@ class SumoHeads:
         self._world = world
         self._light = light_id
         index = {group.id: i for i, group in enumerate(spec.groups)}
+        self._min_green_ms = [group.min_green_ms for group in spec.groups]
         with world.link():
-            self._programme = str(world.api.trafficlight.getProgram(light_id))
+            self._programme = _own_programme(world, light_id)
             shown = str(world.api.trafficlight.getRedYellowGreenState(light_id))
         self._links = [tuple(group_links) for group_links in links]
         _check_links(light_id, spec, self._links, len(shown))
@@ -81,14 +84,40 @@ class SumoHeads:
         mode = "remote" if self._state is None or state == self._state else "local"
         return Observation(now_ms, aspects, mode)
 
-    def release(self) -> bool:
-        """Give the light back to its own programme; True when done. Only while everything is red, for the jump has no amber."""
-        if self._state is not None and any(letter not in "rs" for letter in self._state):
+    def release(self, now_ms: int, *, hurried: bool = False) -> bool:
+        """Give the light back to its own programme; True when done. Only while everything is red, for the jump has no amber.
+
+        Unless ``hurried``, only where the programme stands in a phase without amber, and early enough in it for the minimum greens.
+        """
+        if self._state is None:
+            return True
+        if any(letter not in "rs" for letter in self._state):
             return False
+        lights = self._world.api.trafficlight
         with self._world.link():
-            self._world.api.trafficlight.setProgram(self._light, self._programme)
+            lights.setProgram(self._light, self._programme)
+            if not hurried and not self._good_point(now_ms):
+                lights.setRedYellowGreenState(self._light, self._state)  # within one step: nobody saw the programme's lamps
+                return False
         self._state = None
         return True
+
+    def _good_point(self, now_ms: int) -> bool:
+        """Tell whether what the programme shows now begins and lasts as it should after red."""
+        lights = self._world.api.trafficlight
+        state = str(lights.getRedYellowGreenState(self._light))
+        if any(letter in CHANGING for letter in state):
+            return False
+        green = [ms for ms, links in zip(self._min_green_ms, self._links, strict=True) if state[links[0]] in "gG"]
+        return round(float(lights.getNextSwitch(self._light)) * 1000) - now_ms >= max(green, default=0)
+
+
+def _own_programme(world: SumoWorld, light_id: str) -> str:
+    """Return the programme that a light runs, or its first one where another TraCI client holds it."""
+    lights = world.api.trafficlight
+    running = str(lights.getProgram(light_id))
+    own = [str(logic.programID) for logic in lights.getAllProgramLogics(light_id) if logic.programID != ONLINE]
+    return running if running in own or not own else own[0]
 
 
 def state_letters(aspects: Sequence[Aspect], links: Sequence[Sequence[int]], red: Sequence[str], priority_of: Sequence[Sequence[int]], length: int) -> str:

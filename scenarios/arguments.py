@@ -11,6 +11,7 @@ from scenarios.case import Case
 from scenarios.config import SumoConfig
 
 LEGACY_INSERTION: Final = ("--default.departlane", "first", "--default.departspeed", "0")
+GUI_DELAY_MS: Final = "50"  # per step, so that there is something to see; the window's own slider changes it
 TRIPINFO: Final = "tripinfo.xml"
 STATISTICS: Final = "statistics.xml"
 TLS_STATES: Final = "tls_states.xml"
@@ -46,6 +47,9 @@ def sumo_args(case: Case, config: SumoConfig, window: Window, additional: Sequen
     ]
     if "remote-port" in config.options and case.engine == "libsumo":
         args += ["--remote-port", "0"]
+    if case.gui:
+        args += ["--demo", "false", "--game", "false"]  # either would keep sumo-gui from ending with the run
+        args += [] if "delay" in config.options else ["--delay", GUI_DELAY_MS]
     if case.insertion == "legacy":
         args += LEGACY_INSERTION
     return args

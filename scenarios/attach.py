@@ -42,14 +42,33 @@ def attach(case: Case, config: SumoConfig, junctions: Sequence[Junction]) -> tup
     if missing:
         world.close()
         loops = Path("loops.add.xml")
-        files = ",".join(str(path) for path in (*config.additional, loops))
         raise ScenarioError(
             f"the SUMO at {case.attach} lacks {len(missing)} of our {len(wanted)} loops (the first: {missing[0]}); "
             "loops cannot be added to a running SUMO.\n"
             f"Write them with: umlauf scenarios loops {case.scenario} -o {loops}\n"
-            f"and start it with: sumo -c {config.path} --additional-files {files} --remote-port {port}"
+            f"and start it with: {start_command(config, loops, port)}"
         )
     return world, Outputs(*(_file(world.option(option), case) for option in ("tripinfo-output", "statistic-output")))
+
+
+def start_command(config: SumoConfig, loops: Path, port: int) -> str:
+    """Return the command that starts a SUMO which can be attached to, and which writes what the figures are made of beside the loops."""
+    loops = loops.absolute()  # the two commands need not be given in the same folder
+    files = ",".join(str(path) for path in (*config.additional, loops))
+    outputs = f"{whole_tripinfo(loops.with_name('tripinfo.xml'))} --statistic-output {loops.with_name('statistics.xml')}"
+    return f"sumo -c {config.path} --additional-files {files} {outputs} --remote-port {port}"
+
+
+def whole_tripinfo(file: str | Path) -> str:
+    """Return SUMO's options that write every trip, whether or not it ended."""
+    return f"--tripinfo-output {file} --tripinfo-output.write-unfinished --tripinfo-output.write-undeparted"
+
+
+def missing_outputs(world: SumoWorld, address: str) -> list[str]:
+    """Return a note where the SUMO writes too little for the figures."""
+    if world.option("tripinfo-output") and world.option("tripinfo-output.write-unfinished") == "true":
+        return []
+    return [f"the figures are missing or too good, for the SUMO at {address} does not write every trip; start it with {whole_tripinfo('FILE')}"]
 
 
 def _file(option: str, case: Case) -> Path:

@@ -16,7 +16,7 @@ import platformdirs
 
 from controller.errors import MissingError, ScenarioError
 from hardware.ports import PortError
-from hardware.sumo import sumo_binary, sumo_home
+from hardware.sumo_process import sumo_binary, sumo_home
 from scenarios.demand import RILSA, trips_xml
 from scenarios.streets import NETCONVERT, Layout, plain_files, through_and_turning
 

@@ -33,18 +33,30 @@ def simulate(
     end: Annotated[float | None, typer.Option(help="End of the window in seconds; default: the configuration's, else until the net is empty.")] = None,
     tls: Annotated[str, typer.Option(help="Control only these lights (ids, comma-separated); the others run their programmes.")] = "",
     engine: Annotated[str, typer.Option(help="libsumo (fast, in the run's process) or traci (a SUMO of its own).")] = "libsumo",
-    attach: Annotated[str, typer.Option(help="HOST:PORT of a waiting SUMO that has our loops loaded (see: umlauf scenarios loops).")] = "",
-    gui: Annotated[bool, typer.Option("--gui", help="Show sumo-gui; implies --engine traci.")] = False,
+    attach: Annotated[str, typer.Option(help="HOST:PORT of a waiting SUMO or sumo-gui with our loops (see: umlauf scenarios loops --help).")] = "",
+    gui: Annotated[bool, typer.Option("--gui", help="Show sumo-gui at 20 steps a second (its slider changes that); implies --engine traci.")] = False,
     output: Annotated[Path | None, typer.Option(help="Folder for all that the runs write; default: runs/<UTC>-<scenario>.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")] = False,
     measure_bare: Annotated[bool, typer.Option("--measure-bare", help="Also time SUMO alone on the same case (bare_wall_s).")] = False,
 ) -> None:
     """Simulate a scenario under one or more controls and print what it cost the travellers.
 
-    Each run writes tripinfo.xml, tls_states.xml, journal, sumo.log and summary.json. Exit code: 0 done, 1 error, 130 interrupted.
+    A single run writes into the output folder itself, several into CONTROL-SEED below:
+    SUMO's own tripinfo.xml and tls_states.xml, journal.sqlite (see: umlauf replay),
+    summary.json and sumo.log. report.html has the pictures.
+
+    umlauf simulate resco/cologne1 --control adaptive,sumo-actuated,fixed
+
+    umlauf simulate my-town.sumocfg --begin 25200 --end 28800 --output runs/my-town
+
+    Exit code: 0 done, 1 error, 2 wrong usage, 130 interrupted.
+    Ctrl-C ends the run properly, with figures; a second one kills it.
     """
+    import signal
+
     from scenarios.simulate import Request, run_request
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be stopped is to be interrupted: the run ends properly
     request = Request(
         scenario=scenario,
         controls=tuple(name.strip() for name in control.split(",") if name.strip()),
@@ -85,7 +97,11 @@ def loops(
     output: Annotated[Path, typer.Option("-o", "--output", help="The additional file to write.")],
     tls: Annotated[str, typer.Option(help="Only the loops of these lights (ids, comma-separated).")] = "",
 ) -> None:
-    """Write the additional file with our induction loops, for a SUMO that is to be attached to."""
+    """Write the additional file with our induction loops, for a SUMO that is to be attached to.
+
+    Loops cannot be added to a running SUMO. What is printed says how to start SUMO
+    with them and how to attach. After a run each light goes back to its own programme.
+    """
     from scenarios.listing import write_loops_file
 
     write_loops_file(scenario, output, tuple(light.strip() for light in tls.split(",") if light.strip()))

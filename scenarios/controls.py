@@ -16,6 +16,7 @@ from hardware.ports import InputPort
 from hardware.registry import open_site
 from hardware.sumo import SumoWorld
 from scenarios.case import OURS, PEERS, Case
+from scenarios.handback import Held
 from scenarios.loops import PREFIX
 from scenarios.saturation import MeteredInputs, SaturationMeter
 
@@ -60,8 +61,8 @@ def stop_loops_of(junction: Junction) -> dict[str, str]:
     return {detector.id: PREFIX + detector.id for detector in junction.detectors if detector.purpose is Purpose.STOP}
 
 
-def build_control(world: SumoWorld, case: Case, junction: Junction, journal: Journal | None, meter: SaturationMeter) -> tuple[Control, Interlock]:
-    """Return the control of one light, and the interlock that guards it. Raises `ConfigError`, `MissingError` or `PortError`."""
+def build_control(world: SumoWorld, case: Case, junction: Junction, journal: Journal | None, meter: SaturationMeter) -> tuple[Control, Held]:
+    """Return the control of one light, and the light as it is held. Raises `ConfigError`, `MissingError` or `PortError`."""
     if case.control in PEERS:
         from scenarios.peers import peer_junction
 
@@ -77,7 +78,8 @@ def build_control(world: SumoWorld, case: Case, junction: Junction, journal: Jou
     heads = open_site(spec, raw, now_ms=world.now_ms)
     inputs = MeteredInputs(world.inputs(loops_of(junction)), meter)
     place = Place(world, case, junction, inputs, heads, journal)
-    return (_ours(place) if case.control in OURS else _peer(case.control)(place)), heads
+    control = _ours(place) if case.control in OURS else _peer(case.control)(place)
+    return control, Held(junction.id, heads, raw)
 
 
 def _ours(place: Place) -> Control:

@@ -13,13 +13,13 @@ from controller.clock import elapsed_s
 from controller.errors import UmlaufError
 from controller.journal import Journal
 from controller.journal_schema import FILE_NAME
-from hardware.interlock import Interlock
 from hardware.ports import FrameRefusedError, PortError
 from hardware.sumo import SumoWorld
 from scenarios.arguments import STATISTICS, TRIPINFO, Window, sumo_args
-from scenarios.attach import Outputs, attach, await_outputs
+from scenarios.attach import Outputs, attach, await_outputs, missing_outputs
 from scenarios.case import Case
 from scenarios.controls import Control, build_control, stop_loops_of
+from scenarios.handback import Held, hand_back
 from scenarios.metrics import measure, read_safety, read_trips, solve_times
 from scenarios.prepare import Prepared, prepare
 from scenarios.queues import QueueRecorder
@@ -42,7 +42,9 @@ class Running:
     begin_ms: int
     meter: SaturationMeter
     controls: list[Control] = field(default_factory=list)
-    interlocks: list[Interlock] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    journal: Journal | None = None
+    handed_back: list[str] = field(default_factory=list)
     watched: list[MeteredInputs] = field(default_factory=list)
     queues: QueueRecorder | None = None
     wall_s: float = 0.0
@@ -58,25 +60,28 @@ def run_case(case: Case, send: Send, stopped: Callable[[], bool]) -> Mapping[str
     for note in prepared.notes:
         send("warning", text=note)
     with ExitStack() as stack:
-        running = _start(prepared, stack)
+        running = _start(prepared, stack, send)
         try:
             _loop(running, send, stopped)
         except (UmlaufError, PortError, FrameRefusedError):
-            _close(running.world)
+            _leave(running)
             send("partial", values=_figures(running, "failed"))
             raise
-        _close(running.world)
-        for text in _fallbacks(running):
+        _leave(running)
+        for text in (*_fallbacks(running), *running.handed_back):
             send("warning", text=text)
         if case.attach:
             await_outputs(running.outputs)
     return _figures(running, "interrupted" if stopped() else "finished")
 
 
-def _start(prepared: Prepared, stack: ExitStack) -> Running:
+def _start(prepared: Prepared, stack: ExitStack, send: Send) -> Running:
     case = prepared.case
     if case.attach:
+        send("warning", text=f"waits for the SUMO at {case.attach}; a sumo-gui that stands still goes on by its green arrow")
         world, outputs = attach(case, prepared.config, prepared.junctions)
+        for note in missing_outputs(world, case.attach):
+            send("warning", text=note)
     else:
         world = SumoWorld.start(sumo_args(case, prepared.config, prepared.window, prepared.additional), case.engine, gui=case.gui)
         outputs = Outputs(case.file(TRIPINFO), case.file(STATISTICS))
@@ -91,10 +96,11 @@ def _start(prepared: Prepared, stack: ExitStack) -> Running:
         return running
     journal = Journal.create(case.file(FILE_NAME), _journal_meta(case, running))
     stack.callback(journal.close)
+    running.journal = journal
     for junction in prepared.junctions:
-        control, interlock = build_control(world, case, junction, journal, running.meter)
+        control, held = build_control(world, case, junction, journal, running.meter)
         running.controls.append(control)
-        running.interlocks.append(interlock)
+        running.held.append(held)
     return running
 
 
@@ -155,6 +161,16 @@ def _cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def _leave(running: Running) -> None:
+    """Leave the simulation as it should be left: one that is not ours goes on, so its lights get their programmes back."""
+    if running.prepared.case.attach:
+        try:
+            running.handed_back = hand_back(running.world, running.held, running.journal)
+        except PortError as error:
+            running.handed_back = [f"the lights were not handed back: {error}"]
+    _close(running.world)
+
+
 def _close(world: SumoWorld) -> None:
     """End the simulation; one that is gone already has written what it could."""
     try:
@@ -171,7 +187,7 @@ def _figures(running: Running, status: str) -> Mapping[str, object]:
         **measure(trips, world.now_ms / 1000),
         **read_safety(running.outputs.statistics),
         "sumo_version": running.version,
-        "interlock_refusals": None if case.sumo_driven else sum(interlock.refusals for interlock in running.interlocks),
+        "interlock_refusals": None if case.sumo_driven else sum(held.interlock.refusals for held in running.held),
         "solve_ms": solve_times([value for control in running.controls for value in control.solve_ms]),
         "wall_s": round(running.wall_s, 3),
         "cpu_s": round(running.cpu_s, 3),
@@ -185,6 +201,6 @@ def _figures(running: Running, status: str) -> Mapping[str, object]:
         "controlled": len(running.controls),
         "step_length_s": world.step_length_ms / 1000,
         "overridden": prepared.overridden,
-        "notes": [*prepared.notes, *_fallbacks(running)],
+        "notes": [*prepared.notes, *_fallbacks(running), *running.handed_back],
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.errors import MissingError, ScenarioError
+from scenarios.attach import start_command
 from scenarios.catalogue import Scenario, catalogue, find_scenario, load_config, measure_size
 from scenarios.importer import import_lights
 from scenarios.loops import write_loops
@@ -79,8 +80,7 @@ def write_loops_file(name: str, output: Path, tls: tuple[str, ...]) -> None:
     result = import_lights(config.net, tls=tls or None, programmes=config.additional)
     write_loops(result.junctions, output)
     loops = sum(len(junction.detectors) for junction in result.junctions)
-    additional = ",".join(str(path) for path in (*config.additional, output))
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     console.print(f"{output}: {loops} loops of {len(result.junctions)} lights. Start SUMO with it, then attach:")
-    console.print(f"  sumo -c {config.path} --additional-files {additional} --remote-port 8813")
+    console.print(f"  {start_command(config, output, 8813)}")
     console.print(f"  umlauf simulate {name} --attach localhost:8813")

@@ -63,7 +63,7 @@ def read_net(path: Path) -> Net:
         except (KeyError, ValueError, IndexError) as error:
             where = element.get("id") or element.get("from") or "?"
             raise ScenarioError(
-                f"Net {path}: element <{element.tag}> {where!r} is incomplete or malformed ({error!r}). Write the net again with netconvert."
+                f"Net {path}: element <{element.tag}> {where!r} is incomplete or malformed ({_reason(error)}). Write the net again with netconvert."
             ) from error
     if root != "net":
         raise ScenarioError(f"Net {path}: expected a SUMO net (root element <net>), found <{root}>. Give the .net.xml file.")
@@ -73,6 +73,10 @@ def read_net(path: Path) -> Net:
             f"Net {path}: the connection {broken.from_lane} -> {broken.to_lane} names a lane that the net does not have. Write the net again with netconvert."
         )
     return net
+
+
+def _reason(error: Exception) -> str:
+    return f"no attribute {error}" if isinstance(error, KeyError) else str(error)
 
 
 def _take(net: Net, element: ET.Element) -> None:

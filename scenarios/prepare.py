@@ -13,6 +13,7 @@ from controller.junction import Junction
 from scenarios.arguments import TLS_STATES, Window, write_tls_recorder
 from scenarios.case import Case
 from scenarios.config import SumoConfig, read_config
+from scenarios.gui_options import COPY, without_gui_options
 from scenarios.importer import import_lights
 from scenarios.intergreens import Rules
 from scenarios.loops import write_loops
@@ -25,7 +26,7 @@ LOOPS: Final = "loops.add.xml"
 PROGRAMMES: Final = "programmes.add.xml"
 RECORDER: Final = "tls_recorder.add.xml"
 USER_OUTPUTS: Final = "user"
-OWN_FILES: Final = (LOOPS, PROGRAMMES, RECORDER, *FILES, "tripinfo.xml", "statistics.xml", TLS_STATES)
+OWN_FILES: Final = (COPY, LOOPS, PROGRAMMES, RECORDER, *FILES, "tripinfo.xml", "statistics.xml", TLS_STATES)
 ACTUATED_MAX_S: Final = {"sumo-actuated": 50.0, "sumo-actuated-30": 30.0, "sumo-actuated-80": 80.0, "sumo-delay-based": 50.0}
 
 
@@ -57,8 +58,10 @@ def prepare(case: Case) -> Prepared:
         raise ScenarioError(f"--tls: light {unknown[0]!r} is not in the net; expected out of {', '.join(programmes)}")
     junctions, notes = _junctions(case, config)
     if case.attach:
-        notes.append(f"attached to {case.attach}: demand, seed, insertion and all options are those it was started with")
+        notes.append(f"demand, seed, insertion and all options are those that the SUMO at {case.attach} was started with")
         return Prepared(case, config, window, programmes, junctions, (), tuple(notes), {})
+    config, left_out = without_gui_options(config, Path(case.folder))
+    notes += left_out
     user = case.file(USER_OUTPUTS)
     theirs, moved = additional_files(config.additional, user)
     redirected = [*config.output_args(user)[1], *moved]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -69,11 +70,14 @@ def read_programmes(files: Iterable[Path]) -> dict[str, TlProgramme]:
 def _programme(file: Path, element: ET.Element) -> TlProgramme:
     light, name = element.get("id", ""), element.get("programID", "")
     phases = tuple(_phase(file, light, name, i, phase) for i, phase in enumerate(element.iter("phase")))
-    lengths = {len(phase.state) for phase in phases}
-    if len(lengths) > 1:
-        raise ScenarioError(
-            f"{file}: light {light!r}, programme {name!r}: state strings of {sorted(lengths)} letters; all phases must have one letter per link"
-        )
+    lengths = [len(phase.state) for phase in phases]
+    expected = max(lengths, key=lengths.count, default=0)
+    for i, found in enumerate(lengths):
+        if found != expected:
+            raise ScenarioError(
+                f"{file}: light {light!r}, programme {name!r}, phase {i}: found a state of {found} letters, expected {expected} as in the others, "
+                "one for each link; correct the state string"
+            )
     offset = element.get("offset", "0")
     return TlProgramme(light, name, element.get("type", "static"), parse_time_s(offset) if offset != "begin" else 0.0, phases)
 
@@ -85,12 +89,19 @@ def _phase(file: Path, light: str, name: str, index: int, element: ET.Element) -
     if unknown or not state:
         found = f"the letter {unknown[0]!r} at place {state.index(unknown[0])}" if unknown else "no state"
         raise ScenarioError(f"{where}: found {found}, expected letters out of {LETTERS}; correct the state string")
+    bounds = [_time_s(where, element, key) if key in element.attrib else None for key in ("minDur", "maxDur")]
+    return TlPhase(_time_s(where, element, "duration"), state, *bounds)
+
+
+def _time_s(where: str, element: ET.Element, key: str) -> float:
+    text = element.get(key, "")
     try:
-        duration_s = parse_time_s(element.get("duration", ""))
-        bounds = [parse_time_s(element.attrib[key]) if key in element.attrib else None for key in ("minDur", "maxDur")]
-    except ValueError as error:
-        raise ScenarioError(f"{where}: the duration is {element.get('duration')!r}, expected seconds; correct it") from error
-    return TlPhase(duration_s, state, *bounds)
+        value_s = parse_time_s(text)
+    except ValueError:
+        value_s = math.nan
+    if not 0 <= value_s < math.inf:
+        raise ScenarioError(f"{where}: the {key} is {text!r}, expected seconds, 0 or more; correct it")
+    return value_s
 
 
 def actuated(programme: TlProgramme, max_s: float, kind: str = "actuated", *, own_minimum: bool = False) -> TlProgramme:

@@ -99,7 +99,9 @@ class _Child:
                 line = self._pipe.readline()
             except KeyboardInterrupt:
                 self._process.send_signal(signal.SIGKILL if self.interrupted else signal.SIGTERM)
-                self.interrupted = True
+                again, self.interrupted = self.interrupted, True
+                if not again:
+                    yield {"event": "warning", "text": "the run ends after its present step; Ctrl-C again kills it"}
                 continue
             if not line:
                 return
@@ -146,6 +148,7 @@ def sumo_errors(log: Path) -> str:
 
 
 def last_lines(log: Path) -> str:
-    """Return the last lines of a log without the remarks that libsumo makes on import."""
+    """Return the last lines of a log, but neither SUMO's remarks on traffic nor those that libsumo makes on import."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    return " | ".join(line.strip() for line in lines[-QUOTED_LINES:] if line.strip() and "pyarrow" not in line)
+    said = [line.strip() for line in lines if line.strip() and "pyarrow" not in line and not line.startswith("Warning:")]
+    return " | ".join(said[-QUOTED_LINES:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +72,13 @@ def cases_of(request: Request) -> list[Case]:
     ):
         if value not in known:
             raise ConfigError(f"{option}: found {value!r}, expected one of {', '.join(known)}")
+    for option, value_s in (("--begin", request.begin_s), ("--end", request.end_s)):
+        if value_s is not None and not 0 <= value_s < math.inf:
+            raise ConfigError(f"{option}: found {value_s:g}, expected seconds of simulation time, 0 or more")
     if request.attach:
         parse_address(request.attach)
+        if request.gui:
+            raise ConfigError("--gui and --attach: expected one of them; to see the SUMO that is attached to, start sumo-gui instead of sumo")
     controls = tuple(dict.fromkeys(check_control(name) for name in request.controls))
     seeds = parse_seeds(request.seeds)
     if request.attach and len(controls) * len(seeds) > 1:
@@ -122,11 +128,12 @@ def run_request(request: Request) -> int:
     console = Console(stderr=True)
     records: list[dict[str, Any]] = []
     bare_s: dict[int, float] = {}
+    told: set[str] = set()  # the runs of one call share most of their notes
     try:
         for case in cases:
             if request.measure_bare and case.seed not in bare_s:
-                bare_s[case.seed] = _bare_wall_s(case, console)
-            record = _run_shown(case, console)
+                bare_s[case.seed] = _bare_wall_s(case, console, told)
+            record = _run_shown(case, console, told)
             record["bare_wall_s"] = bare_s.get(case.seed)
             write_summary(Path(case.folder), record)
             records.append(record)
@@ -141,7 +148,7 @@ def run_request(request: Request) -> int:
     return EXIT_INTERRUPTED if records[-1]["status"] == "interrupted" else 0
 
 
-def _run_shown(case: Case, console: Console, label: str = "") -> dict[str, Any]:
+def _run_shown(case: Case, console: Console, told: set[str], label: str = "") -> dict[str, Any]:
     text = label or f"{case.scenario} {case.control} seed {case.seed}"
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} s"), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
@@ -152,13 +159,18 @@ def _run_shown(case: Case, console: Console, label: str = "") -> dict[str, Any]:
             begin.append(now_s)
             progress.update(task, completed=now_s - begin[0], total=max(end_s - begin[0], 1))
 
-        return run_one(case, on_progress, lambda warning: progress.console.print(f"note: {warning}", highlight=False, markup=False, soft_wrap=True))
+        def on_warning(text: str) -> None:
+            if text not in told:
+                told.add(text)
+                progress.console.print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
+
+        return run_one(case, on_progress, on_warning)
 
 
-def _bare_wall_s(case: Case, console: Console) -> float:
+def _bare_wall_s(case: Case, console: Console, told: set[str]) -> float:
     folder = Path(case.folder) / "bare"
     bare = dataclasses.replace(case, control="fixed", bare=True, folder=str(folder), engine="libsumo", gui=False, attach="")
-    wall_s = float(_run_shown(bare, console, f"{case.scenario} SUMO alone")["wall_s"])
+    wall_s = float(_run_shown(bare, console, told, f"{case.scenario} SUMO alone")["wall_s"])
     shutil.rmtree(folder)
     return wall_s
 

@@ -1,8 +1,9 @@
-"""What all tests share: golden files, and drawn cases that repeat."""
+"""What all tests share: golden files, drawn cases that repeat, and saying what did not run."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,20 @@ pytest_plugins = ["pytester"]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--update``."""
     parser.addoption("--update", action="store_true", help="rewrite the golden files that differ, then fail, so that the change is looked at")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a display where there is none; the summary says so."""
+    if shutil.which("Xvfb") is None:
+        left_out = [item for item in items if item.get_closest_marker("display")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what did not run."""
+    if shutil.which("Xvfb") is None:
+        terminalreporter.write_line("the tests marked 'display' (sumo-gui) did not run: there is no Xvfb; install it with: apt-get install xvfb")
 
 
 @pytest.fixture

@@ -48,10 +48,53 @@ def test_it_is_released_only_while_everything_is_red(world: SumoWorld) -> None:
     heads = heads_of(world, junction)
     programme = world.api.trafficlight.getProgram(junction.id)
     heads.show(Frame(world.now_ms, (Aspect.GREEN,) + (Aspect.RED,) * (len(junction.groups) - 1)), world.now_ms)
-    assert not heads.release()
+    assert not heads.release(world.now_ms)
     assert world.api.trafficlight.getProgram(junction.id) != programme
     heads.show(Frame(world.now_ms, (Aspect.RED,) * len(junction.groups)), world.now_ms)
-    assert heads.release()
+    assert heads.release(world.now_ms)
+    assert world.api.trafficlight.getProgram(junction.id) == programme
+    assert heads.release(world.now_ms), "what we do not hold needs no giving back"
+
+
+def test_it_is_released_where_the_programme_shows_no_amber_and_its_greens_last(world: SumoWorld) -> None:
+    """The programme of the crossing changes at 42 s; its minimum green is 5 s."""
+    junction = cross_junction()
+    heads, lights = heads_of(world, junction), world.api.trafficlight
+    red = Frame(world.now_ms, (Aspect.RED,) * len(junction.groups))
+    heads.show(red, world.now_ms)
+    change_s = world.now_ms / 1000 + 1
+    while "y" not in programme_state(world, junction.id, change_s):
+        change_s += 1
+    while world.now_ms < (change_s - 4) * 1000:
+        world.step()
+    for _ in range(5):  # what SUMO shows changes with the step after the phase's end
+        assert not heads.release(world.now_ms), "too little of the green is left"
+        world.step()
+    assert not heads.release(world.now_ms), "amber"
+    assert set(lights.getRedYellowGreenState(junction.id)) == {"r"}
+    assert heads.observe(world.now_ms).mode == "remote"
+    assert heads.release(world.now_ms, hurried=True)
+    assert "y" in lights.getRedYellowGreenState(junction.id)
+
+
+def programme_state(world: SumoWorld, light: str, at_s: float) -> str:
+    """Return what the first programme of the light shows at a time by its phases alone."""
+    logic = world.api.trafficlight.getAllProgramLogics(light)[0]
+    left_s = at_s % sum(phase.duration for phase in logic.phases)
+    for phase in logic.phases:
+        if left_s < phase.duration:
+            return str(phase.state)
+        left_s -= phase.duration
+    raise AssertionError
+
+
+def test_a_light_that_another_client_held_goes_back_to_its_own_programme(world: SumoWorld) -> None:
+    junction = cross_junction()
+    programme = world.api.trafficlight.getProgram(junction.id)
+    world.api.trafficlight.setRedYellowGreenState(junction.id, "r" * 14)
+    heads = heads_of(world, junction)
+    heads.show(Frame(world.now_ms, (Aspect.RED,) * len(junction.groups)), world.now_ms)
+    assert heads.release(world.now_ms)
     assert world.api.trafficlight.getProgram(junction.id) == programme
 
 

@@ -92,3 +92,44 @@ def test_a_given_estimator_leaves_nothing_to_solve_again(tmp_path: Path, capsys:
             driver.tick(START_MS + second * 1_000)
     assert main(["replay", str(tmp_path), "--solve"]) == 0
     assert "nothing to solve again" in capsys.readouterr().out
+
+
+def test_a_run_that_was_killed_in_the_middle_of_a_tick_is_no_difference(days: Path, tmp_path: Path) -> None:
+    """A tick is written together with what the ticks before it left, so the last one may have nothing beside it."""
+    (tmp_path / "half").mkdir()
+    half = copy_of(days / "adaptive", tmp_path / "half", f"DELETE FROM snapshot WHERE tick = {SECONDS - 1}")
+    folder = copy_of(half, tmp_path, f"DELETE FROM plan WHERE tick = {SECONDS - 1}")
+    with JournalReader(folder) as reader:
+        assert [tick for tick, _ in reader.ticks()][-1] == SECONDS - 1
+        assert replay_solve(reader, "corner").difference is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE plan SET steps = 'no JSON' WHERE rowid = 5",
+        "UPDATE plan SET steps = '[[1]]' WHERE rowid = 5",
+        "UPDATE frame SET aspects = 'XYZ' WHERE rowid = 5",
+        "UPDATE event SET value = 'much', kind = 99999 WHERE rowid = 5",
+        "UPDATE junction SET model = '{}'",
+        "UPDATE note SET detail = '{' WHERE rowid = (SELECT min(rowid) FROM note)",
+        "UPDATE ticks SET count = 'many'",
+        "DELETE FROM name",
+    ],
+)
+def test_a_row_that_cannot_be_read_is_one_message(days: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], statement: str) -> None:
+    folder = copy_of(with_a_note(days / "adaptive", tmp_path), tmp_path, statement)
+    for command in (["replay", str(folder), "--solve"], ["journal", "export", str(folder)], ["journal", "list", str(folder)]):
+        code = main(command)
+        said = "".join(capsys.readouterr())
+        assert "Traceback" not in said
+        if command[0] == "replay":
+            assert code == 1
+            assert "is damaged (" in said
+
+
+def with_a_note(day: Path, folder: Path) -> Path:
+    """Return a copy of the day with one note in it, in a folder of its own."""
+    own = folder / "noted"
+    own.mkdir()
+    return copy_of(day, own, "INSERT INTO note SELECT 0, min(id), 'remark', '{}' FROM name")

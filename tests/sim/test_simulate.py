@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from support_sumo import cross, running
 
+from controller.cli import main
 from controller.errors import ConfigError, ScenarioError, SimulationError, UmlaufError
 from scenarios.simulate import Request, run_request
 from scenarios.summary import KEYS
@@ -145,7 +147,7 @@ def test_with_tls_the_other_lights_keep_their_programmes(capsys: pytest.CaptureF
     [
         ("net.net.xml", lambda text: text[:5000], "not readable as XML"),
         ("net.net.xml", lambda text: text.replace('state="rrr', 'state="rxr'), "found the letter 'x' at place 1, expected letters out of"),
-        ("net.net.xml", lambda text: text.replace('state="rrrGGGg', 'state="rrr', 1), "all phases must have one letter per link"),
+        ("net.net.xml", lambda text: text.replace('state="rrrGGGg', 'state="rrr', 1), r"phase 0: found a state of 10 letters, expected 14"),
         ("net.net.xml", lambda text: text.replace('<connection from="A1A0', '<connection from="nowhere', 1), "nowhere"),
         ("demand.rou.xml", lambda text: text[:3000], "demand.rou.xml"),
         ("demand.rou.xml", lambda text: text.replace('to="', 'to="x'), "is not known"),
@@ -228,7 +230,7 @@ def test_a_sumo_that_leaves_in_mid_run_is_one_message_with_figures(tmp_path: Pat
     os.kill(int(sumo), signal.SIGKILL)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "SUMO (TraCI) failed" in err
+    assert re.search(r"SUMO \(TraCI\) has gone at \d+ s of simulation time: it was ended by SIGKILL\n", err)
     assert "Traceback" not in err
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["status"] == "failed"
@@ -238,7 +240,7 @@ def test_a_sumo_that_leaves_in_mid_run_is_one_message_with_figures(tmp_path: Pat
 def test_attach_refuses_a_sumo_without_our_loops_with_the_command(tmp_path: Path) -> None:
     from traci import getFreeSocketPort  # type: ignore[import-untyped]
 
-    from hardware.sumo import sumo_binary
+    from hardware.sumo_process import sumo_binary
 
     port = getFreeSocketPort()
     command = [sumo_binary(), "-c", str(cross().path), "--remote-port", str(port), "--no-step-log"]
@@ -251,19 +253,51 @@ def test_attach_refuses_a_sumo_without_our_loops_with_the_command(tmp_path: Path
 def test_attached_runs_read_the_files_of_the_running_sumo(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     from traci import getFreeSocketPort
 
-    from hardware.sumo import sumo_binary
+    from hardware.sumo_process import sumo_binary
     from scenarios.listing import write_loops_file
 
     port = getFreeSocketPort()
     write_loops_file("cross", tmp_path / "loops.add.xml", ())
-    options = ["--additional-files", str(tmp_path / "loops.add.xml"), "--tripinfo-output", str(tmp_path / "trips.xml")]
-    options += ["--tripinfo-output.write-unfinished", "--tripinfo-output.write-undeparted", "--seed", "1", "--no-step-log"]
-    command = [sumo_binary(), "-c", str(cross().path), "--remote-port", str(port), *options]
+    told = capsys.readouterr().err.splitlines()[1].split()
+    assert told[0] == "sumo"
+    told[told.index("--remote-port") + 1] = str(port)
+    command = [sumo_binary(), *told[1:], "--seed", "1", "--no-step-log"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sumo:
         (attached,) = simulate(capsys, tmp_path / "a", controls=("actuated",), attach=f"localhost:{port}", engine="traci")
         sumo.wait(timeout=10)
-    (own,) = simulate(capsys, tmp_path / "b", controls=("actuated",))
-    assert attached["mean_delay_s"] == own["mean_delay_s"]
+    simulate(capsys, tmp_path / "b", controls=("actuated",))
+    theirs, ours = arrivals(tmp_path / "tripinfo.xml"), arrivals(tmp_path / "b" / "tripinfo.xml")
+    assert theirs == ours
+    assert len(ours) > 50
+    assert 200.0 < attached["simulation_s"] < 330.0, "the window and the handing back"
+    assert attached["finished"] > len(ours)
+    assert attached["teleports"] == 0
+    assert attached["notes"][1:] == [
+        f"1 lights handed back to their own programmes, the last after {attached['simulation_s'] - 200:g} s, which the figures include"
+    ]
+
+
+def test_an_attached_sumo_that_writes_too_little_is_told_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from traci import getFreeSocketPort
+
+    from hardware.sumo_process import sumo_binary
+    from scenarios.listing import write_loops_file
+
+    port = getFreeSocketPort()
+    write_loops_file("cross", tmp_path / "loops.add.xml", ())
+    command = [sumo_binary(), "-c", str(cross().path), "-a", str(tmp_path / "loops.add.xml"), "--remote-port", str(port), "--no-step-log"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sumo:
+        code = main(["simulate", "cross", "--control", "actuated", "--attach", f"localhost:{port}", "--end", "30", "--output", str(tmp_path / "a")])
+        sumo.wait(timeout=10)
+    assert code == 0
+    assert "does not write every trip; start it with --tripinfo-output FILE --tripinfo-output.write-unfinished" in capsys.readouterr().err
+
+
+def arrivals(tripinfo: Path) -> list[tuple[str, ...]]:
+    """Return what SUMO wrote of each trip that ended within the window of 200 s."""
+    trips = ET.parse(tripinfo).getroot().findall("tripinfo")
+    keys = ("id", "depart", "arrival", "timeLoss", "waitingCount")
+    return [tuple(trip.attrib[key] for key in keys) for trip in trips if 0 < float(trip.attrib["arrival"]) < 200]
 
 
 def test_a_refused_frame_makes_the_run_fail_loudly(tmp_path: Path) -> None:
@@ -304,3 +338,15 @@ def test_the_perfect_view_sees_each_vehicle_once_per_light(tmp_path: Path) -> No
         ]
     assert sorted((vehicle.link, round(vehicle.distance_m, 3)) for vehicle in seen) == sorted(brute)
     assert seen
+
+
+def test_a_note_is_told_once_a_call(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = copy_of_cross(tmp_path / "mine")
+    config.write_text(config.read_text().replace("</configuration>", '<osg-view value="true"/></configuration>'))
+    command = ["simulate", str(config), "--control", "actuated,fixed", "--end", "20", "--output", str(tmp_path / "out")]
+    assert main(command) == 0
+    told = capsys.readouterr().err
+    assert told.count("osg-view of scenario.sumocfg was left out") == 1
+    for name in ("actuated-1", "fixed-1"):
+        notes = json.loads((tmp_path / "out" / name / "summary.json").read_text())["notes"]
+        assert any("osg-view" in note for note in notes)

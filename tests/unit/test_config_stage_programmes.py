@@ -113,7 +113,7 @@ def test_the_programme_loaded_last_is_the_active_one(tmp_path: Path) -> None:
     ("phases", "expected"),
     [
         ('<phase duration="5" state="Gx"/>', "found the letter 'x' at place 1"),
-        ('<phase duration="5" state="GG"/><phase duration="5" state="GGG"/>', r"state strings of \[2, 3\] letters"),
+        ('<phase duration="5" state="GG"/><phase duration="5" state="GGG"/>', r"phase 1: found a state of 3 letters, expected 2"),
         ('<phase duration="soon" state="GG"/>', "the duration is 'soon', expected seconds"),
         ('<phase duration="5"/>', "found no state"),
     ],

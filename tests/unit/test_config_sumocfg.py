@@ -8,6 +8,7 @@ from controller.errors import ConfigError, ScenarioError
 from scenarios.arguments import sumo_args
 from scenarios.case import Case
 from scenarios.config import SumoConfig, parse_time_s, read_config
+from scenarios.gui_options import without_gui_options
 from scenarios.user_files import additional_files
 from scenarios.window import window_of
 
@@ -114,3 +115,24 @@ def test_without_an_end_a_run_is_capped_two_hours_after_the_last_departure(tmp_p
     assert (window.end_s, window.cap_s) == (None, 600.0 + 7200.0)
     with pytest.raises(ConfigError, match="correct --begin and --end"):
         window_of(case(tmp_path, begin_s=50.0, end_s=50.0), config)
+
+
+def test_what_only_a_3d_window_knows_is_left_out_in_a_copy(tmp_path: Path) -> None:
+    body = '<gui_only><gui-settings-file value="r.rou.xml"/><osg-view value="true"/></gui_only><a value="a.add.xml, a.add.xml"/><seed value="42"/>'
+    config = config_of(tmp_path, body)
+    before = config.path.read_bytes()
+    (tmp_path / "run").mkdir()
+    usable, notes = without_gui_options(config, tmp_path / "run")
+    assert config.path.read_bytes() == before
+    assert usable.path.parent == tmp_path / "run"
+    assert notes == ["osg-view of u.sumocfg was left out, for this SUMO has no 3D view"]
+    again = read_config(usable.path)
+    assert (again.net, again.routes, again.additional) == (config.net, config.routes, config.additional)
+    assert again.options["gui-settings-file"] == str(tmp_path / "r.rou.xml")
+    assert again.options["seed"] == "42"
+    assert "osg-view" not in again.options
+
+
+def test_a_configuration_that_sumo_knows_is_used_as_it_is(tmp_path: Path) -> None:
+    config = config_of(tmp_path, '<gui_only><delay value="20"/></gui_only>')
+    assert without_gui_options(config, tmp_path / "run") == (config, [])

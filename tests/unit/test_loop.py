@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support_control import MIN_GREEN_MS, STAGES, Road, cover, drive, junction
+from support_control import INTERGREEN_MS, MIN_GREEN_MS, STAGES, Road, cover, drive, junction
 
 from controller.assemble import MODES, assemble
 from controller.errors import ConfigError
@@ -17,13 +17,15 @@ from controller.junction import Junction, Node
 from controller.loop import JunctionControl
 from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox
+from controller.replay import read_records, replay_frames
+from controller.replay_solve import replay_solve
 from controller.sequencer import Sequencer
 from controller.snapshot import Snapshot
 from hardware.fake import FakeHeads, FakeInputs
 from hardware.interlock import Interlock
 from hardware.ports import FrameRefusedError, InputEvent, InputKind, PortError
 from hardware.registry import open_site
-from hardware.signals import Aspect
+from hardware.signals import Aspect, Frame
 
 ONE = junction()
 GREEN, RED = Aspect.GREEN, Aspect.RED
@@ -159,6 +161,138 @@ def test_a_lost_device_propagates() -> None:
     bench.heads.mute = True
     with pytest.raises(PortError):
         bench.control.tick(7_000)
+
+
+def run_through_losses(bench: Bench, from_ms: int, to_ms: int) -> int:
+    """Tick on whatever the port raises, as a cabinet does; return how many ticks met an error."""
+    errors = 0
+    for now_ms in range(from_ms, to_ms + 1, 1_000):
+        try:
+            bench.control.tick(now_ms)
+        except (PortError, FrameRefusedError):
+            errors += 1
+    return errors
+
+
+def red_before_green_ms(bench: Bench, after_ms: int) -> tuple[int, int]:
+    """Return how long all was red before the first green that began after a time, and when that green began."""
+    later = [s for s in bench.heads.history if s.now_ms >= after_ms]
+    begin = next(k for k, s in enumerate(later) if k and GREEN in s.aspects and GREEN not in later[k - 1].aspects)
+    red_ms = later[begin].now_ms
+    for shown in reversed(later[:begin]):
+        if set(shown.aspects) != {RED}:
+            break
+        red_ms = shown.now_ms
+    return later[begin].now_ms - red_ms, later[begin].now_ms
+
+
+@pytest.mark.parametrize("control", sorted(MODES))
+@pytest.mark.parametrize("lost_ticks", [1, 2, 30])
+@pytest.mark.parametrize("how", ["mute", "drop", "mute and dark", "mute and green"])
+def test_heads_that_were_lost_begin_again_from_red(control: str, lost_ticks: int, how: str) -> None:
+    """What the heads did meanwhile is unknown; when they come back, no frame is refused and nothing is green before a cleared red."""
+    bench = Bench(control, [*queue(), *cover("e0/1", 80_000, 110_000), *Road(tuple(range(1_000, 200_000, 7_000))).events("n0")])
+    lost_ms = 26_000
+    bench.run(0, lost_ms - 1_000)
+    back_ms = lost_ms + 1_000 * lost_ticks
+    for now_ms in range(lost_ms, back_ms, 1_000):
+        bench.heads.mute, bench.heads.drop_next = how != "drop", how == "drop"
+        with pytest.raises(PortError):
+            bench.control.tick(now_ms)
+    bench.heads.mute = bench.heads.drop_next = False
+    if how.endswith("dark"):
+        bench.heads.force((Aspect.DARK,) * len(ONE.groups))
+    if how.endswith("green"):
+        bench.heads.force((RED, RED, GREEN, RED))
+    assert run_through_losses(bench, back_ms, back_ms + 90_000) == 0
+    assert bench.guard.refusals == 0
+    red_ms, green_ms = red_before_green_ms(bench, back_ms)
+    assert red_ms >= INTERGREEN_MS
+    assert green_ms <= back_ms + 20_000
+    assert len(bench.greens()) > 2, "it goes on to other stages"
+
+
+def test_a_flickering_link_never_gives_green_before_red() -> None:
+    bench = Bench("actuated", queue())
+    bench.run(0, 30_000)
+    for now_ms in range(31_000, 61_000, 1_000):
+        bench.heads.mute = now_ms // 1_000 % 3 == 0
+        run_through_losses(bench, now_ms, now_ms)
+    bench.heads.mute = False
+    assert all(GREEN not in s.aspects for s in bench.heads.history if 45_000 <= s.now_ms < 61_000)
+    assert run_through_losses(bench, 61_000, 90_000) == 0
+    assert GREEN in bench.heads.history[-1].aspects
+    assert bench.guard.refusals == 0
+
+
+def test_signals_go_on_while_only_the_loops_are_lost() -> None:
+    bench = Bench("programme")
+    bench.run(0, 20_000)
+    bench.inputs.mute = True
+    assert run_through_losses(bench, 21_000, 120_000) == 100, "each tick says so"
+    assert bench.greens()[:4] == [{"NS"}, {"NSL"}, {"EW", "EWL"}, {"EWL"}]
+    assert bench.guard.refusals == 0
+
+
+def test_after_a_refusal_it_begins_again_from_red_once_resumed() -> None:
+    bench = Bench("actuated")
+    bench.run(0, 20_000)
+    lawful = bench.control.nodes[0].sequencer
+    bench.control.nodes[0].sequencer = Unlawful(ONE, ONE.nodes[0], 0)
+    with pytest.raises(FrameRefusedError):
+        bench.control.tick(21_000)
+    bench.control.nodes[0].sequencer = lawful
+    bench.control.restart(21_000, "the sequencer was exchanged")
+    bench.run(22_000, 27_000)
+    assert set(bench.heads.history[-1].aspects) == {RED}
+    bench.guard.resume(27_000)
+    bench.control.restart(27_000, "resumed")
+    bench.run(28_000, 90_000)
+    assert bench.guard.refusals == 1
+    red_ms, green_ms = red_before_green_ms(bench, 27_000)
+    assert red_ms >= INTERGREEN_MS
+    assert green_ms <= 45_000
+
+
+def test_a_refusal_that_nobody_resumes_stays_red() -> None:
+    bench = Bench("actuated")
+    bench.run(0, 20_000)
+    bench.heads.force((GREEN,) * len(ONE.groups))
+    assert run_through_losses(bench, 21_000, 120_000) > 1
+    assert all(set(s.aspects) == {RED} for s in bench.heads.history if s.now_ms > 35_000)
+
+
+def test_after_flashing_it_begins_again_from_red() -> None:
+    bench = Bench("actuated")
+    bench.run(0, 20_000)
+    flash = (Aspect.FLASHING_AMBER,) * len(ONE.groups)
+    stopped = [bench.guard.stop(now_ms) for now_ms in range(21_000, 40_000, 1_000)]
+    assert (stopped[0], stopped[-1]) == (False, True)
+    bench.guard.resume(40_000)
+    bench.guard.show(Frame(45_000, flash), 45_000)
+    bench.control.restart(60_000, "the night is over")
+    bench.run(60_000, 100_000)
+    assert bench.guard.refusals == 0
+    red_ms, _ = red_before_green_ms(bench, 60_000)
+    assert red_ms >= INTERGREEN_MS
+
+
+@pytest.mark.parametrize("control", ["actuated", "adaptive"])
+def test_a_restart_replays(tmp_path: Path, control: str) -> None:
+    with Journal.create(tmp_path / "journal.sqlite", {"scenario": "test"}) as journal:
+        bench = Bench(control, [*queue(), *Road(tuple(range(1_000, 200_000, 7_000))).events("n0")], journal)
+        bench.run(0, 30_000)
+        bench.heads.mute = True
+        assert run_through_losses(bench, 31_000, 33_000) == 3
+        bench.heads.mute = False
+        bench.run(34_000, 90_000)
+    with JournalReader(tmp_path) as reader:
+        (record,), damage = read_records(reader)
+        assert damage == ""
+        assert [tick for tick, _ in record.restarts] == [32, 33, 34]
+        assert replay_frames(record).difference is None
+        assert replay_solve(reader, ONE.id).difference is None
+        assert replay_frames(replace(record, restarts=())).difference is not None
 
 
 def test_the_journal_holds_events_plans_frames_and_health(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -121,3 +122,22 @@ def test_json_schema_knows_the_keys() -> None:
     json.dumps(schema)
     assert schema["additionalProperties"] is False
     assert {"groups", "intergreens_s", "nodes"} <= set(schema["properties"])
+
+
+def test_faults_of_form_do_not_hide_the_others(text: str) -> None:
+    (name,) = re.findall(r"^(S\d+) = \{", text, re.MULTILINE)[:1]
+    broken = re.sub(rf"^{name} = .*\n", "", text, count=1, flags=re.MULTILINE)
+    broken = re.sub(r" amber_s = [\d.]+", " amber_s = nan", broken, count=1)
+    with pytest.raises(ConfigError) as caught:
+        parse_junction(f"colour = 3\n{broken}", where="x.toml")
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"x.toml: {len(lines) - 1} faults"
+    told = "\n".join(lines[1:])
+    assert "colour: expected no such key" in told
+    assert "amber_s (S1): expected a finite number, found nan" in told
+    assert f"intergreen {name} ->" in told
+
+
+def test_what_hides_other_faults_says_so(text: str) -> None:
+    with pytest.raises(ConfigError, match="1 fault; stages, intergreens and names are checked once these are mended"):
+        parse_junction(re.sub(r" amber_s = [\d.]+", ' amber_s = "three"', text, count=1))

@@ -1,0 +1,42 @@
+"""What one junction's loop tells the journal, and nothing where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from controller.detection import HealthEvent
+from controller.journal import Journal
+from controller.journal_schema import RESTART
+from hardware.ports import InputEvent
+from hardware.signals import Aspect
+
+
+class Recorder:
+    """Writes one junction's ticks, inputs, frames and restarts."""
+
+    def __init__(self, journal: Journal | None, junction_id: str) -> None:
+        self.journal = journal
+        self._junction_id = junction_id
+
+    def tick(self, tick: int, now_ms: int) -> None:
+        """Begin a tick."""
+        if self.journal is not None:
+            self.journal.tick(tick, now_ms)
+
+    def inputs(self, events: Iterable[InputEvent], health: Iterable[HealthEvent]) -> None:
+        """Record what arrived, and what it told of the detectors."""
+        if self.journal is not None:
+            for event in events:
+                self.journal.event(self._junction_id, event)
+            for change in health:
+                self.journal.note(change.at_ms, "detector", f"{change.detector}: {change.why}", {"trusted": change.trusted})
+
+    def frame(self, tick: int, now_ms: int, aspects: tuple[Aspect, ...]) -> None:
+        """Record what is about to be shown."""
+        if self.journal is not None:
+            self.journal.frame(self._junction_id, tick, now_ms, aspects)
+
+    def restart(self, tick: int, now_ms: int, why: str) -> None:
+        """Record that the junction begins again from red with this tick; replays do the same."""
+        if self.journal is not None:
+            self.journal.note(now_ms, RESTART, f"{self._junction_id}: begins again from red: {why}", {"junction": self._junction_id, "tick": tick})
