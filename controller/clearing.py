@@ -20,7 +20,9 @@ MOST_MARGIN_MS: Final = 3_000
 ALL_RED: Final = "all-red"
 STUCK_MS: Final = 20_000  # green time with a full stop line and no departure; a queue that discharges needs some two seconds
 CLEAR_MS: Final = 10_000  # enough to cross a wide junction from a standstill
-PAUSE_MS: Final = 20_000  # between two clearings: the stages must have had a chance
+PAUSE_MS: Final = 20_000  # between two clearings: the stages must have had a chance; twice as long after each that did not help
+LONGEST_PAUSE_MS: Final = 320_000
+FORGET_MS: Final = 120_000  # a clearing so long after the last pause begins anew
 
 
 def with_all_red(junction: Junction) -> Junction:
@@ -59,6 +61,7 @@ class Clearing:
         self._stage = next(i for i, s in enumerate(node.stages) if not s.green)
         self._until_ms: int | None = None
         self._rest_ms = 0
+        self._pause_ms = PAUSE_MS
 
     def active(self, now_ms: int) -> bool:
         """Return whether the node is being cleared."""
@@ -73,6 +76,7 @@ class Clearing:
         if not stuck:
             return None
         self._until_ms = max(now_ms, snapshot.signals.earliest_leave_ms) + CLEAR_MS
-        self._rest_ms = self._until_ms + PAUSE_MS
+        self._pause_ms = PAUSE_MS if now_ms - self._rest_ms > FORGET_MS else min(2 * self._pause_ms, LONGEST_PAUSE_MS)
+        self._rest_ms = self._until_ms + self._pause_ms
         why = f"clears the junction, all red for {CLEAR_MS // 1000} s: {stuck[0]} is green and full, and nobody has left it for {STUCK_MS // 1000} s of green"
         return Plan("clearing", now_ms, (PlanStep(self._stage, None),), why, {"lanes": list(stuck)})

@@ -17,8 +17,6 @@ from controller.vehicles import LaneTrack, Vehicle, Vehicles, ghost_slack_ms, st
 
 FLOW_MEMORY_S: Final = 300.0
 GAP_MS: Final = 4_000  # who comes within this time keeps a permitted turn waiting
-BACKLOG_AFTER_MS: Final = 3_000  # a farthest loop covered this long: the queue reaches beyond it
-BACKLOG_OVER_MS: Final = 4_000  # a gap that a discharging queue does not leave
 EXIT_FULL_AFTER_MS: Final = 4_000  # an exit loop covered this long: standing traffic
 
 GreenSince = Mapping[str, int | None]
@@ -69,8 +67,6 @@ class LoopEstimator:
             movements = tuple(m for m in junction.movements if m.lane == track.lane.id)
             ways = tuple(junction.gives_way_to(m) for m in movements)
             self._lanes[track.lane.id] = _LaneState(track, LaneModel(movements, ways), track.stop_loops)
-        self._farthest = tuple(d for d in junction.detectors if not d.upstream and d.purpose in (Purpose.ENTRY, Purpose.ADVANCE))
-        self._backlog: frozenset[str] = frozenset()  # farthest loops beyond which a queue stands
         self._stop_loops = frozenset(loop for lane in self._lanes.values() for loop in lane.stop_loops)
 
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
@@ -89,7 +85,6 @@ class LoopEstimator:
         self._clear_left_loops()
         self.vehicles.sort()
         self._purge(now_ms)
-        self._backlog = frozenset(d.id for d in self._farthest if self._stands_beyond(d.id))
         for lane in self._lanes.values():
             self._watch_stop_line(lane, now_ms)
 
@@ -105,16 +100,6 @@ class LoopEstimator:
             if self._states[loop].trusted and self._states[loop].occupied and self._now_ms - self._states[loop].changed_ms >= EXIT_FULL_AFTER_MS
             for lane in lanes
         )
-
-    def _stands_beyond(self, loop: str) -> bool:
-        """Return whether a queue reaches beyond the loop: it was covered for long, and since then nobody has left a gap."""
-        state = self._states[loop]
-        if not state.trusted:
-            return False
-        quiet_ms = self._now_ms - state.changed_ms
-        if state.occupied:
-            return loop in self._backlog or quiet_ms >= BACKLOG_AFTER_MS
-        return loop in self._backlog and quiet_ms < BACKLOG_OVER_MS
 
     def _edge(self, edge: Edge) -> None:
         detector = edge.detector
@@ -187,5 +172,4 @@ class LoopEstimator:
             stuck_ms=lane.model.stuck_ms,
             inside_veh=lane.model.inside_veh if lane.model.must_yield else 0.0,
             known_ms=lane.track.travel_ms(lane.track.reach_m),
-            backlog_ratio=max((self.vehicles.share(loop, name) for loop in self._backlog), default=0.0),
         )

@@ -89,7 +89,6 @@ class OracleEstimator:
             head_yields=learned.head_yields,
             stuck_ms=learned.stuck_ms,
             inside_veh=learned.inside_veh,
-            backlog_ratio=learned.backlog_ratio,
         )
 
     def _head(self, moves: tuple[Movement, ...], vehicles: list[tuple[float, int, float, str]]) -> tuple[float, ...]:

@@ -45,8 +45,7 @@ class LaneBelief:
     the lane is believed not to discharge; ``last_leave_ms`` when a vehicle last left over the stop line; ``known_ms`` how
     far ahead arrivals are seen; ``head_yields`` whether the first vehicle is seen to wait for a gap under the present green;
     ``stuck_ms`` how much green time its stop loop was covered since somebody left;
-    ``inside_veh`` how many of its vehicles wait for a gap inside the junction;
-    ``backlog_ratio`` which share of those who stand beyond the farthest loop wants this lane, 0 where none stand there.
+    ``inside_veh`` how many of its vehicles wait for a gap inside the junction.
     """
 
     arrival_ms: tuple[int, ...]
@@ -63,7 +62,6 @@ class LaneBelief:
     head_yields: bool = False
     stuck_ms: int = 0
     inside_veh: float = 0.0
-    backlog_ratio: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

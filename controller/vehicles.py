@@ -152,10 +152,6 @@ class Vehicles:
         """Return the station that the vehicle must pass next on the lane."""
         return self.tracks[lane].next_station(vehicle, {vehicle.loop: self._loops[vehicle.loop].beside.get(lane, "")})
 
-    def share(self, loop: str, lane: str) -> float:
-        """Return which share of a loop's vehicles wants the lane."""
-        return self._loops[loop].shares.get(lane, 0.0)
-
     def sort(self) -> None:
         """Put every lane's vehicles in their order from the stop line."""
         for track in self.tracks.values():
