@@ -23,6 +23,7 @@ _PACE_RANGE: Final = (0.7, 1.7)  # travel time against that at the speed limit; 
 _LEARN_RATIO: Final = 0.05
 _CHANGE_RATIO_PER_M: Final = 0.0007  # prior chance of a lane change before the stop line, per metre beyond 40 m
 _EARLY_RATIO: Final = 0.6  # a vehicle that comes earlier than this share of its travel time is another one
+_SURE_RATIO: Final = 0.25  # the next likeliest vehicle is at most this likely, against the likeliest
 _LATE_SCALE_MS: Final = 3_000.0
 _LEAST_WEIGHT: Final = 0.02
 _LEAST_SHARE: Final = 0.03  # what was never seen may still happen; above the least weight, so that it is still tried
@@ -106,14 +107,14 @@ class Vehicles:
     def enter(self, detector: Detector, at_ms: int) -> tuple[Vehicle, bool]:
         """Move the vehicle that ``detector`` sees to it, or create it where none was expected. Return it and whether it is new."""
         loop = self._loops[detector.id]
-        vehicle = self._expected(loop, at_ms) if loop.ancestors else None
+        vehicle, sure = self._expected(loop, at_ms) if loop.ancestors else (None, False)
         if vehicle is None:
             vehicle = Vehicle(detector.id, detector.distance_m, at_ms, at_ms, {})
             self._spread(vehicle, loop, at_ms)
             vehicle.free_ms = vehicle.arrival_ms
             self._crowd_out(vehicle)
             return vehicle, True
-        self._learn(vehicle, detector, at_ms)
+        self._learn(vehicle, detector, at_ms, sure=sure)
         self._spread(vehicle, loop, at_ms)
         self._crowd_out(vehicle)
         return vehicle, False
@@ -158,8 +159,10 @@ class Vehicles:
             if len(track.vehicles) > 1:
                 track.vehicles.sort(key=_order)
 
-    def _expected(self, loop: _Loop, at_ms: int) -> Vehicle | None:
-        """Return the likeliest vehicle: of each loop upstream the first one that had the time to come, weighed by share and lateness.
+    def _expected(self, loop: _Loop, at_ms: int) -> tuple[Vehicle | None, bool]:
+        """Return the likeliest vehicle, and whether no other one is nearly as likely.
+
+        Of each loop upstream the first one that had the time to come counts, weighed by share and lateness.
 
         Nobody overtakes within a lane: one from a loop farther upstream counts only as far as those ahead of it may be elsewhere.
         """
@@ -172,7 +175,7 @@ class Vehicles:
                 gap_m = vehicle.distance_m - loop.detector.distance_m
                 if at_ms >= vehicle.passed_ms + _EARLY_RATIO * track.travel_ms(gap_m) - 300:
                     first[vehicle.loop] = vehicle
-        best, best_score = None, 0.0
+        best, best_score, next_score = None, 0.0, 0.0
         for vehicle in first.values():
             weight = sum(vehicle.weights.get(x, 0.0) for x in loop.detector.lanes)
             for ahead in first.values():
@@ -182,8 +185,10 @@ class Vehicles:
             late = (at_ms - (vehicle.arrival_ms - travel_ms)) / _LATE_SCALE_MS
             score = weight / (1.0 + late * late)
             if score > best_score:
-                best, best_score = vehicle, score
-        return best
+                best, best_score, next_score = vehicle, score, best_score
+            else:
+                next_score = max(next_score, score)
+        return best, next_score <= _SURE_RATIO * best_score
 
     def _crowd_out(self, vehicle: Vehicle) -> None:
         """Take the first vehicle from a lane that holds more than fit between the loop just passed and the stop line: it left unseen."""
@@ -193,11 +198,14 @@ class Vehicles:
             if sum(v.weights[lane] for v in inside) > room:
                 self.remove(min(inside, key=_order))
 
-    def _learn(self, vehicle: Vehicle, detector: Detector, at_ms: int) -> None:
-        """Learn from where the vehicle went: the shares of the loop that it came from, and the pace."""
+    def _learn(self, vehicle: Vehicle, detector: Detector, at_ms: int, *, sure: bool) -> None:
+        """Learn from where the vehicle went: the pace, and the shares of the loop that it came from.
+
+        Shares are learned only where it cannot have been another one: else, while lanes side by side are full, a wrong guess would confirm itself.
+        """
         shares = self._loops[vehicle.loop].shares
         came = sum(vehicle.weights.get(x, 0.0) for x in detector.lanes)
-        for lane in shares:
+        for lane in shares if sure else ():
             here = vehicle.weights.get(lane, 0.0) / came if lane in detector.lanes and came > 0.0 else 0.0
             shares[lane] = max(shares[lane] + _LEARN_RATIO * (here - shares[lane]), _LEAST_SHARE)
         track = self.tracks[detector.lanes[0]]
