@@ -14,7 +14,6 @@ from controller.plan import Plan, PlanStep
 from controller.snapshot import Snapshot
 
 SLOW_MS: Final = 12_000  # likewise: something stands in the way
-FIRST_MARGIN_MS: Final = 1_000
 MARGIN_STEP_MS: Final = 1_000
 MOST_MARGIN_MS: Final = 3_000
 ALL_RED: Final = "all-red"
@@ -40,7 +39,7 @@ class ClearingMargin:
     """How much longer than its model says a junction needs until those who waited inside for a gap are out, learned from near locks."""
 
     def __init__(self) -> None:
-        self.ms = FIRST_MARGIN_MS
+        self.ms = 0
         self._slow = False
 
     def watch(self, snapshot: Snapshot) -> None:

@@ -21,6 +21,7 @@ _WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
 _FUTURE_STEP_MS: Final = 4_000
 _INSIDE_VEH: Final = 0.5  # expected vehicles inside from which they are waited for
 _MORE_INSIDE_MS: Final = 2_000  # for each one after the first
+_UNSURE_MS: Final = 1_000
 _MOST_INSIDE_VEH: Final = 3.0  # no junction holds more of one lane
 _RELEASE_MS: Final = 3_000  # two vehicles that wait inside are out this long after the others' amber
 _LONGEST_WAIT_MS: Final = 600_000  # longer waits count as this long
@@ -175,15 +176,15 @@ class HorizonModel:
         now = snapshot.signals.stage
         if now == stage:
             return 0
-        waiting = 0.0
+        late_ms = -1
         for i, lane in enumerate(self.model.lanes):
             belief = snapshot.lanes[lane.id]
             turning = {s.group for s in self.model.service[now][i] if s.foes}
             if turning - self.model.green[stage] and (belief.head_yields or belief.inside_veh >= _INSIDE_VEH):
-                waiting = max(waiting, min(belief.inside_veh, _MOST_INSIDE_VEH), _INSIDE_VEH)
-        if not waiting:
-            return 0
-        return self._amber_ms + self.margin.ms + int(_MORE_INSIDE_MS * max(waiting - 1.0, 0.0))
+                more_ms = int(_MORE_INSIDE_MS * max(min(belief.inside_veh, _MOST_INSIDE_VEH) - 1.0, 0.0))
+                # Of a shared lane it is not sure how many of those who left turn.
+                late_ms = max(late_ms, more_ms + (_UNSURE_MS if len(turning) < len(self.model.lane_groups[i]) else 0))
+        return self._amber_ms + self.margin.ms + late_ms if late_ms >= 0 else 0
 
     def _packets(self, belief: LaneBelief, now_ms: int) -> tuple[list[int], list[int]]:
         """Return the lane's vehicles as packets, the expected flow beyond what the loops have seen appended."""
