@@ -15,6 +15,7 @@ from controller.snapshot import Snapshot
 
 SLOW_MS: Final = 12_000  # likewise: something stands in the way
 MARGIN_STEP_MS: Final = 1_000
+MARGIN_MEMORY_MS: Final = 300_000  # without a near lock it gives back one step in this time
 MOST_MARGIN_MS: Final = 3_000
 ALL_RED: Final = "all-red"
 STUCK_MS: Final = 20_000  # green time with a full stop line and no departure; a queue that discharges needs some two seconds
@@ -41,12 +42,15 @@ class ClearingMargin:
     def __init__(self) -> None:
         self.ms = 0
         self._slow = False
+        self._since_ms = 0
 
     def watch(self, snapshot: Snapshot) -> None:
         """Take one more second whenever a full green lane begins to stand still, though its exits may be free."""
         slow = any(SLOW_MS <= belief.stuck_ms < STUCK_MS for belief in snapshot.lanes.values())
         if slow and not self._slow:
-            self.ms = min(self.ms + MARGIN_STEP_MS, MOST_MARGIN_MS)
+            self.ms, self._since_ms = min(self.ms + MARGIN_STEP_MS, MOST_MARGIN_MS), snapshot.now_ms
+        elif self.ms and snapshot.now_ms - self._since_ms >= MARGIN_MEMORY_MS:
+            self.ms, self._since_ms = self.ms - MARGIN_STEP_MS, snapshot.now_ms
         self._slow = slow
 
 
