@@ -19,8 +19,6 @@ from typing import Final
 from optimizer.horizon_tables import PROTECTED_FROM, YIELDING_FROM
 from optimizer.jit import kernel
 from optimizer.lanes import (
-    ARRIVAL,
-    BLOCKED,
     CAP,
     CLEAR,
     COMING,
@@ -38,6 +36,7 @@ from optimizer.lanes import (
     SHARE,
     STATE_COLUMNS,
     WORK,
+    coming_ms,
     order_cost,
     serve_lane,
     standing_cost,
@@ -126,7 +125,7 @@ def advance(
                 if stands_ready(lane, until_ms, at, vehicles, facts, states):
                     left += serve_lane(lane, new, until_ms, at, facts, vehicles, rules, foes, states, departs, notes)
                 if yielding < lanes and states[at, PASSED] < rules[new, lane, CAP]:
-                    notes[lane, COMING] = max(vehicles[lane, states[at, NEXT], ARRIVAL], states[at, READY], facts[lane, BLOCKED])
+                    notes[lane, COMING] = coming_ms(lane, at, facts, vehicles, states)
         states[at, READY] = max(states[at, READY], until_ms)
         standing += standing_cost(lane, k, until_ms, new, leave_ms, at, facts, here, rules, states)
         if left + standing > limit:
