@@ -95,7 +95,7 @@ def test_only_what_was_allowed_is_weighed() -> None:
     assert list(costs_by_stage(held, solver.horizon(held), solver)[0]) == [NS]
 
 
-def test_the_cheapest_alternative_is_the_choice_and_lanes_make_its_cost() -> None:
+def test_the_cheapest_alternative_is_the_choice_and_its_parts_make_its_cost() -> None:
     problem = problem_of(scene(arrivals_ms={"n0": [NOW_MS - 5_000] * 3, "e0": [NOW_MS - 9_000] * 2, "s1": [NOW_MS - 20_000]}))
     result = InlineSolver().horizon(problem)
     taken, weighed = weigh_all(problem)
@@ -103,8 +103,9 @@ def test_the_cheapest_alternative_is_the_choice_and_lanes_make_its_cost() -> Non
     assert weighed[0].stage == first_choice(result)
     assert weighed[0].cost_ms <= result.cost_ms
     for one in weighed:
-        switches_ms = (len(one.stages) - 1) * problem.switch_cost_ms
-        assert abs(sum(one.lane_cost_ms) + switches_ms - one.cost_ms) <= len(one.lane_cost_ms)
+        assert one.switch_cost_ms == (len(one.stages) - 1) * problem.switch_cost_ms
+        parts_ms = sum(one.lane_cost_ms) + one.order_cost_ms + one.switch_cost_ms
+        assert 0 <= one.cost_ms - parts_ms <= len(one.lane_cost_ms) + 1, "each part is rounded down once"
         assert first_choice(result._replace(stages=np.array(one.stages), begin_ms=np.array(one.begin_ms))) == one.stage
 
 
