@@ -26,7 +26,7 @@ def as_object(one: Explanation, lang: Lang) -> dict[str, object]:
         else {
             "planner": plan.planner,
             "made_at_s": one.made_ms / 1000 if one.made_ms is not None else None,
-            "steps": [{"stage": one.node.stages[s.stage].id, "until_s": _in_s(one, s.until_ms)} for s in plan.steps],
+            "steps": [{"stage": one.node.stages[s.stage].id, "until_s": _in_s(one, s.until_ms), "clear_s": s.clear_ms / 1000} for s in plan.steps],
             "cost_veh_s": None if one.path is None else one.path.cost_ms / 1000,
             "detail": plan.detail,
         },

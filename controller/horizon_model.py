@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from controller.clearing import ClearingMargin
-from controller.junction import Junction, Node
+from controller.junction import Junction, Lane, Node
 from controller.node_model import NodeModel, Service
 from controller.snapshot import LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
@@ -36,7 +36,6 @@ class HorizonModel:
         self.margin = ClearingMargin()
         lanes, stages = len(model.lanes), len(node.stages)
         self._grid = settings.grid_ms()
-        self.all_red = next((i for i, green in enumerate(model.green) if not green), -1)
         self._amber_ms = transitions.amber_ms
         self._foes = self._foe_table(lanes, stages)
         self._end = np.zeros((stages, stages, lanes), np.int64)
@@ -74,8 +73,8 @@ class HorizonModel:
     def _releases(self, a: int, b: int) -> bool:
         """Return whether b goes on to serve a turn that had to yield in a and need no longer."""
         for before, after in zip(self.model.service[a], self.model.service[b], strict=True):
-            free = {s.group for s in after if not s.foes}
-            if any(s.foes and s.group in free for s in before):
+            free = {s.movement for s in after if not s.foes}
+            if any(s.foes and s.movement in free for s in before):
                 return True
         return False
 
@@ -172,18 +171,22 @@ class HorizonModel:
 
         Their turn loses its green with those they yield to; they leave when these have stopped at their amber's end.
         """
-        now = snapshot.signals.stage
-        if now == stage:
+        lanes = self.caught_by(snapshot, stage)
+        if not lanes:
             return 0
-        waiting = 0.0
+        most = min(max(snapshot.lanes[lane.id].inside_veh for lane in lanes), _MOST_INSIDE_VEH)
+        return self._amber_ms + self.margin.ms + int(_MORE_INSIDE_MS * max(most - 1.0, 0.0))
+
+    def caught_by(self, snapshot: Snapshot, stage: int) -> list[Lane]:
+        """Return the lanes whose vehicles wait inside the junction, or are about to, and would lose their green to the stage."""
+        now = snapshot.signals.stage
+        found = []
         for i, lane in enumerate(self.model.lanes):
             belief = snapshot.lanes[lane.id]
             turning = {s.group for s in self.model.service[now][i] if s.foes}
-            if turning - self.model.green[stage] and (belief.head_yields or belief.inside_veh >= _INSIDE_VEH):
-                waiting = max(waiting, min(belief.inside_veh, _MOST_INSIDE_VEH), _INSIDE_VEH)
-        if not waiting:
-            return 0
-        return self._amber_ms + self.margin.ms + int(_MORE_INSIDE_MS * max(waiting - 1.0, 0.0))
+            if now != stage and turning - self.model.green[stage] and (belief.head_yields or belief.inside_veh >= _INSIDE_VEH):
+                found.append(lane)
+        return found
 
     def _packets(self, belief: LaneBelief, now_ms: int) -> tuple[list[int], list[int]]:
         """Return the lane's vehicles as packets, the expected flow beyond what the loops have seen appended."""

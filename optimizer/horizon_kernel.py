@@ -28,7 +28,6 @@ from optimizer.lanes import (
     HERE_WEIGHT,
     HOME,
     NEVER,
-    NEXT,
     PASSED,
     PERSON,
     RAW,
