@@ -11,7 +11,7 @@ from support_control import Scene, junction
 from controller.adaptive import SETTINGS, AdaptivePlanner
 from controller.alternatives import first_choice, may_choose, rival_of, weigh_all
 from controller.horizon_model import HorizonModel
-from controller.reasons import Reason, Waiting, costs_by_stage, lost_ms, sentence
+from controller.reasons import Clears, Reason, Waiting, costs_by_stage, lost_ms, sentence
 from controller.solver import HorizonProblem, InlineSolver
 from controller.transitions import transition_table
 from controller.words import Lang, clock, decimal, seconds, stage_name
@@ -47,6 +47,11 @@ def test_a_kept_stage_in_english_and_german() -> None:
     [
         ({"kept": False}, "goes to NS: ", "wechselt zu NS: "),
         ({"kept": False}, "keeping EW would cost 34 vehicle-seconds more", "EW zu halten würde 34 Fahrzeugsekunden mehr kosten"),
+        (
+            {"kept": False, "clears": Clears(5_000, ("s", "n"))},
+            "; nothing turns green for 5 s, for vehicles from s, n wait inside the junction; a switch costs 5 s",
+            "; nichts wird in 5 s frei, denn Fahrzeuge aus s, n warten im Knotenpunkt; ein Wechsel kostet 5 s",
+        ),
         ({"held_ms": 3_000}, "no switch before 3 s (minimum green or transition)", "kein Wechsel vor 3 s (Mindestfreigabezeit oder Phasenübergang)"),
         ({"rival_more_ms": 300}, "EW at once would cost about the same", "EW sofort würde etwa gleich viel kosten"),
         ({"rival_more_ms": 1_000}, "cost 1 vehicle-second more", "würde 1 Fahrzeugsekunde mehr kosten"),
