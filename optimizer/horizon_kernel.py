@@ -5,7 +5,7 @@ all lane states served up to there. Buckets are worked through in order of time.
 next bucket, or switch at once, which leads to the first bucket that is not before the new stage may be left again. The last bucket
 is the horizon. A bucket keeps the best node of every stage, and besides these the best of all. Nodes in the same stage with the same lane states
 are one node, the cheaper. The order of nodes is (rank, stage, number): rank is the cost so far, plus the waiting so far of all
-that stand, plus the terminal estimate. All integers, so the result does not depend on the machine.
+that stand, plus the terminal estimate and the order of their queues. All integers, so the result does not depend on the machine.
 
 Node i has the state of lane l in row ``i * L + l``. A bucket has one node more than it keeps, the spare one, which the next child is
 written to; ``bucket[k]`` lists its nodes, the best first, the spare one behind them. So keeping a node moves numbers, never states.
