@@ -37,6 +37,7 @@ class HorizonModel:
         lanes, stages = len(model.lanes), len(node.stages)
         self._grid = settings.grid_ms()
         self._amber_ms = transitions.amber_ms
+        self._ends_ms = tuple(tuple(pair.ends_ms for pair in row) for row in transitions.pairs)
         self._foes = self._foe_table(lanes, stages)
         self._end = np.zeros((stages, stages, lanes), np.int64)
         self._start = np.zeros((stages, stages, lanes), np.int64)
@@ -175,7 +176,15 @@ class HorizonModel:
         if not lanes:
             return 0
         most = min(max(snapshot.lanes[lane.id].inside_veh for lane in lanes), _MOST_INSIDE_VEH)
-        return self._amber_ms + self.margin.ms + int(_MORE_INSIDE_MS * max(most - 1.0, 0.0))
+        stop_ms = self._last_end_ms(lanes, snapshot.signals.stage, stage) + self._amber_ms
+        return stop_ms + self.margin.ms + int(_MORE_INSIDE_MS * max(most - 1.0, 0.0))
+
+    def _last_end_ms(self, lanes: list[Lane], a: int, b: int) -> int:
+        """Return when the last of those ends, on the way from a to b, whom turns from these lanes let pass; greens may end late in a transition."""
+        junction, ends_ms = self.model.junction, self._ends_ms[a][b]
+        ids = {lane.id for lane in lanes}
+        first = {group for move in junction.movements if move.lane in ids for _, group in junction.gives_way_to(move)}
+        return max((ms for group, ms in ends_ms.items() if group in first), default=0)
 
     def caught_by(self, snapshot: Snapshot, stage: int) -> list[Lane]:
         """Return the lanes whose vehicles wait inside the junction, or are about to, and would lose their green to the stage."""

@@ -235,6 +235,15 @@ def test_those_who_wait_inside_are_let_out_before_anything_turns_green(scene: Sc
     assert one.clear_to(snapshot, to) == (clear_ms + 2_000 if clear_ms else 0)
 
 
+def test_they_are_waited_for_from_the_end_of_those_whom_they_let_pass() -> None:
+    """The turn clears slowly, 12 s, so the straight traffic goes on for 7 s of the transition: only then do those inside get out."""
+    slow = replace(ONE, intergreens=tuple(replace(i, intergreen_ms=12_000) if (i.clearing, i.entering) == ("EWL", "NS") else i for i in ONE.intergreens))
+    snapshot = replace(inside(1.0), junction=slow).snapshot()
+    assert transition_table(slow, slow.nodes[0]).pairs[EW][NS].ends_ms == {"EW": 7_000, "EWL": 0}
+    assert model(slow).clear_to(snapshot, NS) == 7_000 + AMBER_MS + FIRST_MARGIN_MS
+    assert model(slow).clear_to(snapshot, NSL) == AMBER_MS + FIRST_MARGIN_MS
+
+
 def test_the_search_knows_how_late_the_next_greens_begin() -> None:
     free, caught = problem(inside(0.0)), problem(inside(2.5))
     late_ms = AMBER_MS + FIRST_MARGIN_MS + 3_000 - INTERGREEN_MS
