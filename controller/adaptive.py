@@ -11,7 +11,7 @@ from controller.horizon_model import HorizonModel
 from controller.junction import Junction, Lane, Node
 from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox
-from controller.reasons import costs_by_stage, reason_of, sentence
+from controller.reasons import clearing_of, clearing_words, costs_by_stage, reason_of, sentence
 from controller.snapshot import Snapshot
 from controller.solver import HorizonProblem, HorizonResult, Solver, digest
 from controller.transitions import TransitionTable
@@ -59,6 +59,10 @@ class AdaptivePlanner(Mailbox):
         """Return the lanes in the order of the arrays."""
         return self._model.model.lanes
 
+    def caught_by(self, snapshot: Snapshot, stage: int) -> list[Lane]:
+        """Return the lanes whose vehicles inside the junction the way to the stage waits for."""
+        return self._model.caught_by(snapshot, stage)
+
     def submit(self, snapshot: Snapshot) -> None:
         """Build the arrays and solve."""
         self._model.margin.watch(snapshot)
@@ -76,8 +80,12 @@ class AdaptivePlanner(Mailbox):
 
     def _forced(self, snapshot: Snapshot, stage: int) -> Plan:
         name = self._node.stages[stage].id
+        step = PlanStep(stage, None, self._model.clear_to(snapshot, stage))
         reason = f"serves {name}: its stop line has waited {self._settings.max_red_s} s, the longest that is allowed"
-        return Plan(self.name, snapshot.now_ms, (PlanStep(stage, None, self._model.clear_to(snapshot, stage)),), reason, {"forced": name})
+        clears = clearing_of(step, self.caught_by(snapshot, stage))
+        if clears is not None:
+            reason += f"; {clearing_words(clears)}"
+        return Plan(self.name, snapshot.now_ms, (step,), reason, {"forced": name})
 
     def _to_plan(self, snapshot: Snapshot, problem: HorizonProblem, result: HorizonResult) -> Plan:
         now_ms = snapshot.now_ms
@@ -89,6 +97,6 @@ class AdaptivePlanner(Mailbox):
             steps = steps[1:]
         costs, rival_s = costs_by_stage(problem, result, self._solver)
         self.last_solve_ms = (self.last_solve_ms or 0.0) + 1000.0 * rival_s
-        reason = sentence(self._node, reason_of(self.lanes, snapshot, problem, steps, costs))
+        reason = sentence(self._node, reason_of(self.lanes, snapshot, problem, steps, costs, self.caught_by(snapshot, steps[0].stage)))
         detail: dict[str, object] = {"cost_ms": result.cost_ms, "alternatives_ms": {self._node.stages[s].id: c for s, c in sorted(costs.items())}}
         return Plan(self.name, now_ms, tuple(steps), reason, detail)

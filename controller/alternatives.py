@@ -17,13 +17,15 @@ LEAST_MILLI: Final = 500  # for fewer believed vehicles nobody asks
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A first choice with the best that can follow it, and its cost lane by lane (weighted vehicle-milliseconds)."""
+    """A first choice with the best that can follow it, and the parts of its cost (weighted vehicle-milliseconds): lanes, their order, switches."""
 
     stage: int
     cost_ms: int
     stages: tuple[int, ...]  # in order, the first is the present one
     begin_ms: tuple[int, ...]  # begin of the transition to each, from now; 0 for the first
     lane_cost_ms: tuple[int, ...]
+    order_cost_ms: int  # because queues of different stages wait for each other
+    switch_cost_ms: int
     departures_ms: tuple[tuple[int, ...], ...]  # per lane, from now
 
 
@@ -80,4 +82,5 @@ def _alternative(solver: InlineSolver, problem: HorizonProblem, stage: int, resu
     stages, begins = result.stages.tolist(), result.begin_ms.tolist()
     costs = solver.lane_costs(problem, stages, begins)
     departures = tuple(tuple(times) for times in costs.departures_ms)
-    return Alternative(stage, result.cost_ms, tuple(stages), tuple(begins), tuple(costs.cost_ms.tolist()), departures)
+    parts = (tuple(costs.cost_ms.tolist()), costs.order_ms, costs.switches_ms)
+    return Alternative(stage, result.cost_ms, tuple(stages), tuple(begins), *parts, departures)

@@ -10,19 +10,20 @@ from dataclasses import replace
 from typing import Final
 
 from controller.junction import Junction, Node, Stage
+from controller.lane_model import NEVER_MS
 from controller.plan import Plan, PlanStep
 from controller.snapshot import Snapshot
 
-SLOW_MS: Final = 12_000  # likewise: something stands in the way
-MARGIN_STEP_MS: Final = 1_000
-MARGIN_MEMORY_MS: Final = 300_000  # without a near lock it gives back one step in this time
-MOST_MARGIN_MS: Final = 3_000
 ALL_RED: Final = "all-red"
 STUCK_MS: Final = 20_000  # green time with a full stop line and no departure; a queue that discharges needs some two seconds
+SLOW_MS: Final = 12_000  # likewise, but not yet stuck: something stands in the way for longer than a queue needs
 CLEAR_MS: Final = 10_000  # enough to cross a wide junction from a standstill
 PAUSE_MS: Final = 20_000  # between two clearings: the stages must have had a chance; twice as long after each that did not help
 LONGEST_PAUSE_MS: Final = 320_000
 FORGET_MS: Final = 120_000  # a clearing so long after the last pause begins anew
+MARGIN_STEP_MS: Final = 1_000
+MARGIN_MEMORY_MS: Final = 300_000  # without a near lock the margin gives back one step in this time
+MOST_MARGIN_MS: Final = 3_000
 
 
 def with_all_red(junction: Junction) -> Junction:
@@ -63,7 +64,7 @@ class Clearing:
         self._exits = {lane: exits for lane, exits in self._exits.items() if exits}
         self._stage = next(i for i, s in enumerate(node.stages) if not s.green)
         self._until_ms: int | None = None
-        self._rest_ms = 0
+        self._rest_ms = -NEVER_MS
         self._pause_ms = PAUSE_MS
 
     def active(self, now_ms: int) -> bool:

@@ -70,9 +70,8 @@ class Explanation:
 
     @property
     def first_stage(self) -> int | None:
-        """Return the stage that the plan goes to or keeps, seconds of all red before it left out."""
-        steps = self.row.plan.steps if self.row is not None else ()
-        return next((s.stage for s in steps if self.node.stages[s.stage].green), steps[0].stage if steps else None)
+        """Return the stage that the plan goes to or keeps."""
+        return self.row.plan.steps[0].stage if self.row is not None else None
 
     @property
     def chosen(self) -> Alternative | None:
@@ -178,8 +177,9 @@ def _known(base: _Base, control: JunctionControl, again: JournalReader, place: i
     chosen = one.chosen
     if one.row is None or chosen is None:
         return one
-    steps = [s for s in one.row.plan.steps if node.stages[s.stage].green]
-    return replace(one, why=reason_of(planner.lanes, snapshot, problem, steps, _recorded_costs(one)))
+    steps = one.row.plan.steps
+    caught = planner.caught_by(snapshot, steps[0].stage)
+    return replace(one, why=reason_of(planner.lanes, snapshot, problem, steps, _recorded_costs(one), caught))
 
 
 def _recorded_costs(one: Explanation) -> dict[int, int]:

@@ -26,7 +26,7 @@ def as_object(one: Explanation, lang: Lang) -> dict[str, object]:
         else {
             "planner": plan.planner,
             "made_at_s": one.made_ms / 1000 if one.made_ms is not None else None,
-            "steps": [{"stage": one.node.stages[s.stage].id, "until_s": _in_s(one, s.until_ms)} for s in plan.steps],
+            "steps": [{"stage": one.node.stages[s.stage].id, "until_s": _in_s(one, s.until_ms), "clear_s": s.clear_ms / 1000} for s in plan.steps],
             "cost_veh_s": None if one.path is None else one.path.cost_ms / 1000,
             "detail": plan.detail,
         },
@@ -107,6 +107,8 @@ def _alternatives(one: Explanation) -> list[dict[str, object]]:
             "more_veh_s": (a.cost_ms - base.cost_ms) / 1000,
             "sequence": [{"stage": one.node.stages[s].id, "begins_in_s": b / 1000} for s, b in zip(a.stages, a.begin_ms, strict=True)],
             "lanes_veh_s": {lane.id: ms / 1000 for lane, ms in zip(one.lanes, a.lane_cost_ms, strict=True)},
+            "order_veh_s": a.order_cost_ms / 1000,
+            "switches_veh_s": a.switch_cost_ms / 1000,
         }
         for a in one.alternatives
         if base is not None

@@ -134,7 +134,8 @@ def _plan(one: Explanation, lang: Lang) -> list[str]:
         if step.until_ms is not None and step.until_ms <= one.now_ms and step is not one.row.plan.steps[-1]:
             continue
         name, wait_ms = stage_name(one.node, step.stage), at_ms - one.now_ms
-        lines.append(text_of(TEXTS, "step_later" if wait_ms > 0 else "step_now", lang, stage=name, time=seconds(wait_ms, lang)))
+        line = text_of(TEXTS, "step_later" if wait_ms > 0 else "step_now", lang, stage=name, time=seconds(wait_ms, lang))
+        lines.append(line + (text_of(TEXTS, "step_clears", lang, time=seconds(step.clear_ms, lang)) if step.clear_ms else ""))
         at_ms = step.until_ms if step.until_ms is not None else at_ms
     return lines
 
@@ -154,17 +155,17 @@ def _alternatives(one: Explanation, lang: Lang) -> list[str]:
         notes.append(text_of(TEXTS, "sequel", lang, cost=decimal(one.path.cost_ms / 1000, lang)))
     if one.row is not None and not one.fresh:
         notes.append(text_of(TEXTS, "not_followed", lang, time=f"{one.row.now_ms / 1000:g}"))
-    elif one.row is not None and not one.node.stages[one.row.plan.steps[0].stage].green:
-        notes.append(text_of(TEXTS, "red_first", lang))
     if len(rows) == 1:
         notes.append(text_of(TEXTS, "only_one", lang))
     return table(("", "", "", ""), rows)[1:] + notes
 
 
 def _differences(one: Explanation, base: Alternative, other: Alternative, lang: Lang) -> str:
-    """Return which lanes lose and which gain by the other choice."""
+    """Return which lanes lose and which gain by the other choice, and what else it changes."""
     more = sorted(((b - a, lane.id) for a, b, lane in zip(base.lane_cost_ms, other.lane_cost_ms, one.lanes, strict=True)), reverse=True)
     worse = [f"{lane} +{decimal(ms / 1000, lang)}" for ms, lane in more if ms >= _LEAST_MS][:_NAMED]
     better = [f"{lane} {decimal(ms / 1000, lang)}" for ms, lane in reversed(more) if ms <= -_LEAST_MS][:_NAMED]
     parts = [text_of(TEXTS, key, lang, lanes=", ".join(lanes)) for key, lanes in (("worse", worse), ("better", better)) if lanes]
+    rest = (("order", other.order_cost_ms - base.order_cost_ms), ("switches", other.switch_cost_ms - base.switch_cost_ms))
+    parts += [text_of(TEXTS, key, lang, more=("+" if ms > 0 else "") + decimal(ms / 1000, lang)) for key, ms in rest if abs(ms) >= _LEAST_MS]
     return "; ".join(parts)

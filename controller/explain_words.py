@@ -96,6 +96,7 @@ TEXTS: Final = {
     # plan and alternatives
     "plan": ("Plan", "Plan"),
     "step_now": ("now: {stage}", "jetzt: {stage}"),
+    "step_clears": ("; on the way there nothing turns green for {time}", "; auf dem Weg dorthin wird {time} lang nichts frei"),
     "step_later": ("in {time}: {stage}", "in {time}: {stage}"),
     "alternatives": (
         "Alternatives at once, each with its best sequel within {time} (cost in vehicle-seconds: weighted waiting, stops, switches, what still stands)",
@@ -116,13 +117,11 @@ TEXTS: Final = {
         "Der Plan selbst kostet {cost}: Er beginnt mit derselben Wahl; die bessere Fortsetzung hat die Suche übersehen. Die nächste Sekunde entscheidet neu.",
     ),
     "not_followed": (
-        "Weighed, but not followed: the plan made at {time} s holds until its seconds of all red are over.",
-        "Abgewogen, aber nicht befolgt: Der Plan von {time} s gilt, bis seine Sekunden Alles-Rot vorüber sind.",
+        "Weighed, but not followed: no plan came of it then, and the one made at {time} s went on.",
+        "Abgewogen, aber nicht befolgt: Damals kam kein Plan zustande, und der von {time} s galt weiter.",
     ),
-    "red_first": (
-        "The all red that comes first is a rule of its own; the costs leave it out.",
-        "Das Alles-Rot vorweg ist eine eigene Regel; die Kosten enthalten es nicht.",
-    ),
+    "order": ("queues of different stages wait for each other {more}", "Warteschlangen verschiedener Phasen warten aufeinander {more}"),
+    "switches": ("switches {more}", "Wechsel {more}"),
     # picture
     "x_axis": ("seconds from the decision; left of 0: waiting since", "Sekunden ab der Entscheidung; links von 0: wartet seit"),
     "top": ("{junction} at {time} s: vehicles believed and green planned", "{junction} bei {time} s: angenommene Fahrzeuge und geplante Freigabezeiten"),

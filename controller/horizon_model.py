@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from controller.clearing import ClearingMargin
-from controller.junction import Junction, Node
+from controller.junction import Junction, Lane, Node
 from controller.node_model import NodeModel, Service
 from controller.snapshot import LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
@@ -37,8 +37,8 @@ class HorizonModel:
         self.margin = ClearingMargin()
         lanes, stages = len(model.lanes), len(node.stages)
         self._grid = settings.grid_ms()
-        self.all_red = next((i for i, green in enumerate(model.green) if not green), -1)
         self._amber_ms = transitions.amber_ms
+        self._ends_ms = tuple(tuple(pair.ends_ms for pair in row) for row in transitions.pairs)
         self._foes = self._foe_table(lanes, stages)
         self._end = np.zeros((stages, stages, lanes), np.int64)
         self._start = np.zeros((stages, stages, lanes), np.int64)
@@ -75,8 +75,8 @@ class HorizonModel:
     def _releases(self, a: int, b: int) -> bool:
         """Return whether b goes on to serve a turn that had to yield in a and need no longer."""
         for before, after in zip(self.model.service[a], self.model.service[b], strict=True):
-            free = {s.group for s in after if not s.foes}
-            if any(s.foes and s.group in free for s in before):
+            free = {s.movement for s in after if not s.foes}
+            if any(s.foes and s.movement in free for s in before):
                 return True
         return False
 
@@ -173,18 +173,37 @@ class HorizonModel:
 
         Their turn loses its green with those they yield to; they leave when these have stopped at their amber's end.
         """
-        now = snapshot.signals.stage
-        if now == stage:
+        lanes = self.caught_by(snapshot, stage)
+        if not lanes:
             return 0
-        late_ms = -1
+        stop_ms = self._last_end_ms(lanes, snapshot.signals.stage, stage) + self._amber_ms
+        return stop_ms + self.margin.ms + max(self._leaving_ms(snapshot, lane) for lane in lanes)
+
+    def _leaving_ms(self, snapshot: Snapshot, lane: Lane) -> int:
+        """Return how long those inside need beyond the first one, who is out by the time the others have stopped."""
+        inside_veh = min(snapshot.lanes[lane.id].inside_veh, _MOST_INSIDE_VEH)
+        moves = [m for m in self.model.junction.movements if m.lane == lane.id]
+        # Of a shared lane it is not sure how many of those who left turn.
+        unsure_ms = _UNSURE_MS if any(not m.yields_to for m in moves) else 0
+        return unsure_ms + int(_MORE_INSIDE_MS * max(inside_veh - 1.0, 0.0))
+
+    def _last_end_ms(self, lanes: list[Lane], a: int, b: int) -> int:
+        """Return when the last of those ends, on the way from a to b, whom turns from these lanes let pass; greens may end late in a transition."""
+        junction, ends_ms = self.model.junction, self._ends_ms[a][b]
+        ids = {lane.id for lane in lanes}
+        first = {group for move in junction.movements if move.lane in ids for _, group in junction.gives_way_to(move)}
+        return max((ms for group, ms in ends_ms.items() if group in first), default=0)
+
+    def caught_by(self, snapshot: Snapshot, stage: int) -> list[Lane]:
+        """Return the lanes whose vehicles wait inside the junction, or are about to, and would lose their green to the stage."""
+        now = snapshot.signals.stage
+        found = []
         for i, lane in enumerate(self.model.lanes):
             belief = snapshot.lanes[lane.id]
             turning = {s.group for s in self.model.service[now][i] if s.foes}
-            if turning - self.model.green[stage] and (belief.head_yields or belief.inside_veh >= _INSIDE_VEH):
-                more_ms = int(_MORE_INSIDE_MS * max(min(belief.inside_veh, _MOST_INSIDE_VEH) - 1.0, 0.0))
-                # Of a shared lane it is not sure how many of those who left turn.
-                late_ms = max(late_ms, more_ms + (_UNSURE_MS if len(turning) < len(self.model.lane_groups[i]) else 0))
-        return self._amber_ms + self.margin.ms + late_ms if late_ms >= 0 else 0
+            if now != stage and turning - self.model.green[stage] and (belief.head_yields or belief.inside_veh >= _INSIDE_VEH):
+                found.append(lane)
+        return found
 
     def _packets(self, belief: LaneBelief, now_ms: int) -> tuple[list[int], list[int]]:
         """Return the lane's vehicles as packets, the expected flow beyond what the loops have seen appended."""

@@ -26,6 +26,10 @@ TEXTS: Final = {
     "arrives": ("{count} on {where} for {stage}", "{count} in {where} auf {stage}"),
     "others": ("{count} elsewhere", "{count} anderswo"),
     "none_wait": ("nobody waits elsewhere", "anderswo wartet niemand"),
+    "clears": (
+        "nothing turns green for {time}, for vehicles from {where} wait inside the junction",
+        "nichts wird in {time} frei, denn Fahrzeuge aus {where} warten im Knotenpunkt",
+    ),
     "switch": ("a switch costs {time}", "ein Wechsel kostet {time}"),
     "held": ("no switch before {time} (minimum green or transition)", "kein Wechsel vor {time} (Mindestfreigabezeit oder Phasenübergang)"),
     "rival": ("{stage} at once would cost {cost} more", "{stage} sofort würde {cost} mehr kosten"),
@@ -47,6 +51,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Clears:
+    """For how long nothing turns green, and the approaches whose vehicles wait inside the junction until then."""
+
+    time_ms: int
+    where: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """What the sentence tells; times in milliseconds from the decision on."""
 
@@ -60,6 +72,7 @@ class Reason:
     rival: int | None
     rival_more_ms: int
     then: tuple[int, int] | None  # the next stage, and in how many ms
+    clears: Clears | None = None
 
 
 def costs_by_stage(problem: HorizonProblem, result: HorizonResult, solver: Solver) -> tuple[dict[int, int], float]:
@@ -74,8 +87,18 @@ def costs_by_stage(problem: HorizonProblem, result: HorizonResult, solver: Solve
     return costs, solver.solve_s
 
 
-def reason_of(lanes: Sequence[Lane], snapshot: Snapshot, problem: HorizonProblem, steps: Sequence[PlanStep], costs: dict[int, int]) -> Reason:
-    """Return why the plan's first step is right; ``costs`` of the first choices known, ``lanes`` in the order of the problem."""
+def clearing_of(step: PlanStep, caught: Sequence[Lane]) -> Clears | None:
+    """Return what the way to the step waits for; ``caught``: the lanes whose vehicles wait inside the junction."""
+    return Clears(step.clear_ms, tuple(dict.fromkeys(x.approach or x.id for x in caught))) if step.clear_ms else None
+
+
+def reason_of(
+    lanes: Sequence[Lane], snapshot: Snapshot, problem: HorizonProblem, steps: Sequence[PlanStep], costs: dict[int, int], caught: Sequence[Lane] = ()
+) -> Reason:
+    """Return why the plan's first step is right; ``costs`` of the first choices known, ``lanes`` in the order of the problem.
+
+    ``caught``: the lanes whose vehicles inside the junction the way to the first step waits for.
+    """
     stage, now_ms = steps[0].stage, snapshot.now_ms
     until_ms = steps[0].until_ms
     within_ms = SEEN_MS if until_ms is None else max(min(until_ms - now_ms, SEEN_MS), 0)
@@ -99,6 +122,7 @@ def reason_of(lanes: Sequence[Lane], snapshot: Snapshot, problem: HorizonProblem
         rival=rival,
         rival_more_ms=0 if rival is None else max(others[rival] - costs[stage], 0),
         then=(steps[1].stage, until_ms - now_ms) if len(steps) > 1 and until_ms is not None else None,
+        clears=clearing_of(steps[0], caught),
     )
 
 
@@ -130,6 +154,8 @@ def sentence(node: Node, why: Reason, lang: Lang = Lang.EN) -> str:
     count = counted(why.served_veh, VEHICLES, lang)
     served = _say("served" if round(why.served_veh) else "nobody", lang, count=count, time=_whole_s(why.within_ms, lang))
     parts = [f"{_say('keeps' if why.kept else 'goes', lang, stage=stage_name(node, why.stage))}: {served}", _waits(node, why, lang)]
+    if why.clears is not None:
+        parts.append(clearing_words(why.clears, lang))
     if why.kept and why.held_ms > 0:
         parts.append(_say("held", lang, time=_whole_s(why.held_ms, lang)))
     elif why.switch_ms:
@@ -140,6 +166,11 @@ def sentence(node: Node, why: Reason, lang: Lang = Lang.EN) -> str:
     if why.then is not None:
         parts.append(_say("then", lang, stage=node.stages[why.then[0]].id, time=_whole_s(why.then[1], lang)))
     return "; ".join(parts)
+
+
+def clearing_words(why: Clears, lang: Lang = Lang.EN) -> str:
+    """Return in words that nothing turns green yet, and for whom."""
+    return _say("clears", lang, time=_whole_s(why.time_ms, lang), where=", ".join(why.where))
 
 
 def _waits(node: Node, why: Reason, lang: Lang) -> str:

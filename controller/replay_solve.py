@@ -18,7 +18,7 @@ from controller.journal import Journal
 from controller.journal_reader import EventRow, JournalReader, JunctionRow, PlanRow, SnapshotRow
 from controller.journal_schema import FILE_NAME
 from controller.loop import JunctionControl
-from controller.plan import Plan
+from controller.plan import Plan, PlanStep
 from controller.replay import Difference, Outcome, Ticks, compare_frames, restarts_of, shown
 from hardware.fake import FakeHeads
 from hardware.ports import InputEvent
@@ -105,9 +105,14 @@ def _text(decision: Decision | None) -> str:
         case None:
             return "none"
         case Decision(value=Plan() as plan):
-            steps = ", ".join(f"stage {step.stage}" + (f" until {step.until_ms / 1000:.1f} s" if step.until_ms is not None else "") for step in plan.steps)
+            steps = ", ".join(_step_text(step) for step in plan.steps)
             return f"tick {decision.tick}: {plan.planner}: {steps} ({plan.reason}) {plan.detail}"
         case Decision(value=bytes() as digest):
             return f"tick {decision.tick}: {digest.hex()}"
         case _:
             return f"tick {decision.tick}: {decision.value}"
+
+
+def _step_text(step: PlanStep) -> str:
+    clears = f", nothing green for {step.clear_ms / 1000:.1f} s," if step.clear_ms else ""
+    return f"stage {step.stage}{clears}" + (f" until {step.until_ms / 1000:.1f} s" if step.until_ms is not None else "")

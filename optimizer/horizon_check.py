@@ -157,6 +157,7 @@ def check(
     if leave_ms < -NEVER or leave_ms > NEVER or switch_cost_ms < -NEVER or switch_cost_ms > NEVER:
         return NUMBERS
     worst = abs(float(switch_cost_ms)) * RAW * times
+    work, clear = 0.0, 0.0
     for lane in range(lanes):
         queue = 0.0
         for v in range(vehicles[lane]):
@@ -166,6 +167,9 @@ def check(
         early = float(min(arrival[lane, 0], 0)) if vehicles[lane] > 0 else 0.0
         each = float(grid[times - 1]) - early + float(stop[lane]) + TERMINAL_WAIT_MS + queue * float(headway[lane])
         worst += queue * each * float(person[lane])
+        work += queue * float(person[lane])
+        clear = max(clear, queue * float(headway[lane]) / 1000.0)
+    worst += stages * work * clear
     return FINE if worst < COST_LIMIT else COSTS
 
 

@@ -5,7 +5,7 @@ all lane states served up to there. Buckets are worked through in order of time.
 next bucket, or switch at once, which leads to the first bucket that is not before the new stage may be left again. The last bucket
 is the horizon. A bucket keeps the best node of every stage, and besides these the best of all. Nodes in the same stage with the same lane states
 are one node, the cheaper. The order of nodes is (rank, stage, number): rank is the cost so far, plus the waiting so far of all
-that stand, plus the terminal estimate. All integers, so the result does not depend on the machine.
+that stand, plus the terminal estimate and the order of their queues. All integers, so the result does not depend on the machine.
 
 Node i has the state of lane l in row ``i * L + l``. A bucket has one node more than it keeps, the spare one, which the next child is
 written to; ``bucket[k]`` lists its nodes, the best first, the spare one behind them. So keeping a node moves numbers, never states.
@@ -19,8 +19,6 @@ from typing import Final
 from optimizer.horizon_tables import PROTECTED_FROM, YIELDING_FROM
 from optimizer.jit import kernel
 from optimizer.lanes import (
-    ARRIVAL,
-    BLOCKED,
     CAP,
     CLEAR,
     COMING,
@@ -30,7 +28,6 @@ from optimizer.lanes import (
     HERE_WEIGHT,
     HOME,
     NEVER,
-    NEXT,
     PASSED,
     PERSON,
     RAW,
@@ -38,6 +35,7 @@ from optimizer.lanes import (
     SHARE,
     STATE_COLUMNS,
     WORK,
+    coming_ms,
     order_cost,
     serve_lane,
     standing_cost,
@@ -126,7 +124,7 @@ def advance(
                 if stands_ready(lane, until_ms, at, vehicles, facts, states):
                     left += serve_lane(lane, new, until_ms, at, facts, vehicles, rules, foes, states, departs, notes)
                 if yielding < lanes and states[at, PASSED] < rules[new, lane, CAP]:
-                    notes[lane, COMING] = max(vehicles[lane, states[at, NEXT], ARRIVAL], states[at, READY], facts[lane, BLOCKED])
+                    notes[lane, COMING] = coming_ms(lane, at, facts, vehicles, states)
         states[at, READY] = max(states[at, READY], until_ms)
         standing += standing_cost(lane, k, until_ms, new, leave_ms, at, facts, here, rules, states)
         if left + standing > limit:

@@ -18,11 +18,12 @@ from optimizer.problem import HorizonProblem, Ints
 
 
 class LaneCosts(NamedTuple):
-    """The cost of a sequence, lane by lane; together with that of its switches it is the cost that the search gives the sequence."""
+    """The parts of a sequence's cost; all together they are the cost that the search gives the sequence."""
 
-    cost_ms: Ints  # (L,) weighted vehicle-milliseconds, terminal estimate inside
+    cost_ms: Ints  # (L,) weighted vehicle-milliseconds, terminal estimate inside, as if each lane were alone
+    order_ms: int  # what those who still stand wait longer because their queues are served by different stages, one after the other
     switches_ms: int  # what the switches cost beyond their lost time
-    departures_ms: list[list[int]]  # (L) when vehicles leave within the horizon
+    departures_ms: list[list[int]]  # (L) when whole vehicles leave within the horizon
 
 
 def lane_costs(p: HorizonProblem, stages: list[int], begin_ms: list[int]) -> LaneCosts:
@@ -42,7 +43,7 @@ def lane_costs(p: HorizonProblem, stages: list[int], begin_ms: list[int]) -> Lan
         alone[lane, np.arange(lanes) != lane, PERSON] = 0
     states = np.zeros((2 * lanes, STATE_COLUMNS), np.int64)
     states[:lanes, READY] = np.maximum(p.ready_ms, 0)
-    gone, standing = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
+    gone, standing, together = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), 0
     departures: list[list[int]] = [[] for _ in range(lanes)]
     k, place, leave_ms = 0, 0, p.leave_ms
     while k < last:
@@ -51,21 +52,21 @@ def lane_costs(p: HorizonProblem, stages: list[int], begin_ms: list[int]) -> Lan
             place += 1
             leave_ms = now_ms + int(p.min_stay_ms[old, stages[place]])
         to = int(first_from(p.grid_ms, k, leave_ms))
+        interval = (old, stages[place], now_ms, to, int(p.grid_ms[to]), leave_ms, NO_LIMIT, 0, lanes)
+        tables = (w.vehicles, w.here, w.rules, p.foes, p.green_end_ms, p.green_start_ms, w.turns, states, w.departs, w.notes)
         for lane in range(lanes):
-            left, standing[lane] = advance(
-                old, stages[place], now_ms, to, int(p.grid_ms[to]), leave_ms, NO_LIMIT, 0, lanes,
-                alone[lane], w.vehicles, w.here, w.rules, p.foes, p.green_end_ms, p.green_start_ms, w.turns, states, w.departs, w.notes,
-            )  # fmt: skip
+            left, standing[lane] = advance(*interval, alone[lane], *tables)
             gone[lane] += left
+        _, together = advance(*interval, w.facts, *tables)
         for lane in range(lanes):
             departures[lane] += _departures(w.departs, w.notes, lane, old, stages[place], w.turns)
         states[:lanes] = states[lanes:]
         k = to
-    return LaneCosts((gone + standing) // RAW, place * p.switch_cost_ms, departures)
+    return LaneCosts((gone + standing) // RAW, (together - int(standing.sum())) // RAW, place * p.switch_cost_ms, departures)
 
 
 def _departures(departs: Ints, notes: Ints, lane: int, old: int, new: int, turns: Ints) -> list[int]:
-    """Return when vehicles left in the interval just advanced; a lane without green has no notes of it."""
-    lanes = len(notes)
+    """Return when whole vehicles left in the interval just advanced; a lane without green has no notes of it."""
+    lanes = len(departs)
     without = turns[old, new, : turns[old, new, lanes]]
     return [] if lane in without else departs[lane, : notes[lane, COUNT]].tolist()

@@ -53,8 +53,8 @@ STOPPED_WEIGHT: Final = 2  # of all that have arrived long enough ago to have st
 HERE_COLUMNS: Final = 3
 
 # columns of the notes on a lane in an interval
-COUNT: Final = 0  # departures written
-COMING: Final = 1  # the departure after them, if the lane goes on; NEVER where its turn has not come
+COUNT: Final = 0  # departures of whole vehicles written
+COMING: Final = 1  # the whole vehicle after them, if the lane goes on; NEVER where its turn has not come
 # and, by stage, of the queues whose best stage it is
 WORK: Final = 2  # vehicles, weighted by persons
 CLEAR: Final = 3  # how long the longest of them takes to clear
@@ -86,15 +86,24 @@ def must_yield(place: int, yield_milli: int, phase_milli: int) -> bool:
 
 @kernel("b1(i8,i8)")
 def is_whole(gone_milli: int, portion_milli: int) -> bool:
-    """Return whether a portion, after `gone_milli` of its lane, is met by those who yield: of expected flow every whole vehicle is, not every packet."""
+    """Return whether a portion, after `gone_milli` of its lane, is met by those who yield: of expected flow each whole vehicle is, not each packet."""
     return (gone_milli + portion_milli + HALF_MILLI) // 1000 > (gone_milli + HALF_MILLI) // 1000
+
+
+@kernel("i8(i8,i8,i8[:,::1],i8[:,:,::1],i8[:,::1])")
+def coming_ms(lane: int, row: int, facts: Ints, vehicles: Ints, states: Ints) -> int:
+    """Return when the next whole vehicle of the lane can leave, were it green; NEVER where it has none. The packets before it are too thin to be met."""
+    nxt, gone = states[row, NEXT], states[row, GONE_WEIGHT]
+    while vehicles[lane, nxt, ARRIVAL] < NEVER and not is_whole(gone, vehicles[lane, nxt + 1, BEFORE_WEIGHT] - gone):
+        nxt += 1
+    return int(max(vehicles[lane, nxt, ARRIVAL], states[row, READY], facts[lane, BLOCKED]))
 
 
 @kernel("i8(i8,i8,i8,i8,i8,i8[:,:,::1],i8[:,::1],i8[:,::1])")
 def gap_time_ms(time_ms: int, end_ms: int, gap_ms: int, stage: int, lane: int, foes: Ints, departs: Ints, notes: Ints) -> int:
     """Return the first moment from `time_ms` on at which no foe departs within (t - CLEAR_MS, t + gap_ms); any value from `end_ms` on means none.
 
-    ``departs[j, :notes[j, COUNT]]`` are the departures of foe j in this interval, ``notes[j, COMING]`` the one after it (NEVER: none).
+    ``departs[j, :notes[j, COUNT]]`` are the departures of foe j's whole vehicles in this interval, ``notes[j, COMING]`` the one after it (NEVER: none).
     """
     moved = True
     while moved and time_ms < end_ms:

@@ -7,6 +7,7 @@ tests translate.
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from dataclasses import dataclass, field
 
@@ -49,12 +50,31 @@ def gap_time_ms(time, end, gap, foe_times):
     raise AssertionError("the moment after the last foe is always free")
 
 
+def is_whole(gone, portion):
+    """Return whether the portion takes what has gone past a half vehicle: half of one, one and a half, and so on."""
+    return any(gone < half <= gone + portion for half in range(500, gone + portion + 1, 1000))
+
+
+def coming_ms(p, lane, state):
+    """Return when the next whole vehicle can leave, NEVER where the lane has none."""
+    gone, more = _gone(p, lane, state), 0
+    for arrival, weight in state.waiting:
+        more += weight
+        if is_whole(gone, more):
+            return max(arrival, state.ready, int(p.blocked_ms[lane]))
+    return NEVER
+
+
+def _gone(p, lane, state):
+    return sum(int(w) for w in p.weight_milli[lane, : p.vehicles[lane]]) - sum(weight for _, weight in state.waiting)
+
+
 def stands_ready(p, lane, end, state):
     return bool(state.waiting) and max(state.waiting[0][0], state.ready, int(p.blocked_ms[lane])) < end
 
 
 def serve_lane(p, lane, stage, end, state, foe_times=()):
-    """Return (raw cost, departures)."""
+    """Return (raw cost, departures of whole vehicles)."""
     cost, departures, share = 0, [], int(p.service_milli[stage, lane])
     while state.waiting and state.passed < pass_cap_milli(share):
         arrival, weight = state.waiting[0]
@@ -67,7 +87,8 @@ def serve_lane(p, lane, stage, end, state, foe_times=()):
         part = min(weight, 1000, pass_cap_milli(share) - state.passed)
         wait = leave - arrival
         cost += part * int(p.person_milli[lane]) * (wait + (int(p.stop_cost_ms[lane]) if wait > 1000 else 0))
-        departures.append(leave)
+        if is_whole(_gone(p, lane, state), part):
+            departures.append(leave)
         state.ready = leave + int(p.headway_ms[lane]) * part // 1000
         state.passed += part if share < 1000 else 0
         state.waiting[0][1] -= part
@@ -96,11 +117,21 @@ def sum_up(p):
     return vehicles, here
 
 
+def find_homes(p):
+    """Return for each lane the stage that lets most of its vehicles pass, one that yields counting half; of equals the one best for all lanes together."""
+    stages, lanes = p.service_milli.shape
+
+    def served(stage, lane):
+        yielding = int(p.yield_milli[stage, lane]) if _foes(p, stage, lane) else 0
+        return int(p.service_milli[stage, lane]) * (2000 - yielding)
+
+    return [max(range(stages), key=lambda s: (served(s, lane), sum(served(s, x) for x in range(lanes)), -s)) for lane in range(lanes)]
+
+
 def set_rules(p):
     """Return the facts per lane, and share, cap and yielding share per stage and lane."""
-    facts = [
-        [int(x[lane]) for x in (p.headway_ms, p.stop_cost_ms, p.person_milli, p.blocked_ms, p.gap_ms, p.yield_phase_milli)] for lane in range(len(p.vehicles))
-    ]
+    columns = (p.headway_ms, p.stop_cost_ms, p.person_milli, p.blocked_ms, p.gap_ms, p.yield_phase_milli, find_homes(p))
+    facts = [[int(x[lane]) for x in columns] for lane in range(len(p.vehicles))]
     stages, lanes = p.service_milli.shape
     rules = [
         [[int(p.service_milli[s, x]), pass_cap_milli(int(p.service_milli[s, x])), int(p.yield_milli[s, x]) if _foes(p, s, x) else 0] for x in range(lanes)]
@@ -173,7 +204,7 @@ def advance(p, old, new, begin, until, states):
             cost += part
             departures = departures + more
             if state.waiting and state.passed < pass_cap_milli(share):
-                departures = [*departures, max(state.waiting[0][0], state.ready, int(p.blocked_ms[lane]))]
+                departures = [*departures, coming_ms(p, lane, state)]
         seen[lane] = departures
         state.ready = max(state.ready, until)
     return cost
@@ -192,8 +223,24 @@ def standing_cost(p, lane, now, stage, leave, state, reach):
     return (cost + terminal_cost(queue, wait, int(p.headway_ms[lane]), share)) * int(p.person_milli[lane])
 
 
+def order_cost(queues):
+    """Return what queues (vehicles weighted by persons, time to clear) cost that are served one after the other, in the best of all orders."""
+
+    def cost(order):
+        return sum(work * sum(clear for _, clear in order[:n]) for n, (work, _) in enumerate(order))
+
+    return min(cost(order) for order in itertools.permutations(queues))
+
+
 def standing_costs(p, now, stage, leave, states, reach):
-    return sum(standing_cost(p, lane, now, stage, leave, state, reach) for lane, state in enumerate(states))
+    """Return what all standing vehicles cost, lane by lane, and because queues of different stages wait for each other."""
+    queues = [sum(weight for arrival, weight in state.waiting if arrival <= now) for state in states]
+    homes, blocks = find_homes(p), []
+    for s in range(p.service_milli.shape[0]):
+        mine = [lane for lane, home in enumerate(homes) if home == s]
+        work = sum(queues[lane] * int(p.person_milli[lane]) for lane in mine)
+        blocks.append((work, max((queues[lane] * int(p.headway_ms[lane]) // 1000 for lane in mine), default=0)))
+    return sum(standing_cost(p, lane, now, stage, leave, state, reach) for lane, state in enumerate(states)) + order_cost(blocks)
 
 
 # ---- the beam -------------------------------------------------------------------------------------------------------------
@@ -379,9 +426,12 @@ def check(p: HorizonProblem):
     if broken:
         return broken[0]
     worst = abs(p.switch_cost_ms) * 1_000_000 * len(times)
-    for x, of in enumerate(used):
-        queue, early = sum(w for _, w in of), min([0, *(a for a, _ in of)])
+    queues = [sum(w for _, w in of) for of in used]
+    for x, (of, queue) in enumerate(zip(used, queues, strict=True)):
+        early = min([0, *(a for a, _ in of)])
         worst += queue * (times[-1] - early + int(p.stop_cost_ms[x]) + TERMINAL_WAIT + queue * int(p.headway_ms[x])) * int(p.person_milli[x])
+    work = sum(queue * int(p.person_milli[x]) for x, queue in enumerate(queues))
+    worst += stages * work * max((queue * int(p.headway_ms[x]) / 1000 for x, queue in enumerate(queues)), default=0)
     return 0 if worst < 2**62 else -7
 
 

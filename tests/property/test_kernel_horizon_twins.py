@@ -64,6 +64,23 @@ def test_must_yield(place, share, phase):
 
 
 @many
+@given(st.integers(0, 5000), st.integers(0, 3000))
+def test_is_whole(gone, portion):
+    assert lanes.is_whole(gone, portion) == naive.is_whole(gone, portion)
+
+
+queues = st.lists(st.tuples(st.sampled_from([0, 1000, 7_000_000, 12_345_678]), st.integers(0, 30_000)), min_size=1, max_size=5)
+
+
+@many
+@given(queues)
+def test_order_cost(drawn):
+    notes = np.zeros((len(drawn), lanes.NOTE_COLUMNS), np.int64)
+    notes[:, [lanes.WORK, lanes.CLEAR]] = drawn
+    assert lanes.order_cost(len(drawn), notes) == naive.order_cost(drawn)
+
+
+@many
 @given(st.integers(0, 20_000), st.integers(0, 20_000), st.integers(0, 6000), st.lists(st.integers(0, 20_000), max_size=6), st.booleans())
 def test_gap_time_ms(time, end, gap, foe_times, last_is_coming):
     departs, notes = np.zeros((2, 8), np.int64), np.zeros((2, lanes.NOTE_COLUMNS), np.int64)
@@ -93,6 +110,7 @@ def test_tables(p):
     assert w.here.tolist() == here
     facts, rules = naive.set_rules(p)
     assert w.facts.tolist() == facts
+    assert w.facts[:, lanes.HOME].tolist() == naive.find_homes(p)
     assert w.rules[:, :, : lanes.REACH].tolist() == rules
     assert w.rules[:, :, lanes.REACH].tolist() == naive.reach_times(p)
     for a in range(p.service_milli.shape[0]):
@@ -124,6 +142,7 @@ def test_serve_lane_and_stands_ready(p, end, foe_times):
             expected, departures = naive.serve_lane(p, lane, stage, end, state, foe_times)
             assert (cost, as_lane_states(p, rows)[lane]) == (expected, state)
             assert departs[lane, : notes[lane, lanes.COUNT]].tolist() == departures
+            assert lanes.coming_ms(lane, lane, w.facts, w.vehicles, rows) == min(naive.coming_ms(p, lane, state), NEVER_MS)
 
 
 @many

@@ -15,7 +15,7 @@ from support_control import STAGES, Scene, junction
 
 from controller.adaptive import AdaptivePlanner, AdaptiveSettings
 from controller.junction import Junction, Transition
-from controller.plan import Plan
+from controller.plan import Plan, PlanStep
 from controller.snapshot import Snapshot
 from controller.solver import ANY, HorizonProblem, HorizonResult, InlineSolver, SplitProblem, SplitResult
 from controller.transitions import transition_table
@@ -103,6 +103,41 @@ def test_an_overdue_red_is_served_whatever_comes() -> None:
     made = plan(one)
     assert STAGES[made.steps[0].stage] == "NSL"
     assert "NSL" in made.reason
+
+
+def turners_inside(**more: Any) -> Scene:
+    return scene(stage=EW, beliefs={"e1": {"inside_veh": 1.0}, "w1": {"head_yields": True}}, **more)
+
+
+def test_turners_inside_the_junction_are_let_out_on_the_way_to_the_next_stage() -> None:
+    made = plan(turners_inside(arrivals_ms={"n0": platoon(5, -20_000), "s0": platoon(5, -20_000)}))
+    first = made.steps[0]
+    assert (STAGES[first.stage], first.clear_ms) == ("NS", 4_000)
+    assert "; nothing turns green for 4 s, for vehicles from e, w wait inside the junction; " in made.reason
+    later = plan(turners_inside(arrivals_ms={"e0": platoon(4, -6_000), "n0": platoon(5, 2_000)}))
+    assert later.steps[0] == PlanStep(EW, later.steps[0].until_ms)
+    assert later.steps[1].clear_ms == 4_000
+    assert all(step.clear_ms == 0 for step in later.steps[2:])
+    assert "inside the junction" not in later.reason, "that is told when it happens"
+
+
+def test_a_forced_stage_lets_them_out_too() -> None:
+    limit_ms = 1000 * SETTINGS.max_red_s
+    made = plan(turners_inside(since_ms=NOW_MS - limit_ms - 30_000, arrivals_ms={"n1": [NOW_MS - limit_ms - 1_000]}))
+    assert (STAGES[made.steps[0].stage], made.steps[0].clear_ms) == ("NSL", 4_000)
+    assert made.reason.endswith("the longest that is allowed; nothing turns green for 4 s, for vehicles from e, w wait inside the junction")
+
+
+def test_the_planner_learns_from_near_locks() -> None:
+    made = planner()
+    queues = {"n0": platoon(5, -20_000), "s0": platoon(5, -20_000)}
+    for stuck_ms, clear_ms in ((0, 4_000), (15_000, 5_000), (16_000, 5_000)):
+        one = turners_inside(arrivals_ms=queues)
+        one.beliefs["e0"] = {"stuck_ms": stuck_ms}
+        made.submit(one.snapshot())
+        result = made.poll()
+        assert result is not None
+        assert result.steps[0].clear_ms == clear_ms
 
 
 def test_a_lane_whose_exits_are_full_gets_no_green() -> None:

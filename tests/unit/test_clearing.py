@@ -1,11 +1,25 @@
 """A locked junction is cleared by some seconds of all red."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import support_control as support
 
-from controller.clearing import ALL_RED, CLEAR_MS, PAUSE_MS, STUCK_MS, Clearing, with_all_red
+from controller.clearing import (
+    ALL_RED,
+    CLEAR_MS,
+    FIRST_MARGIN_MS,
+    FORGET_MS,
+    LONGEST_PAUSE_MS,
+    MOST_MARGIN_MS,
+    PAUSE_MS,
+    SLOW_MS,
+    STUCK_MS,
+    Clearing,
+    ClearingMargin,
+    with_all_red,
+)
 from controller.lane_model import LaneModel
 
 JUNCTION = with_all_red(support.junction())
@@ -46,15 +60,48 @@ def test_between_two_clearings_the_stages_have_their_chance() -> None:
     assert one.plan(snapshot(STUCK_MS, over_ms + PAUSE_MS)) is not None
 
 
+def pauses_ms(one: Clearing, from_ms: int, count: int) -> list[int]:
+    """Return how long the node rests after each of some clearings, while the lane stays stuck."""
+    begun: list[int] = []
+    for now_ms in range(from_ms, from_ms + 2_000_000, 1_000):
+        if len(begun) <= count and one.plan(snapshot(STUCK_MS, now_ms)) is not None:
+            begun.append(now_ms)
+    return [later - earlier - CLEAR_MS for earlier, later in pairwise(begun)]
+
+
+@pytest.mark.parametrize("begin_ms", [0, 21_600_000])
+def test_clearings_that_do_not_help_come_ever_less_often(begin_ms: int) -> None:
+    """The first pause is the short one whether the clock begins at 0 or in the morning."""
+    one = Clearing(JUNCTION, NODE)
+    assert pauses_ms(one, begin_ms, 6) == [PAUSE_MS, 2 * PAUSE_MS, 4 * PAUSE_MS, 8 * PAUSE_MS, LONGEST_PAUSE_MS, LONGEST_PAUSE_MS]
+
+
+@pytest.mark.parametrize(("quiet_ms", "expected_ms"), [(FORGET_MS, 2 * PAUSE_MS), (FORGET_MS + 1_000, PAUSE_MS)])
+def test_a_lock_long_after_the_last_one_is_another_one(quiet_ms: int, expected_ms: int) -> None:
+    one = Clearing(JUNCTION, NODE)
+    assert one.plan(snapshot(STUCK_MS, 0)) is not None
+    assert pauses_ms(one, CLEAR_MS + PAUSE_MS + quiet_ms, 1) == [expected_ms]
+
+
+def test_each_near_lock_adds_a_second_to_the_margin_up_to_a_bound() -> None:
+    one = ClearingMargin()
+    assert one.ms == FIRST_MARGIN_MS
+    for expected_ms in (2_000, 3_000, MOST_MARGIN_MS, MOST_MARGIN_MS):
+        for stuck_ms in (0, SLOW_MS - 1, SLOW_MS, SLOW_MS + 1_000, STUCK_MS - 1):
+            one.watch(snapshot(stuck_ms))
+        assert one.ms == expected_ms, "a near lock counts once, however long it lasts"
+        one.watch(snapshot(STUCK_MS))
+
+
 def test_a_full_exit_is_no_lock() -> None:
     exits = frozenset(m.exit for m in JUNCTION.movements if m.lane == LANE)
     assert Clearing(JUNCTION, NODE).plan(snapshot(STUCK_MS, blocked=exits)) is None
 
 
-@pytest.mark.parametrize(("busy", "expected_ms"), [(frozenset(), 9_000), (frozenset({"opposite"}), 2_997)])
+@pytest.mark.parametrize(("busy", "expected_ms"), [(frozenset(), 9_000), (frozenset({("opposite", "T")}), 2_997), (frozenset({("opposite", "L")}), 9_000)])
 def test_green_time_without_departure_adds_up_slower_where_a_gap_is_needed(busy, expected_ms) -> None:
     move = replace(next(m for m in JUNCTION.movements if m.lane == LANE), share_ratio=1.0, yields_to=("opposite",))
-    model = LaneModel((move,))
+    model = LaneModel((move,), (frozenset({("opposite", "T")}),))
     for now_ms in range(0, 10_000, 1_000):
         model.follow({move.group: 0}, busy, now_ms)
         model.wait(0, now_ms)
@@ -65,8 +112,8 @@ def test_green_time_without_departure_adds_up_slower_where_a_gap_is_needed(busy,
 
 def test_turners_inside_the_junction_are_counted_until_a_gap_lets_them_go() -> None:
     move = replace(next(m for m in JUNCTION.movements if m.lane == LANE), share_ratio=1.0, yields_to=("opposite",))
-    model = LaneModel((move,))
-    model.follow({move.group: 0}, frozenset({"opposite"}), 1_000)
+    model = LaneModel((move,), (frozenset({("opposite", "T")}),))
+    model.follow({move.group: 0}, frozenset({("opposite", "T")}), 1_000)
     model.leave(1_500, waited=False)
     assert model.inside_veh == pytest.approx(1.0)
     model.follow({move.group: 0}, frozenset(), 3_000)

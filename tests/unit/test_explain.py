@@ -24,6 +24,7 @@ from controller.errors import ConfigError
 from controller.explain import Explanation, explain
 from controller.explain_bands import green_bands
 from controller.explain_commands import read_time_ms
+from controller.explain_json import as_object
 from controller.explain_picture import alternative_text
 from controller.explain_text import in_words
 from controller.journal import Journal
@@ -214,18 +215,55 @@ def test_a_forced_stage_and_a_clearing_are_told(days: Path) -> None:
         assert "missed" not in in_words(changed, Lang.EN), "a rule is no fault of the search"
 
 
-def test_all_red_seconds_before_a_stage_are_told(days: Path) -> None:
+def test_a_delayed_green_is_told(days: Path) -> None:
     one = at(days / "adaptive", AT_S)
     assert one.row is not None
-    all_red = next(k for k, stage in enumerate(one.node.stages) if not stage.green)
-    plan = replace(one.row.plan, steps=(PlanStep(all_red, one.now_ms + 5_000), *one.row.plan.steps))
-    first = replace(one, row=one.row._replace(plan=plan))
-    assert first.first_stage == one.first_stage, "the stage that the search has chosen comes after the all red"
-    assert "rule of its own" in in_words(first, Lang.EN)
-    held = replace(first, row=first.row._replace(tick=one.tick - 2, now_ms=one.now_ms - 2_000) if first.row is not None else None)
+    assert "nothing turns green" not in in_words(one, Lang.EN)
+    steps = tuple(replace(step, clear_ms=5_000) for step in one.row.plan.steps)
+    late = replace(one, row=one.row._replace(plan=replace(one.row.plan, steps=steps)))
+    assert late.chosen == one.chosen
+    stage = one.node.stages[steps[0].stage].id
+    assert re.search(rf"\n  now: {stage}.*; on the way there nothing turns green for 5 s\n", in_words(late, Lang.EN))
+    assert "auf dem Weg dorthin wird 5 s lang nichts frei" in in_words(late, Lang.DE)
+    plan = as_object(late, Lang.EN)["plan"]
+    assert isinstance(plan, dict)
+    assert [step["clear_s"] for step in plan["steps"]] == [5.0] * len(steps)
+
+
+def test_a_plan_that_goes_on_while_nothing_came_of_the_weighing_is_told(days: Path) -> None:
+    one = at(days / "adaptive", AT_S)
+    assert one.row is not None
+    held = replace(one, row=one.row._replace(tick=one.tick - 2, now_ms=one.now_ms - 2_000))
     assert held.chosen is None
-    assert f"Weighed, but not followed: the plan made at {AT_S - 2:g} s" in in_words(held, Lang.EN)
-    assert "rule of its own" not in in_words(one, Lang.EN)
+    assert f"Weighed, but not followed: no plan came of it then, and the one made at {AT_S - 2:g} s went on" in in_words(held, Lang.EN)
+    assert "not followed" not in in_words(one, Lang.EN)
+
+
+def test_all_parts_of_each_cost_are_told(days: Path) -> None:
+    """Lanes, the order of their queues, and switches make the whole, in the JSON and, where they differ between choices, in words."""
+    orders = 0
+    for second in range(60, 180, 4):
+        one = at(days / "adaptive", START_MS / 1000 + second)
+        rows = as_object(one, Lang.EN)["alternatives"]
+        assert isinstance(rows, list)
+        for row in rows:
+            parts = [*row["lanes_veh_s"].values(), row["order_veh_s"], row["switches_veh_s"]]
+            assert sum(parts) == pytest.approx(row["cost_veh_s"], abs=0.001 * len(parts))
+        if len(one.alternatives) == 2 and one.chosen is not None:
+            other = next(a for a in one.alternatives if a is not one.chosen)
+            text, german = in_words(one, Lang.EN), in_words(one, Lang.DE)
+            for english, deutsch, ms in (
+                (
+                    "queues of different stages wait for each other",
+                    "Warteschlangen verschiedener Phasen warten aufeinander",
+                    other.order_cost_ms - one.chosen.order_cost_ms,
+                ),
+                ("switches", "Wechsel", other.switch_cost_ms - one.chosen.switch_cost_ms),
+            ):
+                told = f"{english} {ms / 1000:+.1f}" in text and f"{deutsch} {ms / 1000:+.1f}".replace(".", ",") in german
+                assert told is (abs(ms) >= 500)
+                orders += told and english.startswith("queues")
+    assert orders, "some choice must leave queues of different stages"
 
 
 def test_what_the_search_has_missed_is_told(days: Path) -> None:

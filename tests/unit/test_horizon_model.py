@@ -9,8 +9,9 @@ import pytest
 from support_control import AMBER_MS, INTERGREEN_MS, MIN_GREEN_MS, STAGES, Scene, junction
 
 from controller.adaptive import AdaptiveSettings
+from controller.clearing import FIRST_MARGIN_MS
 from controller.horizon_model import HorizonModel
-from controller.junction import Direction, Junction, Movement, Transition
+from controller.junction import Direction, Junction, Movement, Stage, Transition
 from controller.solver import NEVER_MS, HorizonProblem
 from controller.transitions import transition_table
 from optimizer.horizon import solve_horizon
@@ -162,10 +163,98 @@ def test_long_waits_weigh_more() -> None:
     patient, short = 1000 * SETTINGS.patience_s, 1_000
     weights = [
         int(problem(Scene(now_ms=400_000, arrivals_ms={"e0": [400_000 - waited]})).person_milli[LANES.index("e0")])
-        for waited in (short, patient + 20_000, patient + 60_000, 10 * patient)
+        for waited in (short, patient + 10_000, patient + 20_000)
     ]
     assert weights[0] == 1000
     assert weights == sorted(set(weights))
+
+
+def test_the_longest_wait_weighs_at_most_double() -> None:
+    """Who weighs without bound would be served at whatever cost to all others."""
+    waits = {"e0": [0], "n1": [400_000]}
+    weights = problem(Scene(now_ms=500_000, arrivals_ms=waits)).person_milli
+    assert weights[LANES.index("e0")] == weights[LANES.index("n1")] == 1000 + SETTINGS.patience_milli
+
+
+def releasing(**more: object) -> Junction:
+    """The crossing, and after its stage EW one in which only the left turns go on, and one in which only the straight traffic does."""
+    stages = (*ONE.nodes[0].stages, Stage("through", ("EW",)))
+    return replace(ONE, nodes=(replace(ONE.nodes[0], stages=stages, programmes=()),), **more)
+
+
+def test_a_stage_that_lets_waiting_turners_go_stays_until_they_are_out() -> None:
+    """In EWL the left turns of EW go on, and those whom they waited for end: amber, and 3 s more."""
+    p = problem(Scene(junction=releasing(), stage=EW, beliefs={"n0": {"startup_ms": 0}}))
+    through = 4
+    assert p.min_stay_ms[EW, EWL] == AMBER_MS + 3_000
+    assert p.min_stay_ms[EW, through] == 0, "the turns end there: nobody is let go"
+    assert p.min_stay_ms[NS, EWL] == INTERGREEN_MS + MIN_GREEN_MS, "a green that begins has its minimum"
+
+
+@pytest.mark.parametrize(("age_ms", "expected_ms"), [(0, 6_000), (2_500, 3_500), (6_000, 0), (60_000, 0)])
+def test_such_a_stage_may_be_left_only_then(age_ms: int, expected_ms: int) -> None:
+    snapshot = Scene(junction=releasing(), stage=EWL, since_ms=60_000 - age_ms).snapshot()
+    signals = replace(snapshot.signals, from_stage=EW, earliest_leave_ms=0)
+    assert model(releasing()).problem(replace(snapshot, signals=signals)).leave_ms == expected_ms
+    assert model(releasing()).problem(replace(snapshot, signals=replace(signals, from_stage=NS))).leave_ms == 0
+
+
+def test_where_a_turn_goes_on_yielding_nobody_is_let_go() -> None:
+    """A left turn in the group of its own lane's straight traffic: when others end that it does not wait for, it waits on."""
+    left = tuple(Movement(f"{a}0", exit_, "EW", Direction.LEFT, 0.2, 22.0, yields_to=(f"{b}0",)) for a, b, exit_ in (("e", "w", "sout"), ("w", "e", "nout")))
+    one = replace(releasing(), movements=(*ONE.movements, *left))
+    p = problem(Scene(junction=one, stage=EW))
+    assert p.min_stay_ms[EW, 4] == 0
+
+
+def inside(vehicles: float, *, lane: str = "e1", stage: int = EW, head_yields: bool = False) -> Scene:
+    return Scene(stage=stage, beliefs={lane: {"inside_veh": vehicles, "head_yields": head_yields}})
+
+
+@pytest.mark.parametrize(
+    ("scene", "to", "clear_ms"),
+    [
+        (inside(0.4), NS, 0),
+        (inside(0.5), NS, AMBER_MS + FIRST_MARGIN_MS),
+        (inside(1.0), NS, AMBER_MS + FIRST_MARGIN_MS),
+        (inside(2.5), NS, AMBER_MS + FIRST_MARGIN_MS + 3_000),
+        (inside(9.0), NS, AMBER_MS + FIRST_MARGIN_MS + 4_000),
+        (inside(0.0, head_yields=True), NSL, AMBER_MS + FIRST_MARGIN_MS),
+        (inside(1.0), EWL, 0),
+        (inside(1.0), EW, 0),
+        (inside(1.0, stage=EWL), NS, 0),
+        (inside(1.0, lane="e0"), NS, 0),
+    ],
+)
+def test_those_who_wait_inside_are_let_out_before_anything_turns_green(scene: Scene, to: int, clear_ms: int) -> None:
+    """Not where their turn goes on, and only those who had to yield can have got stuck."""
+    one, snapshot = model(), scene.snapshot()
+    assert one.clear_to(snapshot, to) == clear_ms
+    assert [x.id for x in one.caught_by(snapshot, to)] == (["e1"] if clear_ms else [])
+    one.margin.ms += 2_000
+    assert one.clear_to(snapshot, to) == (clear_ms + 2_000 if clear_ms else 0)
+
+
+def test_they_are_waited_for_from_the_end_of_those_whom_they_let_pass() -> None:
+    """The turn clears slowly, 12 s, so the straight traffic goes on for 7 s of the transition: only then do those inside get out."""
+    slow = replace(ONE, intergreens=tuple(replace(i, intergreen_ms=12_000) if (i.clearing, i.entering) == ("EWL", "NS") else i for i in ONE.intergreens))
+    snapshot = replace(inside(1.0), junction=slow).snapshot()
+    assert transition_table(slow, slow.nodes[0]).pairs[EW][NS].ends_ms == {"EW": 7_000, "EWL": 0}
+    assert model(slow).clear_to(snapshot, NS) == 7_000 + AMBER_MS + FIRST_MARGIN_MS
+    assert model(slow).clear_to(snapshot, NSL) == AMBER_MS + FIRST_MARGIN_MS
+
+
+def test_the_search_knows_how_late_the_next_greens_begin() -> None:
+    free, caught = problem(inside(0.0)), problem(inside(2.5))
+    late_ms = AMBER_MS + FIRST_MARGIN_MS + 3_000 - INTERGREEN_MS
+    begins = caught.green_start_ms - free.green_start_ms
+    assert begins[EW, NS, LANES.index("n0")] == begins[EW, NSL, LANES.index("n1")] == late_ms
+    assert not begins[EW, EWL].any()
+    assert not begins[NS].any(), "what is inside now is out by then"
+    stays = caught.min_stay_ms - free.min_stay_ms
+    assert stays[EW].tolist() == [late_ms, late_ms, 0, 0]
+    assert not stays[[NS, NSL, EWL]].any()
+    assert (caught.green_end_ms == free.green_end_ms).all(), "greens end as ever"
 
 
 def test_a_lane_whose_exits_are_full_is_blocked() -> None:

@@ -23,7 +23,7 @@ from hardware.signals import Aspect, GroupKind
 
 pytestmark = pytest.mark.quick
 
-PLAN = Plan("adaptive", 900, (PlanStep(0, 5_000), PlanStep(1, None)), "stage 1 saves 12 s: größer", {"cost": 1.5, "nodes": [1, 2]})
+PLAN = Plan("adaptive", 900, (PlanStep(0, 5_000), PlanStep(1, None, 3_000)), "stage 1 saves 12 s: größer", {"cost": 1.5, "nodes": [1, 2]})
 EVENT = InputEvent(950, InputKind.PRESENCE, "loop_1", 1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -144,6 +146,72 @@ def test_a_yielding_vehicle_sees_the_next_foe_beyond_the_decision_time():
     # at 1 s the gap looks to 5 s; the foe at 4.5 s leaves after the decision at 2 s and still counts
     assert stay_cost(yielding([[4500], [1000]])) == 4500
     assert stay_cost(yielding([[5000], [1000]])) == 0
+
+
+def thin(weights_milli, times_ms, **changes):
+    """The foe's lane is expected flow in packets; one vehicle yields to it, with a decision each second."""
+    weight = np.zeros((2, len(times_ms)), np.int64)
+    weight[0], weight[1, 0] = weights_milli, 1000
+    return yielding([times_ms, [0]], weight_milli=weight, grid=range(0, 13_000, 1000), vehicles=ints([len(times_ms), 1], (2,)), **changes)
+
+
+def test_thin_flow_blocks_no_turner_but_every_whole_vehicle_of_it_does():
+    # packets of a tenth every 3 s leave no gap of 4 s and 1 s, but are no vehicle: the turner goes at once
+    assert stay_cost(thin([100] * 4, [0, 3000, 6000, 9000])) == 0
+    # of packets of a quarter the second makes the half: who comes at 3 s is met, so 1 s after it is the first gap
+    assert stay_cost(thin([250] * 4, [0, 3000, 8500, 11_500])) == 4000
+    # whole vehicles are met as ever: the first gap is behind the last of them
+    assert stay_cost(thin([1000] * 4, [0, 3000, 6000, 9000])) == 10_000
+
+
+@pytest.mark.parametrize("cuts", [(1000,), (2500, 500), (400, 600), (250, 250, 250, 250), (999, 1, 333, 667)])
+def test_as_many_packets_are_met_as_there_are_whole_vehicles(cuts):
+    gone, met = 0, 0
+    for portion in cuts * 3:
+        met += sum(lanes.is_whole(gone + k, min(1000, portion - k)) for k in range(0, portion, 1000))
+        gone += portion
+    assert met == gone // 1000
+
+
+def ordered(*queues):
+    """Return what queues of (vehicles weighted by persons, time to clear), each of another stage, cost for waiting for each other."""
+    notes = np.zeros((len(queues), lanes.NOTE_COLUMNS), np.int64)
+    notes[:, [lanes.WORK, lanes.CLEAR]] = queues
+    return lanes.order_cost(len(queues), notes)
+
+
+def test_smith_1956_the_order_by_clearing_time_per_vehicle_costs_least():
+    queues = [(3000, 6000), (5000, 4000), (1000, 9000), (4000, 8000)]
+    every = [sum(work * sum(clear for _, clear in order[:n]) for n, (work, _) in enumerate(order)) for order in permutations(queues)]
+    assert [ordered(*order) for order in permutations(queues)] == [min(every)] * len(every), "and so in whatever order the stages are numbered"
+    by_ratio = sorted(queues, key=lambda q: q[1] / q[0])
+    assert min(every) == sum(work * sum(clear for _, clear in by_ratio[:n]) for n, (work, _) in enumerate(by_ratio))
+
+
+def test_queues_of_one_stage_do_not_wait_for_each_other():
+    assert ordered((3000, 6000)) == 0
+    assert ordered((0, 0), (3000, 6000), (0, 0)) == 0
+    # two lanes of one stage: what stands at the horizon costs what it costs lane by lane
+    both = junction([[0, 0], [0]], [[0, 0], [1000, 1000]], allowed=np.zeros((2, 2), np.int64), person_milli=ints([1000, 3000], (2,)))
+    alone = [stay_cost(both._replace(vehicles=ints(counts, (2,)))) for counts in ((2, 0), (0, 1))]
+    assert stay_cost(both) == sum(alone)
+    # the same lanes served by two stages: the one vehicle of three persons goes first, and the two wait 2 s for it
+    apart = both._replace(service_milli=ints([0, 0, 1000, 0, 0, 1000], (3, 2)))
+    three = {"green_end_ms": np.full((3, 3, 2), NEVER_MS), "green_start_ms": np.zeros((3, 3, 2), np.int64), "min_stay_ms": np.zeros((3, 3), np.int64)}
+    tables = {"foes": np.full((3, 2, 1), -1, np.int64), "yield_milli": np.zeros((3, 2), np.int64), "allowed": np.zeros((3, 3), np.int64)}
+    assert stay_cost(apart._replace(**three, **tables)) == sum(alone) + min(2 * 2000, 3 * 4000)
+
+
+def test_a_lane_belongs_to_the_stage_that_lets_most_of_it_pass_without_yielding():
+    foes = np.full((4, 2, 1), -1, np.int64)
+    foes[1, 0, 0] = 1
+    p = junction([[0], [0]], [[0, 1000], [1000, 0], [1000, 0], [1000, 1000]])._replace(foes=foes)
+    horizon.solve_horizon(p)
+    # lane 0 yields under stage 1; of 2 and 3 the latter serves more in all, and is also the best for lane 1
+    assert horizon.workspace_for(p).facts[:, lanes.HOME].tolist() == [3, 3]
+    half = p._replace(service_milli=ints([0, 1000, 1000, 0, 1000, 0, 900, 1000], (4, 2)))
+    horizon.solve_horizon(half)
+    assert horizon.workspace_for(half).facts[:, lanes.HOME].tolist() == [2, 3]
 
 
 def test_a_lane_does_not_yield_to_itself():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support_control import STAGES, junction
 
-from controller.junction import Junction, Movement, Purpose
+from controller.junction import Direction, Junction, Movement, Purpose
 from controller.node_model import NodeModel
 
 pytestmark = pytest.mark.quick
@@ -46,6 +46,39 @@ def test_a_permitted_turn_yields_where_the_opposite_lane_has_green() -> None:
     assert foes(model(), "EW", "e1") == {"w0"}
     assert foes(model(), "EWL", "e1") == set()
     assert foes(model(), "EW", "e0") == set()
+
+
+def shared_left(**more: object) -> Junction:
+    """East and west also turn left from the lane of their straight traffic, in the group of the left turns."""
+    one = junction()
+    left = (Movement(f"{a}0", exit_, "EWL", Direction.LEFT, 0.3, 22.0, yields_to=(f"{b}0",)) for a, b, exit_ in (("e", "w", "sout"), ("w", "e", "nout")))
+    return replace(one, movements=(*one.movements, *left), **more)
+
+
+def test_a_left_turn_in_its_protected_stage_does_not_yield_to_the_opposite_left_turn() -> None:
+    """The opposite lane is green there, but only its left turn is: who has the priority, its straight traffic, is red."""
+    one = shared_left()
+    assert one.gives_way_to(one.movements[-2]) == {("w0", "EW")}
+    assert foes(model(one), "EW", "e0") == {"w0"}
+    assert foes(model(one), "EWL", "e0") == set()
+    assert served(model(one), "EWL")["e0"] == {2}
+
+
+def test_without_a_permission_all_ways_of_the_lane_have_the_right_of_way() -> None:
+    one = shared_left(permissions=())
+    assert one.gives_way_to(one.movements[-2]) == {("w0", "EW"), ("w0", "EWL")}
+    assert foes(model(one), "EWL", "e0") == {"w0"}
+
+
+def test_a_turn_on_red_gives_way_to_every_green_of_a_lane() -> None:
+    one = shared_left()
+    on_red = replace(one, groups=tuple(replace(g, turn_on_red=g.id == "EWL") for g in one.groups))
+    assert on_red.gives_way_to(on_red.movements[-2]) == {("w0", "EW"), ("w0", "EWL")}
+
+
+def test_nobody_gives_way_to_its_own_lane() -> None:
+    one = shared_left()
+    assert one.gives_way_to(replace(one.movements[-2], yields_to=("e0",))) == set()
 
 
 def test_a_turn_on_red_is_served_in_every_stage_and_yields_to_the_open_lanes() -> None:

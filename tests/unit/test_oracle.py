@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from support_control import SPEED_M_S, cover, junction
 
 from controller.detection import Detection
+from controller.junction import Junction
 from controller.oracle import RANGE_M, OracleEstimator
 from controller.snapshot import LaneBelief
+from hardware.sumo_view import SeenVehicle, VehicleView
+
+if TYPE_CHECKING:
+    from hardware.sumo import SumoWorld
 
 pytestmark = pytest.mark.quick
 
@@ -26,8 +34,8 @@ class Car:
     waiting_s: float = 0.0
 
 
-def beliefs(*cars: Car) -> dict[str, LaneBelief]:
-    one = OracleEstimator(junction(), NOW_MS - 1_000, lambda: cars)
+def beliefs(*cars: Car, of: Junction | None = None) -> dict[str, LaneBelief]:
+    one = OracleEstimator(of or junction(), NOW_MS - 1_000, lambda: cars)
     one.update(NOW_MS, [], Detection(junction(), 0).states(), {})
     return one.beliefs(NOW_MS)
 
@@ -68,6 +76,52 @@ def test_shares_are_those_of_the_first_vehicles() -> None:
     one = beliefs(Car(NSL, "n1", 5.0), Car(NS, "n0", 5.0))
     assert one["n1"].movement_ratio == (1.0,)
     assert sum(one["n0"].movement_ratio) == pytest.approx(1.0)
+
+
+def test_the_first_vehicle_s_way_is_known_whatever_the_others_do() -> None:
+    one = junction()
+    turn = replace(one.movements[1], group="NSL")
+    both = replace(one, movements=(one.movements[0], turn, *one.movements[2:]))
+    cars = [Car(NSL, "n0", 5.0), *(Car(NS, "n0", 20.0 * k) for k in (1, 2, 3))]
+    found = beliefs(*cars, of=both)["n0"]
+    assert found.head_ratio == (0.0, 1.0)
+    assert found.movement_ratio == pytest.approx((0.75, 0.25))
+    assert beliefs(of=both)["n0"].head_ratio == pytest.approx((0.8, 0.2)), "nobody there: the learned shares"
+
+
+def test_all_is_known_up_to_the_range_of_the_view() -> None:
+    """So expected flow is added only beyond it, and nobody is counted twice."""
+    assert beliefs()["n0"].known_ms == 1000 * RANGE_M / SPEED_M_S
+
+
+class Vehicles:
+    """SUMO's vehicle domain with vehicles that stand and have these lights ahead: (light, link, distance, letter)."""
+
+    def __init__(self, **ahead: tuple[tuple[str, int, float, str], ...]) -> None:
+        self._ahead = ahead
+
+    def getIDList(self) -> tuple[str, ...]:
+        return tuple(self._ahead)
+
+    def getNextTLS(self, name: str) -> tuple[tuple[str, int, float, str], ...]:
+        return self._ahead[name]
+
+    def getLaneID(self, name: str) -> str:
+        return f"lane of {name}"
+
+    def getSpeed(self, name: str) -> float:
+        return 0.0
+
+    getWaitingTime = getSpeed  # noqa: N815 - SUMO's name
+
+
+def test_a_vehicle_before_another_light_is_not_seen() -> None:
+    """When it will pass that one nobody can know; to take its free travel time for it would promise vehicles that do not come."""
+    near, far = ("A", 3, 40.0, "r"), ("B", 1, 140.0, "G")
+    world = SimpleNamespace(now_ms=1_000, link=nullcontext, api=SimpleNamespace(vehicle=Vehicles(first=(near, far), second=(far,), free=())))
+    view = VehicleView(cast("SumoWorld", world))
+    assert view.before("A", RANGE_M) == [SeenVehicle(3, "lane of first", 40.0, 0.0, 0.0)]
+    assert [seen.lane for seen in view.before("B", RANGE_M)] == ["lane of second"]
 
 
 def test_an_empty_lane_has_the_learned_shares() -> None:

@@ -11,7 +11,7 @@ from support_control import Scene, junction
 from controller.adaptive import SETTINGS, AdaptivePlanner
 from controller.alternatives import first_choice, may_choose, rival_of, weigh_all
 from controller.horizon_model import HorizonModel
-from controller.reasons import Reason, Waiting, costs_by_stage, lost_ms, sentence
+from controller.reasons import Clears, Reason, Waiting, costs_by_stage, lost_ms, sentence
 from controller.solver import HorizonProblem, InlineSolver
 from controller.transitions import transition_table
 from controller.words import Lang, clock, decimal, seconds, stage_name
@@ -47,6 +47,11 @@ def test_a_kept_stage_in_english_and_german() -> None:
     [
         ({"kept": False}, "goes to NS: ", "wechselt zu NS: "),
         ({"kept": False}, "keeping EW would cost 34 vehicle-seconds more", "EW zu halten würde 34 Fahrzeugsekunden mehr kosten"),
+        (
+            {"kept": False, "clears": Clears(5_000, ("s", "n"))},
+            "; nothing turns green for 5 s, for vehicles from s, n wait inside the junction; a switch costs 5 s",
+            "; nichts wird in 5 s frei, denn Fahrzeuge aus s, n warten im Knotenpunkt; ein Wechsel kostet 5 s",
+        ),
         ({"held_ms": 3_000}, "no switch before 3 s (minimum green or transition)", "kein Wechsel vor 3 s (Mindestfreigabezeit oder Phasenübergang)"),
         ({"rival_more_ms": 300}, "EW at once would cost about the same", "EW sofort würde etwa gleich viel kosten"),
         ({"rival_more_ms": 1_000}, "cost 1 vehicle-second more", "würde 1 Fahrzeugsekunde mehr kosten"),
@@ -95,7 +100,7 @@ def test_only_what_was_allowed_is_weighed() -> None:
     assert list(costs_by_stage(held, solver.horizon(held), solver)[0]) == [NS]
 
 
-def test_the_cheapest_alternative_is_the_choice_and_lanes_make_its_cost() -> None:
+def test_the_cheapest_alternative_is_the_choice_and_its_parts_make_its_cost() -> None:
     problem = problem_of(scene(arrivals_ms={"n0": [NOW_MS - 5_000] * 3, "e0": [NOW_MS - 9_000] * 2, "s1": [NOW_MS - 20_000]}))
     result = InlineSolver().horizon(problem)
     taken, weighed = weigh_all(problem)
@@ -103,8 +108,9 @@ def test_the_cheapest_alternative_is_the_choice_and_lanes_make_its_cost() -> Non
     assert weighed[0].stage == first_choice(result)
     assert weighed[0].cost_ms <= result.cost_ms
     for one in weighed:
-        switches_ms = (len(one.stages) - 1) * problem.switch_cost_ms
-        assert abs(sum(one.lane_cost_ms) + switches_ms - one.cost_ms) <= len(one.lane_cost_ms)
+        assert one.switch_cost_ms == (len(one.stages) - 1) * problem.switch_cost_ms
+        parts_ms = sum(one.lane_cost_ms) + one.order_cost_ms + one.switch_cost_ms
+        assert 0 <= one.cost_ms - parts_ms <= len(one.lane_cost_ms) + 1, "each part is rounded down once"
         assert first_choice(result._replace(stages=np.array(one.stages), begin_ms=np.array(one.begin_ms))) == one.stage
 
 

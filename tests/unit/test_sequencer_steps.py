@@ -208,6 +208,38 @@ def test_an_intergreen_is_never_below_the_amber() -> None:
     assert table.pairs[1][0].starts_ms == {"A": 3000}
 
 
+def clearing(stage: int, clear_ms: int) -> Plan:
+    return Plan("test", 0, (PlanStep(stage, None, clear_ms),))
+
+
+def test_clearing_delays_the_starts_and_not_the_ends() -> None:
+    """A ends 3 s and B starts 8 s after the transition's begin at 15 s; with 12 s of clearing B starts at 27 s, and that is foretold."""
+    plain, one = sequencer(crossing()), sequencer(crossing())
+    usual = run(plain, 32, {0: plan((0, None)), 14: plan((1, None))})
+    shown = run(one, 20, {0: plan((0, None)), 14: clearing(1, 12_000)})
+    assert one.state(19_000).settled_ms == 27_000
+    shown = {g: shown[g] + more for g, more in run(one, 32, {}, from_s=20).items()}
+    assert (shown["A"], shown["P"]) == (usual["A"], usual["P"])
+    assert (usual["B"].index("G"), shown["B"].index("G")) == (23, 27)
+    assert shown["B"] == "r" * 27 + "GGGGG"
+
+
+@pytest.mark.parametrize("clear_ms", [0, 1_000, 8_000])
+def test_a_clearing_shorter_than_the_transition_changes_nothing(clear_ms: int) -> None:
+    usual = run(sequencer(crossing()), 40, {0: plan((0, None)), 14: plan((1, None)), 30: plan((0, None))})
+    assert run(sequencer(crossing()), 40, {0: plan((0, None)), 14: clearing(1, clear_ms), 30: plan((0, None))}) == usual
+
+
+def test_red_amber_comes_before_the_delayed_green_and_the_next_transition_is_as_usual() -> None:
+    """A has 1 s of red-amber. The way back is not delayed by the clearing of the way there."""
+    one = sequencer(crossing())
+    shown = run(one, 60, {0: plan((1, None)), 20: clearing(0, 15_000), 42: plan((1, None))})
+    assert shown["A"].index("u") + 1 == shown["A"].index("G") == 35 + 2, "2 s behind P, which leads it"
+    assert shown["P"].index("G") == 35
+    usual = run(sequencer(crossing()), 60, {0: plan((1, None)), 20: plan((0, None)), 42: plan((1, None))})
+    assert shown["B"].rindex("r") == usual["B"].rindex("r")
+
+
 def test_restart_begins_from_red_and_forgets_the_plan() -> None:
     one = sequencer(crossing())
     run(one, 20, {0: plan((0, None))})
