@@ -78,6 +78,13 @@ def _movements(arm: str) -> tuple[Movement, ...]:
     )
 
 
+def shared_left(**more: Any) -> Junction:
+    """Return the crossing in which east and west also turn left from the lane of their straight traffic, in the group of the left turns."""
+    one = junction()
+    left = (Movement(f"{a}0", exit_, "EWL", Direction.LEFT, 0.3, 22.0, yields_to=(f"{b}0",)) for a, b, exit_ in (("e", "w", "sout"), ("w", "e", "nout")))
+    return replace(one, movements=(*one.movements, *left), **more)
+
+
 def loops() -> tuple[Detector, ...]:
     """Return all loops of the crossing."""
     return tuple(d for a in ARMS for d in arm_loops(a, shared_entry=a in "ns")) + tuple(Detector(f"{a}out/x", Purpose.EXIT, (f"{a}out",), 20.0) for a in ARMS)

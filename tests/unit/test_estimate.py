@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support_control import ENTRY_M, SPEED_M_S, Road, Watch, belief, cover, drive, lane_loops, total
+from support_control import ENTRY_M, SPEED_M_S, Road, Watch, belief, cover, drive, lane_loops, shared_left, total
 
 from controller.snapshot import LaneBelief
 from hardware.ports import InputEvent, InputKind
@@ -170,3 +170,11 @@ def test_a_belief_made_by_hand_is_like_one_of_the_estimator() -> None:
     real = Watch(events=Road((1_000,)).events("e0")).until(3_000)["e0"]
     assert set(type(real).__slots__) == set(type(belief([25_000])).__slots__)
     assert belief([25_000], 3_000).queue_veh == real.queue_veh == 0.0
+
+
+@pytest.mark.parametrize(("groups", "waits"), [(("EW", "EWL"), True), (("EWL",), False)])
+def test_a_first_vehicle_waits_for_a_gap_only_where_those_with_the_right_of_way_are_green(groups: tuple[str, ...], waits: bool) -> None:
+    """In the stage of the left turns the opposite lane is green too, and vehicles stand on it, but its straight traffic is red."""
+    watch = Watch(junction=shared_left(), greens=dict.fromkeys(groups, ((0, 60_000),)), tick_ms=1_000)
+    watch.add(cover("e0/1", 2_000, 60_000), cover("w0/1", 2_000, 60_000))
+    assert watch.until(8_000)["e0"].head_yields is waits

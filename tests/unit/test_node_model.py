@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support_control import STAGES, junction
+from support_control import STAGES, junction, shared_left
 
-from controller.junction import Direction, Junction, Movement, Purpose
+from controller.junction import Junction, Movement, Purpose
 from controller.node_model import NodeModel
 
 pytestmark = pytest.mark.quick
@@ -46,13 +46,6 @@ def test_a_permitted_turn_yields_where_the_opposite_lane_has_green() -> None:
     assert foes(model(), "EW", "e1") == {"w0"}
     assert foes(model(), "EWL", "e1") == set()
     assert foes(model(), "EW", "e0") == set()
-
-
-def shared_left(**more: object) -> Junction:
-    """East and west also turn left from the lane of their straight traffic, in the group of the left turns."""
-    one = junction()
-    left = (Movement(f"{a}0", exit_, "EWL", Direction.LEFT, 0.3, 22.0, yields_to=(f"{b}0",)) for a, b, exit_ in (("e", "w", "sout"), ("w", "e", "nout")))
-    return replace(one, movements=(*one.movements, *left), **more)
 
 
 def test_a_left_turn_in_its_protected_stage_does_not_yield_to_the_opposite_left_turn() -> None:
