@@ -35,6 +35,9 @@ class HorizonModel:
         self.model = model = NodeModel(junction, node)
         self._groups = node.groups
         self.margin = ClearingMargin()
+        ways = {x.id: [junction.gives_way_to(m) for m in moves] for x, moves in zip(model.lanes, model.movements, strict=True)}
+        self._first = {lane: {group for way in found for _, group in way} for lane, found in ways.items()}  # groups that turns of the lane let pass
+        self._shared = {lane for lane, found in ways.items() if not all(found)}  # it is not sure how many of those who left such a lane turn
         lanes, stages = len(model.lanes), len(node.stages)
         self._grid = settings.grid_ms()
         self._amber_ms = transitions.amber_ms
@@ -182,17 +185,12 @@ class HorizonModel:
     def _leaving_ms(self, snapshot: Snapshot, lane: Lane) -> int:
         """Return how long those inside need beyond the first one, who is out by the time the others have stopped."""
         inside_veh = min(snapshot.lanes[lane.id].inside_veh, _MOST_INSIDE_VEH)
-        moves = [m for m in self.model.junction.movements if m.lane == lane.id]
-        # Of a shared lane it is not sure how many of those who left turn.
-        unsure_ms = _UNSURE_MS if any(not m.yields_to for m in moves) else 0
-        return unsure_ms + int(_MORE_INSIDE_MS * max(inside_veh - 1.0, 0.0))
+        return (_UNSURE_MS if lane.id in self._shared else 0) + int(_MORE_INSIDE_MS * max(inside_veh - 1.0, 0.0))
 
     def _last_end_ms(self, lanes: list[Lane], a: int, b: int) -> int:
         """Return when the last of those ends, on the way from a to b, whom turns from these lanes let pass; greens may end late in a transition."""
-        junction, ends_ms = self.model.junction, self._ends_ms[a][b]
-        ids = {lane.id for lane in lanes}
-        first = {group for move in junction.movements if move.lane in ids for _, group in junction.gives_way_to(move)}
-        return max((ms for group, ms in ends_ms.items() if group in first), default=0)
+        first = {group for lane in lanes for group in self._first[lane.id]}
+        return max((ms for group, ms in self._ends_ms[a][b].items() if group in first), default=0)
 
     def caught_by(self, snapshot: Snapshot, stage: int) -> list[Lane]:
         """Return the lanes whose vehicles wait inside the junction, or are about to, and would lose their green to the stage."""
