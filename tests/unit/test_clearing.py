@@ -9,9 +9,10 @@ import support_control as support
 from controller.clearing import (
     ALL_RED,
     CLEAR_MS,
-    FIRST_MARGIN_MS,
     FORGET_MS,
     LONGEST_PAUSE_MS,
+    MARGIN_MEMORY_MS,
+    MARGIN_STEP_MS,
     MOST_MARGIN_MS,
     PAUSE_MS,
     SLOW_MS,
@@ -85,12 +86,21 @@ def test_a_lock_long_after_the_last_one_is_another_one(quiet_ms: int, expected_m
 
 def test_each_near_lock_adds_a_second_to_the_margin_up_to_a_bound() -> None:
     one = ClearingMargin()
-    assert one.ms == FIRST_MARGIN_MS
-    for expected_ms in (2_000, 3_000, MOST_MARGIN_MS, MOST_MARGIN_MS):
+    assert one.ms == 0
+    for expected_ms in (1_000, 2_000, MOST_MARGIN_MS, MOST_MARGIN_MS):
         for stuck_ms in (0, SLOW_MS - 1, SLOW_MS, SLOW_MS + 1_000, STUCK_MS - 1):
             one.watch(snapshot(stuck_ms))
         assert one.ms == expected_ms, "a near lock counts once, however long it lasts"
         one.watch(snapshot(STUCK_MS))
+
+
+def test_without_a_near_lock_the_margin_shrinks_again() -> None:
+    one = ClearingMargin()
+    one.watch(snapshot(SLOW_MS, 0))
+    one.watch(snapshot(0, MARGIN_MEMORY_MS - 1))
+    assert one.ms == MARGIN_STEP_MS
+    one.watch(snapshot(0, MARGIN_MEMORY_MS))
+    assert one.ms == 0
 
 
 def test_a_full_exit_is_no_lock() -> None:
