@@ -63,7 +63,7 @@ class MovementModel(Part):
     direction: Direction
     share_ratio: Annotated[float, Field(ge=0, le=1)]
     crossing_m: Metres = 0.0
-    yields_to: tuple[Name, ...] = Field(default=(), description="Lanes to give way to while both are green.")
+    yields_to: tuple[Name, ...] = Field(default=(), description="Lanes to give way to: the ways with priority by a permission, all where none has it.")
 
 
 class PermissionModel(Part):
