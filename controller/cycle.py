@@ -83,7 +83,10 @@ class CyclePlanner(Mailbox):
         return tuple(keep)
 
     def _needed(self, snapshot: Snapshot, stage: int) -> bool:
-        """Return whether a lane with vehicles depends on the stage for one of its movements."""
+        """Return whether a lane with vehicles depends on the stage for one of its movements, or a turning lane's queue for not having to yield.
+
+        In a shared lane those who turn find their gaps with the others; a stage of their own every cycle costs more than it brings.
+        """
         for i, lane in enumerate(self._model.lanes):
             served = {s.movement for s in self._model.service[stage][i]}
             elsewhere = {s.movement for k in self._order if k != stage for s in self._model.service[k][i]}
@@ -91,7 +94,8 @@ class CyclePlanner(Mailbox):
                 return True
             protected = {s.movement for s in self._model.service[stage][i] if not s.foes}
             protected_elsewhere = {s.movement for k in self._order if k != stage for s in self._model.service[k][i] if not s.foes}
-            if protected - protected_elsewhere and snapshot.lanes[lane.id].queue_veh > 1.5:
+            turning_lane = len(protected - protected_elsewhere) == len(self._model.movements[i])
+            if turning_lane and snapshot.lanes[lane.id].queue_veh > 1.5:
                 return True
         return False
 
