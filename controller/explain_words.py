@@ -14,7 +14,7 @@ TEXTS: Final = {
     "mode": ("Mode {mode} (control {control})", "Betriebsart {mode} (Steuerung {control})"),
     "proof_same": (
         "Rebuilt from {events} recorded input events. Digests of all that was solved up to here: {count} of {count} as recorded, so this is what was known.",
-        "Aus {events} aufgezeichneten Eingangsereignissen nachgebildet. Prüfsummen alles bis hierher Gerechneten: {count} von {count} wie aufgezeichnet; "
+        "Aus {events} aufgezeichneten Eingangsereignissen nachgebildet. Von allem, was bis hierher gerechnet wurde, stimmen {count} von {count} Prüfsummen; "
         "genau dies war bekannt.",
     ),
     "proof_digest": (
