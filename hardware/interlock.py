@@ -104,10 +104,9 @@ class Interlock:
             self._state = before._replace(phase=decision.phase)
         else:
             self._state = doubtful(self._rules, before, decision, now_ms)
-        self._shown_ms = None
         try:
             self._port.show(Frame(now_ms, decision.aspects), now_ms)
-        except Exception:
+        except BaseException:  # also when the program is being ended: the device may have taken the frame or not
             self._lose(self._state.aspects)
             raise
         self._state = shown(before, decision, now_ms)
@@ -143,7 +142,7 @@ class Interlock:
             return Refusal(Rule.MODE, "-", "mode remote", f"mode {seen.mode}")
         if seen.aspects is None or seen.aspects == state.aspects:
             return None
-        if self._shown_ms is None and state.phase is not Phase.RUN:  # in doubt since the start or a failure: the device knows better
+        if self._shown_ms is None:  # in doubt since the start or a failure: the device knows better
             self._state = attached(self._rules, seen.aspects, self._now_ms, state.phase)
             return None
         if self._shown_ms is not None and seen.at_ms <= self._shown_ms:  # seen before the last frame was shown

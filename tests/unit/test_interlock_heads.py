@@ -204,6 +204,37 @@ def test_what_was_latched_stays_latched_when_an_answer_is_lost() -> None:
     assert interlock.phase is Phase.LATCHED
 
 
+def test_what_changes_by_itself_while_we_start_is_refused() -> None:
+    """Before the first frame the device knows better; from then on it has to show what it was given."""
+    heads = FakeHeads(SPEC, first=R)
+    interlock = Interlock(heads, SPEC, now_ms=0)
+    show(interlock, 0, R, R)
+    assert interlock.phase is Phase.START
+    heads.force((R, G))
+    with pytest.raises(FrameRefusedError, match="read-back: group -: expected RED RED, found RED GREEN"):
+        show(interlock, 1_000, R, R)
+    assert interlock.phase is Phase.LATCHED
+
+
+def test_a_program_ended_while_it_shows_leaves_the_heads_in_doubt() -> None:
+    class Ending(FakeHeads):
+        ending = False
+
+        def show(self, frame: Frame, now_ms: int) -> None:
+            super().show(frame, now_ms)
+            if self.ending:
+                raise KeyboardInterrupt
+
+    heads = Ending(SPEC, first=R)
+    interlock = Interlock(heads, SPEC, now_ms=0)
+    for at_ms in (0, 3000, 10_000):
+        show(interlock, at_ms, R, R)
+    heads.ending = True
+    with pytest.raises(KeyboardInterrupt):
+        show(interlock, 10_001, G, R)
+    assert interlock.phase is Phase.START, "it begins again as after a failure"
+
+
 def test_nonsense_that_is_read_back_counts_as_green() -> None:
     interlock, heads = running()
     heads.force(("x",))  # type: ignore[arg-type]
