@@ -68,22 +68,28 @@ class LoopEstimator:
             ways = tuple(junction.gives_way_to(m) for m in movements)
             self._lanes[track.lane.id] = _LaneState(track, LaneModel(movements, ways), track.stop_loops)
         self._stop_loops = frozenset(loop for lane in self._lanes.values() for loop in lane.stop_loops)
+        first = {way for x in self._lanes.values() for ways in x.model.gives_way_to for way in ways}  # ways that somebody must let pass
+        self._first = [(x, name, groups) for name, x in self._lanes.items() if (groups := sorted({group for lane, group in first if lane == name}))]
+        self._green: GreenSince = {}
 
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
         """Take the edges since the last call, the loops' present states and the groups' greens."""
         self._states = states
         elapsed_s = (now_ms - self._now_ms) / 1000.0
-        coming = [(x, lane) for x, lane in self._lanes.items() if lane.comes_by(now_ms + GAP_MS)]
-        busy = frozenset((x, m.group) for x, lane in coming for m in lane.model.movements if green.get(m.group) is not None)
+        coming = [(name, groups) for lane, name, groups in self._first if lane.comes_by(now_ms + GAP_MS)]
+        busy = frozenset([(name, group) for name, groups in coming for group in groups if green.get(group) is not None])
+        changed, self._green = green != self._green, green
         for lane in self._lanes.values():
             lane.flow_veh_s *= 1.0 - elapsed_s / FLOW_MEMORY_S
-            lane.model.follow(green, busy, now_ms)
-        for edge in edges:
-            if edge.detector.purpose is not Purpose.EXIT:
-                self._edge(edge)
+            if changed or lane.model.may_yield:
+                lane.model.follow(green, busy, now_ms)
+        mine = [edge for edge in edges if edge.detector.purpose is not Purpose.EXIT]
+        for edge in mine:
+            self._edge(edge)
         self._now_ms = now_ms
         self._clear_left_loops()
-        self.vehicles.sort()
+        if mine:
+            self.vehicles.sort()
         self._purge(now_ms)
         for lane in self._lanes.values():
             self._watch_stop_line(lane, now_ms)
@@ -132,7 +138,7 @@ class LoopEstimator:
 
     def _purge(self, now_ms: int) -> None:
         """Take vehicles from lanes whose loops prove that they are not there."""
-        changed = {i: (s.occupied or not s.trusted, s.changed_ms) for i, s in self._states.items()}  # a loop without trust proves nothing
+        changed: dict[str, tuple[bool, int]] = {}
         for name, lane in self._lanes.items():
             track = lane.track
             for vehicle in tuple(track.vehicles):
@@ -141,7 +147,11 @@ class LoopEstimator:
                     continue
                 way_m = vehicle.distance_m - station.distance_m
                 due_ms = vehicle.arrival_ms - track.travel_ms(station.distance_m) + ghost_slack_ms(track, way_m)
-                if now_ms > due_ms and station_quiet(track, station, changed, now_ms):
+                if now_ms <= due_ms:
+                    continue
+                if not changed:  # a loop without trust proves nothing
+                    changed = {i: (s.occupied or not s.trusted, s.changed_ms) for i, s in self._states.items()}
+                if station_quiet(track, station, changed, now_ms):
                     self.vehicles.doubt(vehicle, name)
 
     def _watch_stop_line(self, lane: _LaneState, now_ms: int) -> None:
@@ -160,7 +170,7 @@ class LoopEstimator:
         return LaneBelief(
             arrival_ms=tuple(arrival),
             weight=tuple(weight),
-            queue_veh=sum(w for a, w in zip(arrival, weight, strict=True) if a <= now_ms),
+            queue_veh=sum([w for a, w in zip(arrival, weight, strict=True) if a <= now_ms]),
             movement_ratio=tuple(lane.model.shares),
             head_ratio=lane.model.head_ratio(),
             headway_ms=int(lane.model.headway_ms),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -40,6 +41,7 @@ class HorizonModel:
         self._shared = {lane for lane, found in ways.items() if not all(found)}  # it is not sure how many of those who left such a lane turn
         lanes, stages = len(model.lanes), len(node.stages)
         self._grid = settings.grid_ms()
+        self._horizon_ms = int(self._grid[-1])
         self._amber_ms = transitions.amber_ms
         self._ends_ms = tuple(tuple(pair.ends_ms for pair in row) for row in transitions.pairs)
         self._foes = self._foe_table(lanes, stages)
@@ -49,9 +51,19 @@ class HorizonModel:
         self._stay = np.zeros((stages, stages), np.int64)
         self._allowed = np.zeros((stages, stages), np.int64)
         self._extra = np.zeros((stages, stages), np.int64)  # how much longer than its transition a stage must stay
+        self._stop_cost = np.full(lanes, settings.stop_cost_ms, np.int64)
+        self._gap = np.full(lanes, settings.gap_ms, np.int64)
+        self._turning = [self._turning_lanes(s) for s in range(stages)]
+        self._ratios: list[tuple[tuple[float, ...], ...]] = [()] * lanes  # of which the two tables below are made
+        self._served, self._yielding = np.zeros((stages, lanes), np.int64), np.zeros((stages, lanes), np.int64)
         for a in range(stages):
             for b in range(stages):
                 self._fill_pair(junction, transitions, a, b)
+
+    def _turning_lanes(self, stage: int) -> list[tuple[Lane, frozenset[str]]]:
+        """Return the lanes from which the stage lets vehicles turn that must yield, with the groups of these turns."""
+        turning = [(x, frozenset(s.group for s in serves if s.foes)) for x, serves in zip(self.model.lanes, self.model.service[stage], strict=True)]
+        return [(x, groups) for x, groups in turning if groups]
 
     def _fill_pair(self, junction: Junction, transitions: TransitionTable, a: int, b: int) -> None:
         self._end[a, b, :] = NEVER_MS
@@ -103,31 +115,33 @@ class HorizonModel:
         settings, signals, now_ms = self._settings, snapshot.signals, snapshot.now_ms
         lanes = len(self.model.lanes)
         beliefs = [snapshot.lanes[x.id] for x in self.model.lanes]
-        yields = self._yields(beliefs)
-        arrival = np.zeros((lanes, _MAX_VEHICLES), np.int64)
-        weight = np.zeros((lanes, _MAX_VEHICLES), np.int64)
-        count = np.zeros(lanes, np.int64)
+        service, yields = self._shares(beliefs, snapshot)
+        yielding = yields[signals.stage].tolist()
+        arrival, weight = np.zeros((lanes, _MAX_VEHICLES), np.int64), np.zeros((lanes, _MAX_VEHICLES), np.int64)
+        rows = []
         for i, belief in enumerate(beliefs):
             times, weights = self._packets(belief, now_ms)
-            n = count[i] = len(times)
-            arrival[i, :n] = times
-            weight[i, :n] = weights
-        startup = np.array([b.startup_ms for b in beliefs], np.int64)
+            arrival[i, : len(times)] = times
+            weight[i, : len(times)] = weights
+            ready_ms, blocked_ms = self._ready_ms(i, belief, snapshot), self._blocked_ms(i, snapshot)
+            person_milli, phase_milli = self._person_milli(belief, now_ms), _phase_milli(belief, yielding[i])
+            rows.append((len(times), belief.headway_ms, belief.startup_ms, person_milli, ready_ms, blocked_ms, phase_milli))
+        count, headway, startup, person, ready, blocked, phase = np.array(rows, np.int64).T.copy()
         start, stay = self._with_clearing(snapshot)
         return HorizonProblem(
             arrival_ms=arrival,
             weight_milli=weight,
             vehicles=count,
-            headway_ms=np.array([b.headway_ms for b in beliefs], np.int64),
-            stop_cost_ms=np.full(lanes, settings.stop_cost_ms, np.int64),
-            person_milli=np.array([self._person_milli(b, now_ms) for b in beliefs], np.int64),
-            ready_ms=np.array([self._ready_ms(i, b, snapshot) for i, b in enumerate(beliefs)], np.int64),
-            blocked_ms=np.array([self._blocked_ms(i, snapshot) for i in range(lanes)], np.int64),
-            service_milli=self._service(beliefs, snapshot),
+            headway_ms=headway,
+            stop_cost_ms=self._stop_cost,
+            person_milli=person,
+            ready_ms=ready,
+            blocked_ms=blocked,
+            service_milli=service,
             foes=self._foes,
             yield_milli=yields,
-            yield_phase_milli=np.array([_phase_milli(b, int(y)) for b, y in zip(beliefs, yields[signals.stage], strict=True)], np.int64),
-            gap_ms=np.full(lanes, settings.gap_ms, np.int64),
+            yield_phase_milli=phase,
+            gap_ms=self._gap,
             green_end_ms=self._end,
             green_start_ms=start + self._begins * startup,
             min_stay_ms=stay,
@@ -196,26 +210,22 @@ class HorizonModel:
         """Return the lanes whose vehicles wait inside the junction, or are about to, and would lose their green to the stage."""
         now = snapshot.signals.stage
         found = []
-        for i, lane in enumerate(self.model.lanes):
+        for lane, turning in self._turning[now] if now != stage else ():
             belief = snapshot.lanes[lane.id]
-            turning = {s.group for s in self.model.service[now][i] if s.foes}
-            if now != stage and turning - self.model.green[stage] and (belief.head_yields or belief.inside_veh >= _INSIDE_VEH):
+            if (belief.head_yields or belief.inside_veh >= _INSIDE_VEH) and turning - self.model.green[stage]:
                 found.append(lane)
         return found
 
     def _packets(self, belief: LaneBelief, now_ms: int) -> tuple[list[int], list[int]]:
         """Return the lane's vehicles as packets, the expected flow beyond what the loops have seen appended."""
-        times = [max(a - now_ms, -_LONGEST_WAIT_MS) for a in belief.arrival_ms]
+        times = list(accumulate([max(a - now_ms, -_LONGEST_WAIT_MS) for a in belief.arrival_ms], max))
         weights = [int(1000 * w) for w in belief.weight]
-        for i in range(1, len(times)):
-            times[i] = max(times[i], times[i - 1])
         future = int(1000 * belief.flow_veh_s * _FUTURE_STEP_MS / 1000)
         if future >= 20:
-            at_ms = max(belief.known_ms, times[-1] if times else 0) + _FUTURE_STEP_MS // 2
-            while at_ms < self._grid[-1]:
-                times.append(at_ms)
-                weights.append(future)
-                at_ms += _FUTURE_STEP_MS
+            known_ms = max(belief.known_ms, times[-1] if times else 0)
+            coming = range(known_ms + _FUTURE_STEP_MS // 2, self._horizon_ms, _FUTURE_STEP_MS)
+            times += coming
+            weights += [future] * len(coming)
         return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
 
     def _person_milli(self, belief: LaneBelief, now_ms: int) -> int:
@@ -245,25 +255,25 @@ class HorizonModel:
             return 6_000
         return 0
 
-    def _yields(self, beliefs: list[LaneBelief]) -> Ints:
-        """Return which share of the vehicles that a stage serves on a lane must yield."""
-        table = np.zeros((len(self.model.green), len(beliefs)), np.int64)
-        for s, row in enumerate(self.model.service):
-            for i, serves in enumerate(row):
-                table[s, i] = _yield_milli(serves, beliefs[i])
-        return table
+    def _shares(self, beliefs: list[LaneBelief], snapshot: Snapshot) -> tuple[Ints, Ints]:
+        """Return the share of each lane's vehicles that each stage lets pass, none where the lane was seen to be locked, and which share of those must yield.
 
-    def _service(self, beliefs: list[LaneBelief], snapshot: Snapshot) -> Ints:
-        """Return the share of each lane's vehicles that each stage lets pass; nothing where the lane was seen to be locked."""
-        table = np.zeros((len(self.model.green), len(beliefs)), np.int64)
-        for s, row in enumerate(self.model.service):
-            for i, serves in enumerate(row):
-                if serves:
-                    table[s, i] = _served_milli(serves, beliefs[i])
-        for i, belief in enumerate(beliefs):
-            if belief.blocked_ms > snapshot.now_ms:
-                table[snapshot.signals.stage, i] = 0
-        return table
+        Both are worked out anew for lanes whose ratios have changed.
+        """
+        changed = [i for i, belief in enumerate(beliefs) if self._ratios[i] != (belief.movement_ratio, belief.head_ratio)]
+        if changed:
+            self._served, self._yielding = self._served.copy(), self._yielding.copy()  # earlier problems keep theirs
+        for i in changed:
+            self._ratios[i] = (beliefs[i].movement_ratio, beliefs[i].head_ratio)
+            for s, row in enumerate(self.model.service):
+                self._served[s, i] = _served_milli(row[i], beliefs[i]) if row[i] else 0
+                self._yielding[s, i] = _yield_milli(row[i], beliefs[i])
+        locked = [i for i, belief in enumerate(beliefs) if belief.blocked_ms > snapshot.now_ms]
+        if not locked:
+            return self._served, self._yielding
+        served = self._served.copy()
+        served[snapshot.signals.stage, locked] = 0
+        return served, self._yielding
 
 
 def _yield_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:

@@ -35,7 +35,8 @@ class LaneModel:
     def __init__(self, movements: tuple[Movement, ...], gives_way_to: tuple[frozenset[tuple[str, str]], ...]) -> None:
         """Take the lane's movements and, for each, the ways (lane, group) it must let pass."""
         self.movements = movements
-        self._gives_way_to = gives_way_to
+        self.gives_way_to = gives_way_to
+        self.may_yield = any(gives_way_to)
         self.headway_ms = HEADWAY_MS
         self.startup_ms = STARTUP_MS
         self.shares = [m.share_ratio for m in movements]
@@ -64,7 +65,7 @@ class LaneModel:
         open_now = tuple(i for i, m in enumerate(self.movements) if green.get(m.group) is not None)
         if open_now != self._open:
             self._open, self._open_since_ms, self.head_yields = open_now, now_ms, False
-        self._turns = tuple(i for i in open_now if not busy.isdisjoint(self._gives_way_to[i]))
+        self._turns = tuple(i for i in open_now if not busy.isdisjoint(self.gives_way_to[i]))
         self._yields = bool(self._turns)
         if self._yields:
             self._yielded_ms = now_ms
@@ -112,8 +113,8 @@ class LaneModel:
 
     def head_ratio(self) -> tuple[float, ...]:
         """Return which way the first vehicle goes, by movement."""
-        rest = sum(s for i, s in enumerate(self.shares) if i not in self.closed)
-        if not self.closed or rest <= 0.0:
+        rest = sum(s for i, s in enumerate(self.shares) if i not in self.closed) if self.closed else 0.0
+        if rest <= 0.0:
             return tuple(self.shares)
         return tuple(0.0 if i in self.closed else s / rest for i, s in enumerate(self.shares))
 

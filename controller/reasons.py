@@ -128,11 +128,11 @@ def reason_of(
 
 def lost_ms(problem: HorizonProblem, old: int, new: int) -> int:
     """Return for how long nobody leaves on the way from a stage to another: from the end of the use of amber to the last lane's begin."""
-    before, after = problem.service_milli[old] > 0, problem.service_milli[new] > 0
-    starts = problem.green_start_ms[old, new][after & ~before]
-    ends = problem.green_end_ms[old, new][before & ~after]
-    ends = ends[ends < NEVER_MS]
-    return max(int(starts.max(initial=0)) - int(ends.max(initial=0)), 0)
+    rows = (problem.service_milli[old], problem.service_milli[new], problem.green_start_ms[old, new], problem.green_end_ms[old, new])
+    lanes: list[tuple[int, ...]] = list(zip(*[row.tolist() for row in rows], strict=True))
+    starts = [start_ms for before, after, start_ms, _ in lanes if after and not before]
+    ends = [end_ms for before, after, _, end_ms in lanes if before and not after and end_ms < NEVER_MS]
+    return max(max([0, *starts]) - max([0, *ends]), 0)
 
 
 def _waiting(lanes: Sequence[Lane], snapshot: Snapshot, problem: HorizonProblem, stage: int) -> tuple[Waiting, ...]:

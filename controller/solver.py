@@ -70,7 +70,5 @@ class InlineSolver:
 
 def digest(problem: HorizonProblem | SplitProblem) -> bytes:
     """Return a hash over all arrays and numbers of a problem, the same for the same content on every machine."""
-    h = hashlib.blake2b(digest_size=16)
-    for part in problem:
-        h.update(np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
-    return h.digest()
+    parts = [part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode() for part in problem]
+    return hashlib.blake2b(b"".join(parts), digest_size=16).digest()

@@ -74,9 +74,9 @@ class LaneTrack:
         """Return the free travel time over ``distance_m``."""
         return int(1000.0 * self.pace_ratio * max(distance_m, 0.0) / self.lane.speed_m_s)
 
-    def next_station(self, vehicle: Vehicle, beside: Mapping[str, str]) -> Station | None:
-        """Return the station that the vehicle must pass next on this lane, None where none follows."""
-        return self._next.get(vehicle.loop) or self._next.get(beside.get(vehicle.loop, ""))
+    def next_station(self, loop: str, beside: str) -> Station | None:
+        """Return the station that follows on this lane after the loop, or after that of this lane ``beside`` it; None where none does."""
+        return self._next.get(loop) or self._next.get(beside)
 
     def learn_pace(self, distance_m: float, took_ms: int) -> None:
         """Learn from one unhindered vehicle how fast this lane is driven."""
@@ -151,7 +151,7 @@ class Vehicles:
 
     def next_station(self, vehicle: Vehicle, lane: str) -> Station | None:
         """Return the station that the vehicle must pass next on the lane."""
-        return self.tracks[lane].next_station(vehicle, {vehicle.loop: self._loops[vehicle.loop].beside.get(lane, "")})
+        return self.tracks[lane].next_station(vehicle.loop, self._loops[vehicle.loop].beside.get(lane, ""))
 
     def sort(self) -> None:
         """Put every lane's vehicles in their order from the stop line."""
