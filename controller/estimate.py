@@ -161,8 +161,8 @@ class LoopEstimator:
                 lane.model.wait(state.changed_ms, now_ms)
 
     def _belief(self, name: str, lane: _LaneState, now_ms: int) -> LaneBelief:
-        vehicles = lane.track.vehicles
-        arrival, weight = [v.arrival_ms for v in vehicles], [v.weights[name] for v in vehicles]
+        track, model = lane.track, lane.model
+        arrival, weight = [v.arrival_ms for v in track.vehicles], [v.weights[name] for v in track.vehicles]
         if lane.stop_loops and not any(self._states[x].trusted for x in lane.stop_loops):
             # A lane without a trusted stop loop is recalled: one vehicle is always taken to wait.
             arrival.insert(0, now_ms - 20_000)
@@ -171,15 +171,15 @@ class LoopEstimator:
             arrival_ms=tuple(arrival),
             weight=tuple(weight),
             queue_veh=sum([w for a, w in zip(arrival, weight, strict=True) if a <= now_ms]),
-            movement_ratio=tuple(lane.model.shares),
-            head_ratio=lane.model.head_ratio(),
-            headway_ms=int(lane.model.headway_ms),
-            startup_ms=int(lane.model.startup_ms),
+            movement_ratio=tuple(model.shares),
+            head_ratio=model.head_ratio(),
+            headway_ms=int(model.headway_ms),
+            startup_ms=int(model.startup_ms),
             flow_veh_s=max(lane.flow_veh_s, 0.0),
-            blocked_ms=lane.model.blocked_ms,
-            last_leave_ms=lane.model.last_leave_ms,
-            head_yields=lane.model.head_yields,
-            stuck_ms=lane.model.stuck_ms,
-            inside_veh=lane.model.inside_veh if lane.model.must_yield else 0.0,
-            known_ms=lane.track.travel_ms(lane.track.reach_m),
+            blocked_ms=model.blocked_ms,
+            last_leave_ms=model.last_leave_ms,
+            head_yields=model.head_yields,
+            stuck_ms=model.stuck_ms,
+            inside_veh=model.inside_veh if model.must_yield else 0.0,
+            known_ms=track.travel_ms(track.reach_m),
         )

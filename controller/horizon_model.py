@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from controller.adaptive import AdaptiveSettings
 
 _MAX_VEHICLES: Final = 64
+_NOBODY: Final = [bytes(8 * (_MAX_VEHICLES - taken)) for taken in range(_MAX_VEHICLES + 1)]  # the free places of a lane
 _WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
 _FUTURE_STEP_MS: Final = 4_000
 _INSIDE_VEH: Final = 0.5  # expected vehicles inside from which they are waited for
@@ -117,20 +119,22 @@ class HorizonModel:
         beliefs = [snapshot.lanes[x.id] for x in self.model.lanes]
         service, yields = self._shares(beliefs, snapshot)
         yielding = yields[signals.stage].tolist()
-        arrival, weight = np.zeros((lanes, _MAX_VEHICLES), np.int64), np.zeros((lanes, _MAX_VEHICLES), np.int64)
+        arrival, weight = array("q"), array("q")
         rows = []
         for i, belief in enumerate(beliefs):
             times, weights = self._packets(belief, now_ms)
-            arrival[i, : len(times)] = times
-            weight[i, : len(times)] = weights
+            arrival.extend(times)
+            weight.extend(weights)
+            arrival.frombytes(_NOBODY[len(times)])
+            weight.frombytes(_NOBODY[len(times)])
             ready_ms, blocked_ms = self._ready_ms(i, belief, snapshot), self._blocked_ms(i, snapshot)
             person_milli, phase_milli = self._person_milli(belief, now_ms), _phase_milli(belief, yielding[i])
             rows.append((len(times), belief.headway_ms, belief.startup_ms, person_milli, ready_ms, blocked_ms, phase_milli))
-        count, headway, startup, person, ready, blocked, phase = np.array(rows, np.int64).T.copy()
+        count, headway, startup, person, ready, blocked, phase = np.array(list(zip(*rows, strict=True)), np.int64)
         start, stay = self._with_clearing(snapshot)
         return HorizonProblem(
-            arrival_ms=arrival,
-            weight_milli=weight,
+            arrival_ms=np.frombuffer(arrival, np.int64).reshape(lanes, _MAX_VEHICLES),
+            weight_milli=np.frombuffer(weight, np.int64).reshape(lanes, _MAX_VEHICLES),
             vehicles=count,
             headway_ms=headway,
             stop_cost_ms=self._stop_cost,
@@ -218,7 +222,10 @@ class HorizonModel:
 
     def _packets(self, belief: LaneBelief, now_ms: int) -> tuple[list[int], list[int]]:
         """Return the lane's vehicles as packets, the expected flow beyond what the loops have seen appended."""
-        times = list(accumulate([max(a - now_ms, -_LONGEST_WAIT_MS) for a in belief.arrival_ms], max))
+        oldest_ms = now_ms - _LONGEST_WAIT_MS
+        times = [a - now_ms if a > oldest_ms else -_LONGEST_WAIT_MS for a in belief.arrival_ms]
+        if times != sorted(times):
+            times = list(accumulate(times, max))
         weights = [int(1000 * w) for w in belief.weight]
         future = int(1000 * belief.flow_veh_s * _FUTURE_STEP_MS / 1000)
         if future >= 20:

@@ -34,7 +34,7 @@ class DetectorState:
     count: int  # vehicles since the start (falling edges)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, though nobody changes one: it is made for every lane and second, and a frozen one takes three times as long
 class LaneBelief:
     """What is believed of one approach lane, arrays by vehicle in order from the stop line.
 
