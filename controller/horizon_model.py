@@ -25,6 +25,7 @@ _UNSURE_MS: Final = 1_000
 _MOST_INSIDE_VEH: Final = 3.0  # no junction holds more of one lane
 _RELEASE_MS: Final = 3_000  # two vehicles that wait inside are out this long after the others' amber
 _LONGEST_WAIT_MS: Final = 600_000  # longer waits count as this long
+_WAY_STAGES: Final = 62  # a vehicle's own way is told for at most so many stages, a bit each
 
 
 class HorizonModel:
@@ -43,6 +44,7 @@ class HorizonModel:
         self._amber_ms = transitions.amber_ms
         self._ends_ms = tuple(tuple(pair.ends_ms for pair in row) for row in transitions.pairs)
         self._foes = self._foe_table(lanes, stages)
+        self._ways = self._way_bits()
         self._end = np.zeros((stages, stages, lanes), np.int64)
         self._start = np.zeros((stages, stages, lanes), np.int64)
         self._begins = np.zeros((stages, stages, lanes), np.int64)  # 1 where the lane's green begins in the transition
@@ -94,6 +96,16 @@ class HorizonModel:
             table[s, lane, : len(row)] = row
         return table
 
+    def _way_bits(self) -> list[list[tuple[int, int]]]:
+        """Return for each lane and movement of it the stages that let it pass, and those under which it yields, as bits."""
+        found = [[(0, 0)] * len(moves) for moves in self.model.movements]
+        for stage, row in enumerate(self.model.service[:_WAY_STAGES]):
+            for bits, serves in zip(found, row, strict=True):
+                for s in serves:
+                    passes, yields = bits[s.movement]
+                    bits[s.movement] = (passes | 1 << stage, yields | (1 << stage if s.foes else 0))
+        return found
+
     def _foe_lanes(self, stage: int, lane: int) -> list[int]:
         """Return the lanes that any of this lane's traffic must yield to under the stage."""
         return sorted({x for s in self.model.service[stage][lane] for x in s.foes})
@@ -106,17 +118,23 @@ class HorizonModel:
         yields = self._yields(beliefs)
         arrival = np.zeros((lanes, _MAX_VEHICLES), np.int64)
         weight = np.zeros((lanes, _MAX_VEHICLES), np.int64)
+        passes, gives_way = np.zeros((2, lanes, _MAX_VEHICLES), np.int64)
         count = np.zeros(lanes, np.int64)
         for i, belief in enumerate(beliefs):
             times, weights = self._packets(belief, now_ms)
             n = count[i] = len(times)
             arrival[i, :n] = times
             weight[i, :n] = weights
+            for v, way in enumerate(belief.ways[:_MAX_VEHICLES]):
+                if way >= 0:
+                    passes[i, v], gives_way[i, v] = self._ways[i][way]
         startup = np.array([b.startup_ms for b in beliefs], np.int64)
         start, stay = self._with_clearing(snapshot)
         return HorizonProblem(
             arrival_ms=arrival,
             weight_milli=weight,
+            passes=passes,
+            gives_way=gives_way,
             vehicles=count,
             headway_ms=np.array([b.headway_ms for b in beliefs], np.int64),
             stop_cost_ms=np.full(lanes, settings.stop_cost_ms, np.int64),
@@ -251,6 +269,8 @@ class HorizonModel:
         for s, row in enumerate(self.model.service):
             for i, serves in enumerate(row):
                 table[s, i] = _yield_milli(serves, beliefs[i])
+                if beliefs[i].ways and any(x.foes for x in serves):
+                    table[s, i] = max(table[s, i], 1)  # each vehicle tells for itself
         return table
 
     def _service(self, beliefs: list[LaneBelief], snapshot: Snapshot) -> Ints:
@@ -260,6 +280,8 @@ class HorizonModel:
             for i, serves in enumerate(row):
                 if serves:
                     table[s, i] = _served_milli(serves, beliefs[i])
+                    if beliefs[i].ways:
+                        table[s, i] = max(table[s, i], 1)  # each vehicle tells for itself
         for i, belief in enumerate(beliefs):
             if belief.blocked_ms > snapshot.now_ms:
                 table[snapshot.signals.stage, i] = 0

@@ -32,6 +32,8 @@ def junction(arrivals, service, *, foes=None, grid=(0, 2000, 4000, 6000, 8000, 1
     base = HorizonProblem(
         arrival_ms=arrival,
         weight_milli=np.full((lanes, places), 1000, np.int64),
+        passes=np.zeros((lanes, places), np.int64),
+        gives_way=np.zeros((lanes, places), np.int64),
         vehicles=ints([len(a) for a in arrivals], (lanes,)),
         headway_ms=np.full(lanes, 2000, np.int64),
         stop_cost_ms=np.zeros(lanes, np.int64),
