@@ -22,6 +22,7 @@ FAR_M: Final = 300.0
 UNHINDERED_RATIO: Final = 0.5  # never below this share of the lane's speed between loop and stop line
 STEADY_AFTER: Final = 4  # headways count from the fifth vehicle on (HCM 2010, ch. 31)
 LONGEST_HEADWAY_MS: Final = 3_600
+OFTEN: Final = 5  # so many headways and greens make a mean
 
 
 @dataclass(slots=True)
@@ -129,6 +130,23 @@ class LoopTruth:
         return came, left
 
 
+class EntryProbe:
+    """Records when vehicles come into view of a light, by loop: over those that no other loop precedes."""
+
+    def __init__(self, world: SumoWorld, junction: Junction) -> None:
+        first = [d for d in junction.detectors if d.purpose is not Purpose.EXIT and not d.upstream]
+        self._loops = {d.id: LoopTruth(world, d) for d in first}
+        self._since_ms = world.now_ms
+        self.entries_ms: dict[str, list[int]] = {d.id: [] for d in first}
+
+    def step(self, now_ms: int) -> None:
+        """Look at one step."""
+        for name, loop in self._loops.items():
+            came, _ = loop.entered_and_left(self._since_ms, now_ms)
+            self.entries_ms[name] += sorted(at_ms for _, at_ms in came)
+        self._since_ms = now_ms
+
+
 @dataclass(slots=True)
 class LaneDischarge:
     """The true discharge of one lane's queue."""
@@ -139,6 +157,14 @@ class LaneDischarge:
     last_ms: int = 0
     headways_ms: list[float] = field(default_factory=list)
     fourths_ms: list[float] = field(default_factory=list)
+
+    def headway_ms(self) -> float:
+        """Return the mean headway; there must be some."""
+        return sum(self.headways_ms) / len(self.headways_ms)
+
+    def startup_ms(self) -> float:
+        """Return the mean start-up loss; there must be greens with a fourth vehicle."""
+        return sum(self.fourths_ms) / len(self.fourths_ms) - (STEADY_AFTER - 1) * self.headway_ms()
 
     def follow(self, since_ms: int | None, *, standing: bool) -> None:
         """Take the lane's green."""
@@ -249,12 +275,15 @@ class LightProbe:
         for name, discharge in self._discharge.items():
             if not discharge.headways_ms:
                 continue
-            headway_ms = sum(discharge.headways_ms) / len(discharge.headways_ms)
             for _ in discharge.headways_ms:
-                self._findings.headway.add(beliefs[name].headway_ms / 1000.0, headway_ms / 1000.0)
-            losses_ms = [fourth_ms - (STEADY_AFTER - 1) * headway_ms for fourth_ms in discharge.fourths_ms]
-            for _ in losses_ms:
-                self._findings.startup.add(beliefs[name].startup_ms / 1000.0, sum(losses_ms) / len(losses_ms) / 1000.0)
+                self._findings.headway.add(beliefs[name].headway_ms / 1000.0, discharge.headway_ms() / 1000.0)
+            for _ in discharge.fourths_ms:
+                self._findings.startup.add(beliefs[name].startup_ms / 1000.0, discharge.startup_ms() / 1000.0)
+
+    def discharge(self) -> dict[str, tuple[int, int]]:
+        """Return the true headway and start-up loss in ms of the lanes that showed them often enough."""
+        seen = {x: d for x, d in self._discharge.items() if len(d.headways_ms) >= OFTEN and len(d.fourths_ms) >= OFTEN}
+        return {x: (round(d.headway_ms()), max(round(d.startup_ms()), 0)) for x, d in seen.items()}
 
     def _watch_pending(self) -> None:
         """Drop predictions of vehicles that something holds up: they say nothing about the travel time."""

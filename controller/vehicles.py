@@ -149,6 +149,10 @@ class Vehicles:
             shares[other] -= _LEARN_RATIO * shares[other]
         self.remove(vehicle)
 
+    def shares(self, loop: str) -> Mapping[str, float]:
+        """Return how likely a vehicle that the loop sees is to reach each lane's stop line."""
+        return self._loops[loop].shares
+
     def next_station(self, vehicle: Vehicle, lane: str) -> Station | None:
         """Return the station that the vehicle must pass next on the lane."""
         return self.tracks[lane].next_station(vehicle, {vehicle.loop: self._loops[vehicle.loop].beside.get(lane, "")})

@@ -22,7 +22,10 @@ TERMINAL_WAIT = 120_000
 
 @dataclass
 class LaneState:
-    """The vehicles still to leave as [arrival, weight, stages that let it pass, stages under which it yields], the earliest next departure, and what passed under partial service."""
+    """The vehicles still to leave, the earliest next departure, and what passed under partial service.
+
+    A vehicle is [arrival, weight, stages that let it pass, stages under which it yields], the stages as bits, none where the way is not known.
+    """
 
     waiting: list[list[int]]
     ready: int
@@ -419,7 +422,8 @@ def check(p: HorizonProblem):
     (lanes, places), stages, times = p.arrival_ms.shape, len(p.service_milli), [int(t) for t in p.grid_ms]
     shape = {"L": (lanes,), "LV": (lanes, places), "SL": (stages, lanes), "SS": (stages, stages), "SSL": (stages, stages, lanes)}
     axes = {"arrival_ms": "LV", "weight_milli": "LV", "service_milli": "SL", "yield_milli": "SL", "green_end_ms": "SSL", "green_start_ms": "SSL"}
-    axes |= dict.fromkeys(("passes", "gives_way"), "LV") | dict.fromkeys(("min_stay_ms", "allowed"), "SS") | dict.fromkeys(("vehicles", "headway_ms", "stop_cost_ms", "person_milli"), "L")
+    axes |= dict.fromkeys(("passes", "gives_way"), "LV")
+    axes |= dict.fromkeys(("min_stay_ms", "allowed"), "SS") | dict.fromkeys(("vehicles", "headway_ms", "stop_cost_ms", "person_milli"), "L")
     axes |= dict.fromkeys(("ready_ms", "blocked_ms", "yield_phase_milli", "gap_ms"), "L")
     if any(getattr(p, name).shape != shape[of] for name, of in axes.items()) or p.foes.shape[:2] != (stages, lanes):
         return -1
