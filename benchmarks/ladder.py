@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rules", default="published", choices=RULES)
     parser.add_argument("--begin", type=float, default=None, help="begin of the window in seconds")
     parser.add_argument("--end", type=float, default=None, help="end of the window in seconds")
-    parser.add_argument("-o", "--output", type=Path, default=None, help="JSON file; the table goes beside it as .md; rows of it are kept")
+    parser.add_argument("-o", "--output", type=Path, default=None, help="JSON file; the table goes beside it as .md")
     options = parser.parse_args(given)
     rungs = [LOOPS, *(r for r in options.rungs.split(",") if r != LOOPS)]
     if unknown := sorted(set(rungs) - set(RUNGS)):
@@ -121,9 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for name in options.scenarios.split(","):
             for case in cases_of(Request(name, seeds=options.seeds, rules=options.rules, begin_s=options.begin, end_s=options.end)):
-                rows += _run_all(case, rungs)
-                if options.output is not None:
-                    write_results(options.output, "python -m benchmarks.ladder " + " ".join(given), rows)
+                for row in _run_all(case, rungs):
+                    rows.append(row)
+                    if options.output is not None:
+                        write_results(options.output, "python -m benchmarks.ladder " + " ".join(given), rows)
     except UmlaufError as error:
         print(error, file=sys.stderr)
         return 1
@@ -131,9 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if given else _check(rows)
 
 
-def _run_all(case: Case, rungs: Sequence[str]) -> list[dict[str, Any]]:
+def _run_all(case: Case, rungs: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Run one case on every rung; what is seen from the first one alone, with loops, is told to the others."""
-    rows = []
     with tempfile.TemporaryDirectory(prefix="umlauf-ladder-") as folder:
         job = Path(folder) / "job.json"
         foresight: dict[str, Any] = {}
@@ -147,9 +147,8 @@ def _run_all(case: Case, rungs: Sequence[str]) -> list[dict[str, Any]]:
             found = json.loads(job.read_text(encoding="utf-8"))
             foresight = foresight or found["foresight"]
             inputs = {x: getattr(case, x) for x in ("scenario", "seed", "rules", "insertion", "begin_s", "end_s")}
-            rows.append({**inputs, "rung": rung, **found["figures"]})
-            print(f"{case.scenario} seed {case.seed} {rung}: {rows[-1]['mean_delay_s']:.2f} s", file=sys.stderr, flush=True)
-    return rows
+            yield {**inputs, "rung": rung, **found["figures"]}
+            print(f"{case.scenario} seed {case.seed} {rung}: {found['figures']['mean_delay_s']:.2f} s", file=sys.stderr, flush=True)
 
 
 def _child(job: Path) -> int:
