@@ -44,7 +44,7 @@ SEEN: Final = frozenset({Part.POSITIONS, Part.WAYS, Part.INSIDE})
 class Seen(Protocol):
     """One vehicle before the light, or, where ``distance_m`` is negative, on its way across the junction behind the stop line."""
 
-    lane: str
+    name: str
     stop_lane: str  # the lane whose stop line it heads for
     exit: str
     distance_m: float
@@ -88,6 +88,7 @@ class OracleEstimator:
         self._approaches: dict[str, list[str]] = {}
         for lane in junction.lanes:
             self._approaches.setdefault(lane.approach or lane.id, []).append(lane.id)
+        self._free_ms: dict[str, int] = {}  # when each vehicle could have been at the stop line, had nothing held it up since it came into view
         self._entries = {d.id: d for d in junction.detectors if d.purpose is not Purpose.EXIT and not d.upstream}
 
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
@@ -101,17 +102,9 @@ class OracleEstimator:
     def beliefs(self, now_ms: int) -> dict[str, LaneBelief]:
         """Return the belief of every lane, the parts asked for from the vehicles that are really there."""
         learned = self._loops.beliefs(now_ms)
-        before: dict[str, list[Seen]] = {x: [] for x in self._movements}
-        inside = dict.fromkeys(self._movements, 0.0)
-        for seen in sorted(self._view(), key=lambda v: v.distance_m):
-            if seen.stop_lane not in before:
-                continue
-            if seen.distance_m < 0.0:
-                inside[seen.stop_lane] += (seen.stop_lane, seen.exit) in self._yielding
-            elif seen.distance_m <= RANGE_M:
-                before[seen.stop_lane].append(seen)
+        before, inside = self._look(now_ms)
         if Part.POSITIONS in self._parts:
-            vehicles = {lane: [_Vehicle(now_ms + _travel_ms(v, self._lanes[lane].speed_m_s), 1.0) for v in there] for lane, there in before.items()}
+            vehicles = {lane: [_Vehicle(self._free_ms[v.name], 1.0) for v in there] for lane, there in before.items()}
         elif Part.LANES in self._parts:
             vehicles = self._split(before, learned)
         else:
@@ -124,6 +117,23 @@ class OracleEstimator:
         for lane, (headway_ms, startup_ms) in self._foresight.discharge_ms.items() if Part.DISCHARGE in self._parts else ():
             found[lane] = replace(found[lane], headway_ms=headway_ms, startup_ms=startup_ms)
         return self._with_entries(found, now_ms) if Part.COMING in self._parts else found
+
+    def _look(self, now_ms: int) -> tuple[dict[str, list[Seen]], dict[str, float]]:
+        """Return by lane the vehicles before its stop line in order, and how many wait inside; remember since when each is late."""
+        before: dict[str, list[Seen]] = {x: [] for x in self._movements}
+        inside = dict.fromkeys(self._movements, 0.0)
+        free_ms: dict[str, int] = {}
+        for seen in sorted(self._view(), key=lambda v: v.distance_m):
+            if seen.stop_lane not in before:
+                continue
+            if seen.distance_m < 0.0:
+                inside[seen.stop_lane] += (seen.stop_lane, seen.exit) in self._yielding
+            elif seen.distance_m <= RANGE_M:
+                before[seen.stop_lane].append(seen)
+                arrival_ms = now_ms + _travel_ms(seen, self._lanes[seen.stop_lane].speed_m_s)
+                free_ms[seen.name] = min(self._free_ms.get(seen.name, arrival_ms), arrival_ms)
+        self._free_ms = free_ms
+        return before, inside
 
     def _split(self, before: Mapping[str, list[Seen]], learned: Mapping[str, LaneBelief]) -> dict[str, list[_Vehicle]]:
         """Return the vehicles that the loops know of, of each approach the n-th one on the lane where the n-th one really is."""

@@ -22,6 +22,7 @@ class SeenVehicle(NamedTuple):
     waiting_s: float
     stop_lane: str
     exit: str
+    name: str
 
 
 _Ways = Sequence[Sequence[tuple[str, str, str]]]  # per link: (from lane, to lane, lane inside the junction)
@@ -72,13 +73,13 @@ class VehicleView:
                 if lane in self._way_of_inner:
                     light, link, start, end = self._way_of_inner[lane]
                     gone_m = max(vehicle.getLanePosition(name), 0.1)
-                    inside.setdefault(light, []).append(SeenVehicle(link, lane, -gone_m, speed_of(name), waiting_of(name), start, end))
+                    inside.setdefault(light, []).append(SeenVehicle(link, lane, -gone_m, speed_of(name), waiting_of(name), start, end, name))
                 ahead = next_lights(name)
                 if not ahead:
                     continue
                 light, link, distance_m, _letter = ahead[0]  # when it will reach the lights behind is up to this one
                 ways = self._ways[light][link]
                 start, end = next((way[:2] for way in ways if way[0] == lane), ways[0][:2] if ways else ("", ""))
-                found.setdefault(light, []).append(SeenVehicle(link, lane, distance_m, speed_of(name), waiting_of(name), start, end))
+                found.setdefault(light, []).append(SeenVehicle(link, lane, distance_m, speed_of(name), waiting_of(name), start, end, name))
         self._by_light, self._inside = found, inside
         self._read_ms = self._world.now_ms

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.quick
 
 NOW_MS = 100_000
+NUMBERS = count()
 
 
 @dataclass
@@ -32,7 +34,7 @@ class Car:
     speed_m_s: float = SPEED_M_S
     waiting_s: float = 0.0
     exit: str = ""
-    lane: str = ""
+    name: str = field(default_factory=lambda: f"car {next(NUMBERS)}")
 
 
 def beliefs(*cars: Car, of: Junction | None = None, parts: frozenset[Part] = SEEN, foresight: Foresight | None = None) -> dict[str, LaneBelief]:
@@ -56,6 +58,17 @@ def test_a_standing_vehicle_is_queue_since_it_stands() -> None:
     assert one.arrival_ms == (NOW_MS - 20_000, NOW_MS + 10_000)
     assert one.queue_veh == 1.0
     assert one.weight == (1.0, 1.0)
+
+
+def test_a_vehicle_that_something_holds_up_is_late_since_it_came_into_view() -> None:
+    free = Car("e0", 125.0)
+    held = [free]
+    one = OracleEstimator(junction(), NOW_MS - 1_000, lambda: held, SEEN)
+    one.update(NOW_MS, [], Detection(junction(), 0).states(), {})
+    assert one.beliefs(NOW_MS)["e0"].arrival_ms == (NOW_MS + 10_000,)
+    held[0] = replace(free, distance_m=60.0, speed_m_s=2.0)
+    assert one.beliefs(NOW_MS + 12_000)["e0"].arrival_ms == (NOW_MS + 10_000,)
+    assert one.beliefs(NOW_MS + 12_000)["e0"].queue_veh == 1.0
 
 
 def test_vehicles_are_in_order_from_the_stop_line() -> None:
@@ -175,7 +188,7 @@ def test_a_vehicle_before_another_light_is_not_seen() -> None:
     """When it will pass that one nobody can know; to take its free travel time for it would promise vehicles that do not come."""
     near, far = ("A", 3, 40.0, "r"), ("B", 1, 140.0, "G")
     view = view_of(Vehicles(first=(near, far), second=(far,), free=()))
-    assert view.before("A", RANGE_M) == [SeenVehicle(3, "lane of first", 40.0, 0.0, 0.0, "a", "x")]
+    assert view.before("A", RANGE_M) == [SeenVehicle(3, "lane of first", 40.0, 0.0, 0.0, "a", "x", "first")]
     assert [seen.lane for seen in view.before("B", RANGE_M)] == ["lane of second"]
 
 
@@ -205,7 +218,7 @@ def test_the_way_over_the_junction_is_that_of_the_vehicle_s_own_lane() -> None:
 
 def test_who_is_on_the_junction_is_told_apart() -> None:
     view = view_of(Vehicles(turning=(("B", 1, 90.0, "r"),)))
-    assert view.inside("A") == [SeenVehicle(3, ":A_0", -7.0, 0.0, 0.0, "a", "x")]
+    assert view.inside("A") == [SeenVehicle(3, ":A_0", -7.0, 0.0, 0.0, "a", "x", "turning")]
     assert len(view.before("B", RANGE_M)) == 1
 
 
