@@ -28,6 +28,7 @@ _UNSURE_MS: Final = 1_000
 _MOST_INSIDE_VEH: Final = 3.0  # no junction holds more of one lane
 _RELEASE_MS: Final = 3_000  # two vehicles that wait inside are out this long after the others' amber
 _LONGEST_WAIT_MS: Final = 600_000  # longer waits count as this long
+_WAY_STAGES: Final = 62  # a vehicle's own way is told for at most so many stages, a bit each
 
 
 class HorizonModel:
@@ -47,6 +48,7 @@ class HorizonModel:
         self._amber_ms = transitions.amber_ms
         self._ends_ms = tuple(tuple(pair.ends_ms for pair in row) for row in transitions.pairs)
         self._foes = self._foe_table(lanes, stages)
+        self._ways = self._way_bits()
         self._end = np.zeros((stages, stages, lanes), np.int64)
         self._start = np.zeros((stages, stages, lanes), np.int64)
         self._begins = np.zeros((stages, stages, lanes), np.int64)  # 1 where the lane's green begins in the transition
@@ -56,7 +58,8 @@ class HorizonModel:
         self._stop_cost = np.full(lanes, settings.stop_cost_ms, np.int64)
         self._gap = np.full(lanes, settings.gap_ms, np.int64)
         self._turning = [self._turning_lanes(s) for s in range(stages)]
-        self._ratios: list[tuple[tuple[float, ...], ...]] = [()] * lanes  # of which the two tables below are made
+        self._no_ways = np.zeros((lanes, _MAX_VEHICLES), np.int64)
+        self._ratios: list[tuple[object, ...]] = [()] * lanes  # of which the two tables below are made
         self._served, self._yielding = np.zeros((stages, lanes), np.int64), np.zeros((stages, lanes), np.int64)
         for a in range(stages):
             for b in range(stages):
@@ -108,6 +111,16 @@ class HorizonModel:
             table[s, lane, : len(row)] = row
         return table
 
+    def _way_bits(self) -> list[list[tuple[int, int]]]:
+        """Return for each lane and movement of it the stages that let it pass, and those under which it yields, as bits."""
+        found = [[(0, 0)] * len(moves) for moves in self.model.movements]
+        for stage, row in enumerate(self.model.service[:_WAY_STAGES]):
+            for bits, serves in zip(found, row, strict=True):
+                for s in serves:
+                    passes, yields = bits[s.movement]
+                    bits[s.movement] = (passes | 1 << stage, yields | (1 << stage if s.foes else 0))
+        return found
+
     def _foe_lanes(self, stage: int, lane: int) -> list[int]:
         """Return the lanes that any of this lane's traffic must yield to under the stage."""
         return sorted({x for s in self.model.service[stage][lane] for x in s.foes})
@@ -131,10 +144,13 @@ class HorizonModel:
             person_milli, phase_milli = self._person_milli(belief, now_ms), _phase_milli(belief, yielding[i])
             rows.append((len(times), belief.headway_ms, belief.startup_ms, person_milli, ready_ms, blocked_ms, phase_milli))
         count, headway, startup, person, ready, blocked, phase = np.array(list(zip(*rows, strict=True)), np.int64)
+        passes, gives_way = self._ways_of(beliefs)
         start, stay = self._with_clearing(snapshot)
         return HorizonProblem(
             arrival_ms=np.frombuffer(arrival, np.int64).reshape(lanes, _MAX_VEHICLES),
             weight_milli=np.frombuffer(weight, np.int64).reshape(lanes, _MAX_VEHICLES),
+            passes=passes,
+            gives_way=gives_way,
             vehicles=count,
             headway_ms=headway,
             stop_cost_ms=self._stop_cost,
@@ -267,20 +283,32 @@ class HorizonModel:
 
         Both are worked out anew for lanes whose ratios have changed.
         """
-        changed = [i for i, belief in enumerate(beliefs) if self._ratios[i] != (belief.movement_ratio, belief.head_ratio)]
+        changed = [i for i, belief in enumerate(beliefs) if self._ratios[i] != (belief.movement_ratio, belief.head_ratio, bool(belief.ways))]
         if changed:
             self._served, self._yielding = self._served.copy(), self._yielding.copy()  # earlier problems keep theirs
         for i in changed:
-            self._ratios[i] = (beliefs[i].movement_ratio, beliefs[i].head_ratio)
+            told = int(bool(beliefs[i].ways))  # each vehicle tells for itself
+            self._ratios[i] = (beliefs[i].movement_ratio, beliefs[i].head_ratio, bool(told))
             for s, row in enumerate(self.model.service):
-                self._served[s, i] = _served_milli(row[i], beliefs[i]) if row[i] else 0
-                self._yielding[s, i] = _yield_milli(row[i], beliefs[i])
+                self._served[s, i] = max(_served_milli(row[i], beliefs[i]), told) if row[i] else 0
+                self._yielding[s, i] = max(_yield_milli(row[i], beliefs[i]), told if any(x.foes for x in row[i]) else 0)
         locked = [i for i, belief in enumerate(beliefs) if belief.blocked_ms > snapshot.now_ms]
         if not locked:
             return self._served, self._yielding
         served = self._served.copy()
         served[snapshot.signals.stage, locked] = 0
         return served, self._yielding
+
+    def _ways_of(self, beliefs: list[LaneBelief]) -> tuple[Ints, Ints]:
+        """Return in which stages each vehicle whose way is known passes, and in which it gives way."""
+        if not any(belief.ways for belief in beliefs):
+            return self._no_ways, self._no_ways
+        passes, gives_way = np.zeros((2, len(beliefs), _MAX_VEHICLES), np.int64)
+        for i, belief in enumerate(beliefs):
+            for v, way in enumerate(belief.ways[:_MAX_VEHICLES]):
+                if way >= 0:
+                    passes[i, v], gives_way[i, v] = self._ways[i][way]
+        return passes, gives_way
 
 
 def _yield_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:

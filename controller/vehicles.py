@@ -25,6 +25,7 @@ _CHANGE_RATIO_PER_M: Final = 0.0007  # prior chance of a lane change before the 
 _EARLY_RATIO: Final = 0.6  # a vehicle that comes earlier than this share of its travel time is another one
 _SURE_RATIO: Final = 0.25  # the next likeliest vehicle is at most this likely, against the likeliest
 _LATE_SCALE_MS: Final = 3_000.0
+_LATEST_RATIO: Final = 1.5  # who is later than this times the scale is held up by a queue or a red: how late then tells nothing
 _LEAST_WEIGHT: Final = 0.02
 _LEAST_SHARE: Final = 0.03  # what was never seen may still happen; above the least weight, so that it is still tried
 _SAME_HEIGHT_M: Final = 10.0
@@ -149,6 +150,10 @@ class Vehicles:
             shares[other] -= _LEARN_RATIO * shares[other]
         self.remove(vehicle)
 
+    def shares(self, loop: str) -> Mapping[str, float]:
+        """Return how likely a vehicle that the loop sees is to reach each lane's stop line."""
+        return self._loops[loop].shares
+
     def next_station(self, vehicle: Vehicle, lane: str) -> Station | None:
         """Return the station that the vehicle must pass next on the lane."""
         return self.tracks[lane].next_station(vehicle.loop, self._loops[vehicle.loop].beside.get(lane, ""))
@@ -183,6 +188,7 @@ class Vehicles:
                     weight *= max(0.0, 1.0 - sum(ahead.weights.get(x, 0.0) for x in loop.detector.lanes))
             travel_ms = self.tracks[loop.detector.lanes[0]].travel_ms(loop.detector.distance_m)
             late = (at_ms - (vehicle.arrival_ms - travel_ms)) / _LATE_SCALE_MS
+            late = min(late, _LATEST_RATIO)
             score = weight / (1.0 + late * late)
             if score > best_score:
                 best, best_score, next_score = vehicle, score, best_score

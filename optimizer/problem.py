@@ -22,6 +22,8 @@ class HorizonProblem(NamedTuple):
 
     arrival_ms: Ints  # (L, V) free-flow arrival at the stop line, sorted; negative: is waiting since then
     weight_milli: Ints  # (L, V)
+    passes: Ints  # (L, V) bit s: this vehicle may leave under stage s; 0: its way is not known, and `service_milli` says how many such pass
+    gives_way: Ints  # (L, V) bit s: this vehicle, whose way is known, yields to the foes under stage s
     vehicles: Ints  # (L,) valid places
     headway_ms: Ints  # (L,) saturation headway
     stop_cost_ms: Ints  # (L,) what a stop costs beyond the waiting

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from controller.errors import MissingError
 from controller.journal import Journal
@@ -19,6 +19,9 @@ from scenarios.case import OURS, PEERS, Case
 from scenarios.handback import Held
 from scenarios.loops import PREFIX
 from scenarios.saturation import MeteredInputs, SaturationMeter
+
+if TYPE_CHECKING:
+    from controller.oracle import Seen
 
 
 class Control(Protocol):
@@ -82,14 +85,21 @@ def build_control(world: SumoWorld, case: Case, junction: Junction, journal: Jou
     return control, Held(junction.id, heads, raw)
 
 
+def view_of(world: SumoWorld, light_id: str) -> Callable[[], Sequence[Seen]]:
+    """Return what sees all vehicles before a light and on its junctions."""
+    from controller.oracle import RANGE_M
+
+    return lambda: cast("Sequence[Seen]", [*world.vehicles_before(light_id, RANGE_M), *world.vehicles_inside(light_id)])
+
+
 def _ours(place: Place) -> Control:
     from controller.assemble import assemble
-    from controller.oracle import RANGE_M, OracleEstimator, Seen
+    from controller.oracle import OracleEstimator
 
     world, junction = place.world, place.junction
     estimator = None
     if place.case.detection == "oracle":
-        estimator = OracleEstimator(junction, world.now_ms, lambda: cast("Sequence[Seen]", world.vehicles_before(junction.id, RANGE_M)))
+        estimator = OracleEstimator(junction, world.now_ms, view_of(world, junction.id))
     return assemble(junction, place.case.control, place.inputs, place.heads, place.journal, start_ms=world.now_ms, estimator=estimator)
 
 

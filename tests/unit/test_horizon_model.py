@@ -125,6 +125,23 @@ def test_a_first_vehicle_that_is_seen_to_yield_begins_the_pattern(ratio: tuple[f
     assert must_yield(0, share, phase) == (share > 0)
 
 
+def test_a_way_that_is_known_says_under_which_stages_the_vehicle_leaves_and_yields() -> None:
+    left = Movement("e0", "sout", "EWL", Direction.LEFT, 0.1, 22.0, yields_to=("w0",))
+    one = replace(ONE, movements=(*ONE.movements, left))
+    ratio = {"movement_ratio": (1.0, 0.0, 0.0), "head_ratio": (1.0, 0.0, 0.0)}
+    arrivals = {"e0": [65_000, 66_000, 67_000]}
+    p = problem(Scene(junction=one, stage=EW, arrivals_ms=arrivals, beliefs={"e0": {"ways": (0, 2, -1), **ratio}}))
+    e0 = LANES.index("e0")
+    assert p.passes[e0, :4].tolist() == [1 << EW, 1 << EW | 1 << EWL, 0, 0]
+    assert p.gives_way[e0, :4].tolist() == [0, 1 << EW, 0, 0]
+    assert not p.passes[LANES.index("w0")].any()
+    # the shares say that nobody turns; what is known of the vehicles must not be lost for it
+    assert p.service_milli[EWL, e0] > 0
+    assert p.yield_milli[EW, e0] > 0
+    without = problem(Scene(junction=one, stage=EW, arrivals_ms=arrivals, beliefs={"e0": ratio}))
+    assert (without.service_milli[EWL, e0], without.yield_milli[EW, e0]) == (0, 0)
+
+
 def test_a_turning_lane_yields_as_a_whole() -> None:
     p = problem(Scene(beliefs={"e1": {"movement_ratio": (0.3,)}}))
     assert p.yield_milli[EW, LANES.index("e1")] == 1000
