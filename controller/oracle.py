@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from controller.detection import Edge
 from controller.estimate import GreenSince, LoopEstimator
 from controller.junction import Junction, Movement
+from controller.lane_model import NEVER_MS
 from controller.snapshot import DetectorState, LaneBelief
 from controller.vehicles import ACCELERATION_M_S2
 
@@ -89,6 +90,7 @@ class OracleEstimator:
             head_yields=learned.head_yields,
             stuck_ms=learned.stuck_ms,
             inside_veh=learned.inside_veh,
+            waiting_since_ms=min([*(a for _, a, _, _ in vehicles[:1]), *([learned.waiting_since_ms] if vehicles else [])], default=NEVER_MS),
         )
 
     def _head(self, moves: tuple[Movement, ...], vehicles: list[tuple[float, int, float, str]]) -> tuple[float, ...]:

@@ -45,7 +45,8 @@ class LaneBelief:
     the lane is believed not to discharge; ``last_leave_ms`` when a vehicle last left over the stop line; ``known_ms`` how
     far ahead arrivals are seen; ``head_yields`` whether the first vehicle is seen to wait for a gap under the present green;
     ``stuck_ms`` how much green time its stop loop was covered since somebody left;
-    ``inside_veh`` how many of its vehicles wait for a gap inside the junction.
+    ``inside_veh`` how many of its vehicles wait for a gap inside the junction;
+    ``waiting_since_ms`` when the first vehicle would have passed the stop line, had nothing held it up since it came into view.
     """
 
     arrival_ms: tuple[int, ...]
@@ -62,6 +63,7 @@ class LaneBelief:
     head_yields: bool = False
     stuck_ms: int = 0
     inside_veh: float = 0.0
+    waiting_since_ms: int = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ def describe(scenario: Scenario) -> dict[str, Any]:
     """Return what is known of a scenario; where it is not installed, sizes are None and ``missing`` says what mends it."""
     known: dict[str, Any] = {
         "name": scenario.name,
+        "about": scenario.about,
         "lights": None,
         "edges": None,
         "lanes": None,
