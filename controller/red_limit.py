@@ -17,6 +17,7 @@ from controller.node_model import NodeModel
 from controller.snapshot import LaneBelief, Snapshot
 
 SERVICE_MS: Final = 20_000  # at most, from the begin of green: some eight vehicles; more have their share in the search
+GAP_MS: Final = 3_000  # a stop loop that stays free for so long has nobody left who stood there, whatever is believed
 OVER_MS: Final = 20_000  # a stop line that has waited so much longer than its limit ends another one's service
 _STANDS_VEH: Final = 0.5
 _HEAD_RATIO: Final = 0.5  # beside a green for others, the first vehicle must be seen to want the red group
@@ -27,7 +28,6 @@ class _Service:
     lane: int
     stage: int
     begun_ms: int | None = None
-    until_ms: int = 0
 
 
 class RedLimit:
@@ -64,12 +64,11 @@ class RedLimit:
         belief = snapshot.lanes[self._model.lanes[service.lane].id]
         if service.begun_ms is None:
             service.begun_ms = now_ms
-            service.until_ms = now_ms + min(belief.startup_ms + int(max(belief.queue_veh, 1.0) * belief.headway_ms), SERVICE_MS)
         rivals = any(ms > OVER_MS for over in overdue.values() for ms in over.values())
-        if now_ms >= service.until_ms or rivals or belief.stuck_ms >= LOCKED_AFTER_MS:
+        if now_ms >= service.begun_ms + SERVICE_MS or rivals or belief.stuck_ms >= LOCKED_AFTER_MS:
             return False
         stood = belief.queue_veh >= _STANDS_VEH and belief.waiting_since_ms <= service.begun_ms
-        return stood or self._occupied_since_ms(service.lane, snapshot) is not None
+        return stood or self._busy(service.lane, snapshot)
 
     def _serving(self, lane: int, groups: Mapping[str, int]) -> int | None:
         """Return the stage that serves most of the lane's ways, one of these groups among them; the first of equals."""
@@ -102,3 +101,8 @@ class RedLimit:
     def _occupied_since_ms(self, lane: int, snapshot: Snapshot) -> int | None:
         states = [snapshot.detectors[loop] for loop in self._loops[lane]]
         return min((s.changed_ms for s in states if s.trusted and s.occupied), default=None)
+
+    def _busy(self, lane: int, snapshot: Snapshot) -> bool:
+        """Return whether the lane's queue still flows over its stop loop."""
+        states = [snapshot.detectors[loop] for loop in self._loops[lane]]
+        return any(s.trusted and (s.occupied or snapshot.now_ms - s.changed_ms < GAP_MS) for s in states)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from support_control import STAGES, Scene, junction
 
+from controller.lane_model import LOCKED_AFTER_MS
 from controller.node_model import NodeModel
-from controller.red_limit import OVER_MS, SERVICE_MS, RedLimit
+from controller.red_limit import GAP_MS, OVER_MS, SERVICE_MS, RedLimit
 
 pytestmark = pytest.mark.quick
 
@@ -83,7 +85,7 @@ def test_beside_a_green_for_others_only_a_first_vehicle_that_wants_the_red_group
     assert stage_of(one, shared) is None, "it has not been the first one for so long"
 
 
-def served(count: int, *, until_ms: int, leaves_ms: int = 1 << 40, **beliefs: Any) -> int:
+def served(count: int, *, until_ms: int, leaves_ms: int = 1 << 40, also: Callable[[Scene, int], None] | None = None, **beliefs: Any) -> int:
     """Return for how long the stage of a queue of ``count`` is kept from the begin of its green on, in ms."""
     watch, since_ms = limit(), NOW_MS - LIMIT_MS - 10_000
     queue = {"n1": platoon(count, since_ms - NOW_MS)}
@@ -91,20 +93,27 @@ def served(count: int, *, until_ms: int, leaves_ms: int = 1 << 40, **beliefs: An
     for ms in range(0, until_ms, 1_000):
         one = scene(NSL, NOW_MS, arrivals_ms=queue if ms < leaves_ms else {"n1": [NOW_MS + 500]}, beliefs={"n1": dict(beliefs)})
         one.now_ms = NOW_MS + ms
+        if also is not None:
+            also(one, ms)
         if stage_of(one, watch) != "NSL":
             return ms
     return until_ms
 
 
 def test_all_who_stood_there_are_served_up_to_a_bound() -> None:
-    assert served(1, until_ms=60_000) == 3_000, "start-up and one headway"
-    assert served(5, until_ms=60_000) == 11_000
+    assert served(5, until_ms=60_000, leaves_ms=11_000) == 11_000, "those who come later are the search's business"
     assert served(40, until_ms=60_000) == SERVICE_MS
 
 
-def test_the_service_ends_with_the_last_who_stood_there_and_with_a_lock() -> None:
-    assert served(8, until_ms=60_000, leaves_ms=6_000) == 6_000, "those who come later are the search's business"
-    assert served(8, until_ms=60_000, stuck_ms=8_000) == 0, "nobody leaves"
+def test_a_queue_that_still_flows_is_served_though_the_belief_has_lost_it() -> None:
+    def flows(one: Scene, ms: int) -> None:
+        one.see("n1/1", occupied=ms < 4_000, changed_ms=NOW_MS + min(ms, 4_000))
+
+    assert served(8, until_ms=60_000, leaves_ms=1_000, also=flows) == 4_000 + GAP_MS
+
+
+def test_the_service_ends_with_a_lock() -> None:
+    assert served(8, until_ms=60_000, stuck_ms=LOCKED_AFTER_MS) == 0, "nobody leaves"
 
 
 def test_another_that_has_waited_much_longer_still_ends_the_service() -> None:
