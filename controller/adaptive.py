@@ -66,10 +66,10 @@ class AdaptivePlanner(Mailbox):
     def submit(self, snapshot: Snapshot) -> None:
         """Build the arrays and solve."""
         self._model.margin.watch(snapshot)
-        forced = self._model.overdue_stage(snapshot)
+        forced = self._model.red_limit.stage(snapshot)
         problem = self.problem = self._model.problem(snapshot)
         self.last_digest = digest(problem)
-        if forced is not None and forced != snapshot.signals.stage:
+        if forced is not None:
             self.last_solve_ms = None
             self._plan = self._forced(snapshot, forced)
             return
@@ -80,8 +80,11 @@ class AdaptivePlanner(Mailbox):
 
     def _forced(self, snapshot: Snapshot, stage: int) -> Plan:
         name = self._node.stages[stage].id
+        if stage == snapshot.signals.stage:
+            why = f"keeps {name}: its stop line had waited too long, and some who stood there are still to go"
+            return Plan(self.name, snapshot.now_ms, (PlanStep(stage, None),), why, {"forced": name})
         step = PlanStep(stage, None, self._model.clear_to(snapshot, stage))
-        reason = f"serves {name}: its stop line has waited {self._settings.max_red_s} s, the longest that is allowed"
+        reason = f"serves {name}: its stop line has waited for the longest time that is allowed"
         clears = clearing_of(step, self.caught_by(snapshot, stage))
         if clears is not None:
             reason += f"; {clearing_words(clears)}"

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from controller.detection import Edge
 from controller.junction import Junction, Purpose
-from controller.lane_model import LaneModel
+from controller.lane_model import NEVER_MS, LaneModel
 from controller.snapshot import DetectorState, LaneBelief
 from controller.vehicles import LaneTrack, Vehicle, Vehicles, ghost_slack_ms, station_quiet
 
@@ -163,10 +163,12 @@ class LoopEstimator:
     def _belief(self, name: str, lane: _LaneState, now_ms: int) -> LaneBelief:
         track, model = lane.track, lane.model
         arrival, weight = [v.arrival_ms for v in track.vehicles], [v.weights[name] for v in track.vehicles]
+        since_ms = min(track.vehicles[0].free_ms, track.vehicles[0].arrival_ms) if track.vehicles else NEVER_MS
         if lane.stop_loops and not any(self._states[x].trusted for x in lane.stop_loops):
             # A lane without a trusted stop loop is recalled: one vehicle is always taken to wait.
             arrival.insert(0, now_ms - 20_000)
             weight.insert(0, 1.0)
+            since_ms = min(since_ms, arrival[0])
         return LaneBelief(
             arrival_ms=tuple(arrival),
             weight=tuple(weight),
@@ -182,4 +184,5 @@ class LoopEstimator:
             stuck_ms=model.stuck_ms,
             inside_veh=model.inside_veh if model.must_yield else 0.0,
             known_ms=track.travel_ms(track.reach_m),
+            waiting_since_ms=since_ms,
         )

@@ -11,6 +11,7 @@ import numpy as np
 from controller.clearing import ClearingMargin
 from controller.junction import Junction, Lane, Node
 from controller.node_model import NodeModel, Service
+from controller.red_limit import RedLimit
 from controller.snapshot import LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
 from controller.transitions import TransitionTable
@@ -39,6 +40,7 @@ class HorizonModel:
         self.model = model = NodeModel(junction, node)
         self._groups = node.groups
         self.margin = ClearingMargin()
+        self.red_limit = RedLimit(model, 1000 * settings.max_red_s)
         ways = {x.id: [junction.gives_way_to(m) for m in moves] for x, moves in zip(model.lanes, model.movements, strict=True)}
         self._first = {lane: {group for way in found for _, group in way} for lane, found in ways.items()}  # groups that turns of the lane let pass
         self._shared = {lane for lane, found in ways.items() if not all(found)}  # it is not sure how many of those who left such a lane turn
@@ -186,25 +188,6 @@ class HorizonModel:
                 stay[now, b] += int(late_ms[self._begins[now, b] > 0].max(initial=0))
         return start, stay
 
-    def overdue_stage(self, snapshot: Snapshot) -> int | None:
-        """Return a stage that serves a stop line which has waited for the longest allowed red, None where none has."""
-        limit_ms = self._settings.max_red_s * 1000
-        worst: tuple[int, int] | None = None
-        for i, lane in enumerate(self.model.lanes):
-            belief = snapshot.lanes[lane.id]
-            if belief.queue_veh < 0.5 or not belief.arrival_ms:
-                continue
-            reds = [r for g in self.model.lane_groups[i] if (r := snapshot.signals.red_since_ms.get(g)) is not None]
-            if len(reds) < len(self.model.lane_groups[i]):
-                continue
-            waited_ms = snapshot.now_ms - max([*reds, belief.arrival_ms[0]])
-            if waited_ms > limit_ms and (worst is None or waited_ms > worst[0]):
-                worst = (waited_ms, i)
-        if worst is None:
-            return None
-        serving = [s for s in range(len(self.model.green)) if self.model.service[s][worst[1]]]
-        return max(serving, key=lambda s: (len(self.model.service[s][worst[1]]), -s), default=None)
-
     def clear_to(self, snapshot: Snapshot, stage: int) -> int:
         """Return how long after the begin of a transition to the stage nothing may turn green, for vehicles wait inside the junction for a gap.
 
@@ -254,7 +237,7 @@ class HorizonModel:
     def _person_milli(self, belief: LaneBelief, now_ms: int) -> int:
         if not belief.arrival_ms or belief.queue_veh < 0.5:
             return 1000
-        over_ms = min(now_ms - belief.arrival_ms[0], _LONGEST_WAIT_MS) - 1000 * self._settings.patience_s
+        over_ms = min(now_ms - belief.waiting_since_ms, _LONGEST_WAIT_MS) - 1000 * self._settings.patience_s
         return 1000 + min(max(0, over_ms) // 30, self._settings.patience_milli)
 
     def _ready_ms(self, lane: int, belief: LaneBelief, snapshot: Snapshot) -> int:

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from controller.detection import Edge
 from controller.estimate import GreenSince, LoopEstimator
 from controller.junction import Junction, Movement, Purpose
+from controller.lane_model import NEVER_MS
 from controller.snapshot import DetectorState, LaneBelief
 from controller.vehicles import ACCELERATION_M_S2
 
@@ -171,6 +172,7 @@ class OracleEstimator:
             movement_ratio=ratio,
             head_ratio=head,
             ways=tuple(v.way for v in vehicles) if heads else (),
+            waiting_since_ms=min([*(v.arrival_ms for v in vehicles[:1]), *([learned.waiting_since_ms] if vehicles else [])], default=NEVER_MS),
         )
 
     def _with_entries(self, beliefs: dict[str, LaneBelief], now_ms: int) -> dict[str, LaneBelief]:

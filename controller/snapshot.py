@@ -46,7 +46,8 @@ class LaneBelief:
     far ahead arrivals are seen; ``head_yields`` whether the first vehicle is seen to wait for a gap under the present green;
     ``stuck_ms`` how much green time its stop loop was covered since somebody left;
     ``inside_veh`` how many of its vehicles wait for a gap inside the junction; ``ways`` which of the lane's movements each
-    vehicle takes, -1 where that is not known (it is not from loops), and for all of them where there are fewer.
+    vehicle takes, -1 where that is not known (it is not from loops), and for all of them where there are fewer;
+    ``waiting_since_ms`` when the first vehicle would have passed the stop line, had nothing held it up since it came into view.
     """
 
     arrival_ms: tuple[int, ...]
@@ -64,6 +65,7 @@ class LaneBelief:
     stuck_ms: int = 0
     inside_veh: float = 0.0
     ways: tuple[int, ...] = ()
+    waiting_since_ms: int = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,12 @@ ANY: Final = -1  # the solver itself chooses the first stage
 
 
 class Solver(Protocol):
-    """Solves one node's problems; `solve_s` tells how long the last answer took."""
+    """Solves one node's problems."""
 
-    solve_s: float
+    @property
+    def solve_s(self) -> float:
+        """Return how long the last answer took, in seconds."""
+        ...
 
     def horizon(self, problem: HorizonProblem, first: int = ANY) -> HorizonResult | None:
         """Return the best sequence, or the best that begins with stage ``first``; None where it is not there yet (then ask again with the next snapshot)."""

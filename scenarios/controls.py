@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
+from controller.decide import NodeControl
 from controller.errors import MissingError
 from controller.journal import Journal
 from controller.junction import Junction, Purpose
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 
 
 class Control(Protocol):
-    """Switches one light. ``solve_ms`` grows by one value per solve; a control that solves nothing leaves it empty."""
+    """Switches one light. ``solve_ms`` grows by one value per solve; a control that solves nothing leaves it empty. ``nodes``: its partial nodes."""
 
     solve_ms: list[float]
+    nodes: Sequence[NodeControl]
 
     @property
     def mode_changes(self) -> Sequence[ModeChange]:
@@ -100,7 +102,12 @@ def _ours(place: Place) -> Control:
     estimator = None
     if place.case.detection == "oracle":
         estimator = OracleEstimator(junction, world.now_ms, view_of(world, junction.id))
-    return assemble(junction, place.case.control, place.inputs, place.heads, place.journal, start_ms=world.now_ms, estimator=estimator)
+    solver = None
+    if place.case.outages and place.case.control != "actuated":
+        from scenarios.outages import FailingSolver
+
+        solver = FailingSolver(place.case.outages, lambda: world.now_ms)
+    return assemble(junction, place.case.control, place.inputs, place.heads, place.journal, start_ms=world.now_ms, estimator=estimator, solver=solver)
 
 
 def _peer(name: str) -> ControlFactory:

@@ -130,3 +130,16 @@ def test_turners_inside_the_junction_are_counted_until_a_gap_lets_them_go() -> N
     assert model.inside_veh == pytest.approx(1.0)
     model.follow({move.group: 0}, frozenset(), 6_000)
     assert model.inside_veh == 0.0
+
+
+def test_where_only_clearings_release_turners_they_do_not_become_rare() -> None:
+    """Others never leave a gap; each clearing lets somebody go."""
+    one = Clearing(JUNCTION, NODE)
+    begun: list[int] = []
+    for now_ms in range(0, 400_000, 1_000):
+        made = snapshot(STUCK_MS, now_ms)
+        left_ms = begun[-1] + 1_000 if begun else 0
+        lanes = {**made.lanes, LANE: replace(made.lanes[LANE], head_yields=True, last_leave_ms=left_ms)}
+        if one.plan(replace(made, lanes=lanes)) is not None:
+            begun.append(now_ms)
+    assert {later - earlier for earlier, later in pairwise(begun)} == {CLEAR_MS + PAUSE_MS}

@@ -298,7 +298,7 @@ def test_a_locked_lane_is_not_served_by_the_stage_that_did_not_help() -> None:
 
 
 def overdue(scene: Scene) -> str | None:
-    stage = model(scene.junction).overdue_stage(scene.snapshot())
+    stage = model(scene.junction).red_limit.stage(scene.snapshot())
     return None if stage is None else STAGES[stage]
 
 
