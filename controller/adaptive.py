@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
 
+from controller.capacity import CapacityWatch, EvidenceOf, capacity_words
 from controller.horizon_model import HorizonModel
 from controller.junction import Junction, Lane, Node
 from controller.plan import Plan, PlanStep
-from controller.planner import Mailbox
+from controller.planner import Mailbox, Note
 from controller.reasons import clearing_of, clearing_words, costs_by_stage, reason_of, sentence
 from controller.snapshot import Snapshot
 from controller.solver import HorizonProblem, HorizonResult, Solver, digest
@@ -52,6 +53,7 @@ class AdaptivePlanner(Mailbox):
     def __init__(self, junction: Junction, node: Node, transitions: TransitionTable, solver: Solver, settings: AdaptiveSettings = SETTINGS) -> None:
         self._model = HorizonModel(junction, node, transitions, settings)
         self._node, self._solver, self._settings = node, solver, settings
+        self.capacity, self._evidence = CapacityWatch(), EvidenceOf(self._model.model)
         self.problem: HorizonProblem | None = None  # what was solved last, for `controller.explain`
 
     @property
@@ -66,6 +68,7 @@ class AdaptivePlanner(Mailbox):
     def submit(self, snapshot: Snapshot) -> None:
         """Build the arrays and solve."""
         self._model.margin.watch(snapshot)
+        self._watch_capacity(snapshot)
         forced = self._model.overdue_stage(snapshot)
         problem = self.problem = self._model.problem(snapshot)
         self.last_digest = digest(problem)
@@ -77,6 +80,10 @@ class AdaptivePlanner(Mailbox):
         self.last_solve_ms = 1000.0 * self._solver.solve_s
         if result is not None and result.status == 0:
             self._plan = self._to_plan(snapshot, problem, result)
+
+    def _watch_capacity(self, snapshot: Snapshot) -> None:
+        change = self.capacity.watch(snapshot.now_ms, self._evidence(snapshot))
+        self.notes = () if change is None else (Note("objective", capacity_words(change), asdict(change)),)
 
     def _forced(self, snapshot: Snapshot, stage: int) -> Plan:
         name = self._node.stages[stage].id

@@ -62,6 +62,7 @@ class LoopEstimator:
         self._states: Mapping[str, DetectorState] = {}
         self._loops = {d.id: d for d in junction.detectors}
         self._exits = {d.id: d.lanes for d in junction.detectors if d.purpose is Purpose.EXIT}
+        self._full: frozenset[str] = frozenset()
         self._lanes: dict[str, _LaneState] = {}
         for track in self.vehicles.tracks.values():
             movements = tuple(m for m in junction.movements if m.lane == track.lane.id)
@@ -72,12 +73,13 @@ class LoopEstimator:
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
         """Take the edges since the last call, the loops' present states and the groups' greens."""
         self._states = states
+        self._full = self._full_exits(now_ms)
         elapsed_s = (now_ms - self._now_ms) / 1000.0
         coming = [(x, lane) for x, lane in self._lanes.items() if lane.comes_by(now_ms + GAP_MS)]
         busy = frozenset((x, m.group) for x, lane in coming for m in lane.model.movements if green.get(m.group) is not None)
         for lane in self._lanes.values():
             lane.flow_veh_s *= 1.0 - elapsed_s / FLOW_MEMORY_S
-            lane.model.follow(green, busy, now_ms)
+            lane.model.follow(green, busy, now_ms, self._full)
         for edge in edges:
             if edge.detector.purpose is not Purpose.EXIT:
                 self._edge(edge)
@@ -94,12 +96,12 @@ class LoopEstimator:
 
     def blocked_exits(self) -> frozenset[str]:
         """Return the exits whose loop has been covered for some seconds."""
-        return frozenset(
-            lane
-            for loop, lanes in self._exits.items()
-            if self._states[loop].trusted and self._states[loop].occupied and self._now_ms - self._states[loop].changed_ms >= EXIT_FULL_AFTER_MS
-            for lane in lanes
-        )
+        return self._full
+
+    def _full_exits(self, now_ms: int) -> frozenset[str]:
+        seen = self._states
+        full = [i for i in self._exits if seen[i].trusted and seen[i].occupied and now_ms - seen[i].changed_ms >= EXIT_FULL_AFTER_MS]
+        return frozenset(lane for loop in full for lane in self._exits[loop])
 
     def _edge(self, edge: Edge) -> None:
         detector = edge.detector

@@ -11,6 +11,7 @@ from controller.junction import Junction, Lane, Node
 from controller.node_model import NodeModel, Service
 from controller.snapshot import LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
+from controller.spillback import LIKELY_RATIO, FullExits, blocked_ratio
 from controller.transitions import TransitionTable
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class HorizonModel:
         self._settings = settings
         self.model = model = NodeModel(junction, node)
         self._groups = node.groups
-        self.margin = ClearingMargin()
+        self.margin = ClearingMargin([x.id for x in model.lanes])
+        self.exits = FullExits()
         ways = {x.id: [junction.gives_way_to(m) for m in moves] for x, moves in zip(model.lanes, model.movements, strict=True)}
         self._first = {lane: {group for way in found for _, group in way} for lane, found in ways.items()}  # groups that turns of the lane let pass
         self._shared = {lane for lane, found in ways.items() if not all(found)}  # it is not sure how many of those who left such a lane turn
@@ -101,6 +103,7 @@ class HorizonModel:
     def problem(self, snapshot: Snapshot) -> HorizonProblem:
         """Return the arrays of one tick."""
         settings, signals, now_ms = self._settings, snapshot.signals, snapshot.now_ms
+        self.exits.watch(snapshot)
         lanes = len(self.model.lanes)
         beliefs = [snapshot.lanes[x.id] for x in self.model.lanes]
         yields = self._yields(beliefs)
@@ -122,7 +125,7 @@ class HorizonModel:
             stop_cost_ms=np.full(lanes, settings.stop_cost_ms, np.int64),
             person_milli=np.array([self._person_milli(b, now_ms) for b in beliefs], np.int64),
             ready_ms=np.array([self._ready_ms(i, b, snapshot) for i, b in enumerate(beliefs)], np.int64),
-            blocked_ms=np.array([self._blocked_ms(i, snapshot) for i in range(lanes)], np.int64),
+            blocked_ms=np.array([self.exits.blocked_ms(m, b) for m, b in zip(self.model.movements, beliefs, strict=True)], np.int64),
             service_milli=self._service(beliefs, snapshot),
             foes=self._foes,
             yield_milli=yields,
@@ -158,7 +161,7 @@ class HorizonModel:
         worst: tuple[int, int] | None = None
         for i, lane in enumerate(self.model.lanes):
             belief = snapshot.lanes[lane.id]
-            if belief.queue_veh < 0.5 or not belief.arrival_ms:
+            if belief.queue_veh < 0.5 or not belief.arrival_ms or blocked_ratio(self.model.movements[i], belief, snapshot.blocked_exits) >= LIKELY_RATIO:
                 continue
             reds = [r for g in self.model.lane_groups[i] if (r := snapshot.signals.red_since_ms.get(g)) is not None]
             if len(reds) < len(self.model.lane_groups[i]):
@@ -239,12 +242,6 @@ class HorizonModel:
         extra_ms = int(self._extra[signals.from_stage, signals.stage])
         return max(signals.earliest_leave_ms - now_ms, signals.settled_ms + extra_ms - now_ms if extra_ms else 0, 0)
 
-    def _blocked_ms(self, lane: int, snapshot: Snapshot) -> int:
-        moves = self.model.movements[lane]
-        if snapshot.blocked_exits and all(m.exit in snapshot.blocked_exits for m in moves):
-            return 6_000
-        return 0
-
     def _yields(self, beliefs: list[LaneBelief]) -> Ints:
         """Return which share of the vehicles that a stage serves on a lane must yield."""
         table = np.zeros((len(self.model.green), len(beliefs)), np.int64)
@@ -258,12 +255,20 @@ class HorizonModel:
         table = np.zeros((len(self.model.green), len(beliefs)), np.int64)
         for s, row in enumerate(self.model.service):
             for i, serves in enumerate(row):
-                if serves:
-                    table[s, i] = _served_milli(serves, beliefs[i])
+                open_ways = self._open_ways(i, serves, beliefs[i], snapshot) if snapshot.blocked_exits else serves
+                if open_ways:
+                    table[s, i] = _served_milli(open_ways, beliefs[i])
         for i, belief in enumerate(beliefs):
             if belief.blocked_ms > snapshot.now_ms:
                 table[snapshot.signals.stage, i] = 0
         return table
+
+    def _open_ways(self, lane: int, serves: tuple[Service, ...], belief: LaneBelief, snapshot: Snapshot) -> tuple[Service, ...]:
+        """Return the ways with room behind; all where the lane is held anyway (`FullExits.blocked_ms`), for it goes on as soon as there is room."""
+        moves = self.model.movements[lane]
+        if blocked_ratio(moves, belief, snapshot.blocked_exits) >= LIKELY_RATIO:
+            return serves
+        return tuple(s for s in serves if moves[s.movement].exit not in snapshot.blocked_exits)
 
 
 def _yield_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:
