@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from controller.clearing import ClearingMargin
-from controller.junction import Junction, Lane, Node
+from controller.gating import Gates
+from controller.junction import Junction, Lane, Movement, Node
 from controller.node_model import NodeModel, Service
 from controller.snapshot import LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
@@ -36,7 +37,7 @@ class HorizonModel:
         self.model = model = NodeModel(junction, node)
         self._groups = node.groups
         self.margin = ClearingMargin([x.id for x in model.lanes])
-        self.exits = FullExits()
+        self.exits, self.gates = FullExits(), Gates(model)
         ways = {x.id: [junction.gives_way_to(m) for m in moves] for x, moves in zip(model.lanes, model.movements, strict=True)}
         self._first = {lane: {group for way in found for _, group in way} for lane, found in ways.items()}  # groups that turns of the lane let pass
         self._shared = {lane for lane, found in ways.items() if not all(found)}  # it is not sure how many of those who left such a lane turn
@@ -123,7 +124,7 @@ class HorizonModel:
             vehicles=count,
             headway_ms=np.array([b.headway_ms for b in beliefs], np.int64),
             stop_cost_ms=np.full(lanes, settings.stop_cost_ms, np.int64),
-            person_milli=np.array([self._person_milli(b, now_ms) for b in beliefs], np.int64),
+            person_milli=np.array([self._person_milli(m, b, now_ms) for m, b in zip(self.model.movements, beliefs, strict=True)], np.int64),
             ready_ms=np.array([self._ready_ms(i, b, snapshot) for i, b in enumerate(beliefs)], np.int64),
             blocked_ms=np.array([self.exits.blocked_ms(m, b) for m, b in zip(self.model.movements, beliefs, strict=True)], np.int64),
             service_milli=self._service(beliefs, snapshot),
@@ -221,11 +222,12 @@ class HorizonModel:
                 at_ms += _FUTURE_STEP_MS
         return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
 
-    def _person_milli(self, belief: LaneBelief, now_ms: int) -> int:
+    def _person_milli(self, moves: tuple[Movement, ...], belief: LaneBelief, now_ms: int) -> int:
+        weight_milli = self.gates.weight_milli(moves, belief)
         if not belief.arrival_ms or belief.queue_veh < 0.5:
-            return 1000
+            return weight_milli
         over_ms = min(now_ms - belief.arrival_ms[0], _LONGEST_WAIT_MS) - 1000 * self._settings.patience_s
-        return 1000 + min(max(0, over_ms) // 30, self._settings.patience_milli)
+        return weight_milli * (1000 + min(max(0, over_ms) // 30, self._settings.patience_milli)) // 1000
 
     def _ready_ms(self, lane: int, belief: LaneBelief, snapshot: Snapshot) -> int:
         signals, now_ms = snapshot.signals, snapshot.now_ms
