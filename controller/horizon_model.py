@@ -162,7 +162,7 @@ class HorizonModel:
         worst: tuple[int, int] | None = None
         for i, lane in enumerate(self.model.lanes):
             belief = snapshot.lanes[lane.id]
-            if belief.queue_veh < 0.5 or not belief.arrival_ms or blocked_ratio(self.model.movements[i], belief, snapshot.blocked_exits) >= LIKELY_RATIO:
+            if belief.queue_veh < 0.5 or not belief.arrival_ms:
                 continue
             reds = [r for g in self.model.lane_groups[i] if (r := snapshot.signals.red_since_ms.get(g)) is not None]
             if len(reds) < len(self.model.lane_groups[i]):

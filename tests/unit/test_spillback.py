@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support_control import STAGES, Scene, belief, junction
+from support_control import Scene, belief, junction
 
-from controller.adaptive import SETTINGS, AdaptivePlanner
+from controller.adaptive import SETTINGS
 from controller.horizon_model import HorizonModel
 from controller.junction import Movement
-from controller.solver import HorizonProblem, InlineSolver
+from controller.solver import HorizonProblem
 from controller.spillback import LEAST_FULL_MS, MOST_FULL_MS, FullExits, blocked_ratio
 from controller.transitions import transition_table
 
@@ -70,20 +70,3 @@ def test_a_way_without_room_counts_as_not_served_by_its_share() -> None:
     assert (some.blocked_ms[E0], some.service_milli[EW, E0]) == (0, int(1000 * most.share_ratio))
     held = problem(Scene(stage=EW, blocked_exits=frozenset({most.exit})))
     assert (held.blocked_ms[E0], held.service_milli[EW, E0]) == (LEAST_FULL_MS, 1000)
-
-
-def first_stage(scene: Scene) -> str:
-    node = scene.junction.nodes[0]
-    planner = AdaptivePlanner(scene.junction, node, transition_table(scene.junction, node), InlineSolver())
-    planner.submit(scene.snapshot())
-    plan = planner.poll()
-    assert plan is not None
-    return STAGES[plan.steps[0].stage]
-
-
-def test_an_overdue_lane_without_room_is_not_forced() -> None:
-    limit_ms = 1000 * SETTINGS.max_red_s
-    flood = [200_000 - 40_000 + 2_000 * k for k in range(40)]
-    one = Scene(now_ms=200_000, since_ms=30_000, arrivals_ms={"n0": flood, "s0": flood, "e0": [200_000 - limit_ms - 1_000]})
-    assert first_stage(one) == "EW"
-    assert first_stage(replace(one, blocked_exits=frozenset({m.exit for m in ONE.movements if m.lane == "e0"}))) == "NS"
