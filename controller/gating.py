@@ -75,6 +75,6 @@ class Gates:
         return 1000 - int((1000 - GATED_MILLI) * sum(r for m, r in zip(moves, belief.movement_ratio, strict=True) if m.exit in self.lanes))
 
 
-def gate_words(closes: bool, lane: str, covered: float, lang: Lang = Lang.EN) -> str:
+def gate_words(closes: bool, lane: str, covered_ratio: float, lang: Lang = Lang.EN) -> str:
     """Return a change in words."""
-    return text_of(TEXTS, "gate" if closes else "open", lang, lane=lane, share=f"{round(100 * covered)} %")
+    return text_of(TEXTS, "gate" if closes else "open", lang, lane=lane, share=f"{round(100 * covered_ratio)} %")
