@@ -52,6 +52,7 @@ class LaneModel:
         self._open_since_ms = 0
         self._turns: tuple[int, ...] = ()
         self._full: frozenset[int] = frozenset()  # movements whose exit is full
+        self._spilled_ms = -NEVER_MS  # when the first vehicle last had no room behind
         self._yields = False
         self._leavers = 0
         self._last_waited = False
@@ -83,9 +84,11 @@ class LaneModel:
             # Who must find a gap may stand for long without being locked, and who waits for a place in the exit is not locked at all.
             time_ms = min(now_ms - before_ms, _TICK_LIMIT_MS) // (_GAP_PATIENCE if self._yields else 1)
             self.stuck_ms += int(time_ms * (1.0 - spilled_ratio))
-        stood_ms = now_ms - max(covered_since_ms, self._open_since_ms)
+        if spilled_ratio:
+            self._spilled_ms = now_ms
+        stood_ms = now_ms - max(covered_since_ms, self._open_since_ms, self._spilled_ms)
         self.head_yields = stood_ms >= _GAP_SEEN_MS and self._yields
-        if stood_ms >= _STAYS_MS and not self._yields and not spilled_ratio and len(self._open) < len(self.movements):
+        if stood_ms >= _STAYS_MS and not self._yields and len(self._open) < len(self.movements):
             self.closed = self.closed | frozenset(self._open)
         if stood_ms >= LOCKED_AFTER_MS:
             self.blocked_ms = now_ms + LOCKED_AFTER_MS // 2

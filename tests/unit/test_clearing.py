@@ -160,3 +160,14 @@ def test_turners_inside_the_junction_are_counted_until_a_gap_lets_them_go() -> N
     assert model.inside_veh == pytest.approx(1.0)
     model.follow({move.group: 0}, frozenset(), 6_000)
     assert model.inside_veh == 0.0
+
+
+def test_a_lane_is_not_locked_when_its_exit_becomes_free() -> None:
+    """It had stood for long, but could not have gone."""
+    move = replace(next(m for m in JUNCTION.movements if m.lane == LANE), share_ratio=1.0)
+    for full, expected in ((frozenset({move.exit}), False), (frozenset(), True)):
+        model = LaneModel((move,), (frozenset(),))
+        for now_ms in range(0, 20_000, 1_000):
+            model.follow({move.group: 0}, frozenset(), now_ms, full if now_ms < 15_000 else frozenset())
+            model.wait(0, now_ms)
+        assert (model.blocked_ms > 19_000) is expected
