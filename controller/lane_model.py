@@ -79,6 +79,10 @@ class LaneModel:
         before_ms, self._seen_ms = self._seen_ms, now_ms
         if not self._open:
             return
+        stays_ms = now_ms - max(covered_since_ms, self._open_since_ms)
+        going = frozenset(self._open) - self._full
+        if stays_ms >= _STAYS_MS and not self._yields and len(going) < len(self.movements):
+            self.closed = self.closed | going
         spilled_ratio = self._spilled_ratio()
         if before_ms is not None and not self.closed.issuperset(self._open):
             # Who must find a gap may stand for long without being locked, and who waits for a place in the exit is not locked at all.
@@ -86,10 +90,8 @@ class LaneModel:
             self.stuck_ms += int(time_ms * (1.0 - spilled_ratio))
         if spilled_ratio:
             self._spilled_ms = now_ms
-        stood_ms = now_ms - max(covered_since_ms, self._open_since_ms, self._spilled_ms)
+        stood_ms = min(stays_ms, now_ms - self._spilled_ms)
         self.head_yields = stood_ms >= _GAP_SEEN_MS and self._yields
-        if stood_ms >= _STAYS_MS and not self._yields and len(self._open) < len(self.movements):
-            self.closed = self.closed | frozenset(self._open)
         if stood_ms >= LOCKED_AFTER_MS:
             self.blocked_ms = now_ms + LOCKED_AFTER_MS // 2
 

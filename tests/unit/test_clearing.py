@@ -150,6 +150,18 @@ def test_a_full_exit_does_not_tell_that_the_first_vehicle_goes_another_way(full,
     assert bool(model.closed) is closed
 
 
+def test_who_stands_although_one_way_is_free_goes_the_full_way() -> None:
+    first = next(m for m in JUNCTION.movements if m.lane == LANE)
+    moves = tuple(replace(first, exit=to, share_ratio=share) for to, share in (("a", 0.25), ("b", 0.75)))
+    model = LaneModel(moves, (frozenset(), frozenset()))
+    for now_ms in range(0, 8_000, 1_000):
+        model.follow({first.group: 0}, frozenset(), now_ms, frozenset({"a"}))
+        model.wait(0, now_ms)
+        assert model.head_ratio() == ((1.0, 0.0) if now_ms >= 5_000 else (0.25, 0.75))
+    model.leave(8_000, waited=True)
+    assert model.head_ratio()[0] > 0.25, "and the lane learns it"
+
+
 def test_turners_inside_the_junction_are_counted_until_a_gap_lets_them_go() -> None:
     move = replace(next(m for m in JUNCTION.movements if m.lane == LANE), share_ratio=1.0, yields_to=("opposite",))
     model = LaneModel((move,), (frozenset({("opposite", "T")}),))
