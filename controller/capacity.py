@@ -69,9 +69,7 @@ class EvidenceOf:
         self._homes = homes(model)
         self._stages = len(model.green)
         self._entries = [(x.id, [d.id for d in model.detectors(x.id, Purpose.ENTRY)]) for x in model.lanes]
-        mine = {m.exit for moves in model.movements for m in moves}
-        loops = [d for d in model.junction.detectors if d.purpose is Purpose.EXIT]
-        self._exits = [(d.id, lanes) for d in loops if (lanes := [x for x in d.lanes if x in mine])]
+        self._exits = model.exit_loops()
 
     def __call__(self, snapshot: Snapshot) -> Evidence:
         """Return what the snapshot says."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from controller.junction import Movement, Purpose
+from controller.junction import Movement
 from controller.node_model import NodeModel
 from controller.snapshot import LaneBelief, Snapshot
 from controller.words import Lang, text_of
@@ -33,13 +33,10 @@ TEXTS: Final = {
 
 
 class Gates:
-    """The links behind one node that are nearly full. Links too short for a loop of their own are left out: they are full at every red behind them."""
+    """The links behind one node that are nearly full."""
 
     def __init__(self, model: NodeModel) -> None:
-        mine = {m.exit for moves in model.movements for m in moves}
-        loops = [d for d in model.junction.detectors if d.purpose is Purpose.EXIT and not d.relayed_by]
-        own = {d.place for d in model.junction.detectors if d.purpose is not Purpose.EXIT and d.place is not None}
-        self._loops = [(d.id, lanes) for d in loops if d.place not in own and (lanes := tuple(x for x in d.lanes if x in mine))]
+        self._loops = model.exit_loops()
         self._covered = dict.fromkeys((loop for loop, _ in self._loops), 0.0)
         self._seen_ms: int | None = None
         self._gated: dict[str, tuple[str, ...]] = {}
