@@ -18,6 +18,8 @@ from controller.vehicles import LaneTrack, Vehicle, Vehicles, ghost_slack_ms, st
 FLOW_MEMORY_S: Final = 300.0
 GAP_MS: Final = 4_000  # who comes within this time keeps a permitted turn waiting
 EXIT_FULL_AFTER_MS: Final = 4_000  # an exit loop covered this long: standing traffic
+NEAR_M: Final = 20.0  # behind a loop so near there is room for one vehicle more: none must follow the one that may stand there
+NEAR_FULL_AFTER_MS: Final = 2_000  # at 3.5 m/s a vehicle covers a loop of 2 m for so long
 
 GreenSince = Mapping[str, int | None]
 """Per group: since when it is green; None where it is not."""
@@ -61,7 +63,8 @@ class LoopEstimator:
         self._on_loop: dict[str, Vehicle] = {}
         self._states: Mapping[str, DetectorState] = {}
         self._loops = {d.id: d for d in junction.detectors}
-        self._exits = {d.id: d.lanes for d in junction.detectors if d.purpose is Purpose.EXIT}
+        exits = [d for d in junction.detectors if d.purpose is Purpose.EXIT]
+        self._exits = {d.id: (d.lanes, NEAR_FULL_AFTER_MS if d.distance_m <= NEAR_M else EXIT_FULL_AFTER_MS) for d in exits}
         self._full: frozenset[str] = frozenset()
         self._lanes: dict[str, _LaneState] = {}
         for track in self.vehicles.tracks.values():
@@ -100,8 +103,12 @@ class LoopEstimator:
 
     def _full_exits(self, now_ms: int) -> frozenset[str]:
         seen = self._states
-        full = [i for i in self._exits if seen[i].trusted and seen[i].occupied and now_ms - seen[i].changed_ms >= EXIT_FULL_AFTER_MS]
-        return frozenset(lane for loop in full for lane in self._exits[loop])
+        return frozenset(
+            lane
+            for loop, (lanes, after_ms) in self._exits.items()
+            if seen[loop].trusted and seen[loop].occupied and now_ms - seen[loop].changed_ms >= after_ms
+            for lane in lanes
+        )
 
     def _edge(self, edge: Edge) -> None:
         detector = edge.detector

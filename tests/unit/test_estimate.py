@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from support_control import ENTRY_M, SPEED_M_S, Road, Watch, belief, cover, drive, lane_loops, shared_left, total
+from support_control import ENTRY_M, SPEED_M_S, Road, Watch, belief, cover, drive, junction, lane_loops, shared_left, total
 
 from controller.snapshot import LaneBelief
 from hardware.ports import InputEvent, InputKind
@@ -178,3 +180,13 @@ def test_a_first_vehicle_waits_for_a_gap_only_where_those_with_the_right_of_way_
     watch = Watch(junction=shared_left(), greens=dict.fromkeys(groups, ((0, 60_000),)), tick_ms=1_000)
     watch.add(cover("e0/1", 2_000, 60_000), cover("w0/1", 2_000, 60_000))
     assert watch.until(8_000)["e0"].head_yields is waits
+
+
+@pytest.mark.parametrize(("distance_m", "full_ms"), [(30.0, 4_000), (11.0, 2_000)])
+def test_the_nearer_an_exit_loop_the_sooner_the_exit_counts_as_full(distance_m: float, full_ms: int) -> None:
+    one = junction()
+    near = replace(one, detectors=tuple(replace(d, distance_m=distance_m) if d.id == "wout/x" else d for d in one.detectors))
+    watch = Watch(near, events=cover("wout/x", 4_000, 30_000))
+    for now_ms, expected in ((4_000 + full_ms - 500, frozenset()), (4_000 + full_ms, frozenset({"wout"}))):
+        watch.until(now_ms)
+        assert watch.estimator.blocked_exits() == expected
