@@ -21,6 +21,8 @@ EXIT_FULL_AFTER_MS: Final = 4_000  # an exit loop covered this long: standing tr
 NEAR_M: Final = 20.0  # behind a loop so near there is room for one vehicle more: none must follow the one that may stand there
 NEAR_FULL_AFTER_MS: Final = 2_000  # at 3.5 m/s a vehicle covers a loop of 2 m for so long
 
+HIDDEN_MS: Final = 60_000  # who has come longer ago has gone another way, or the street behind is full
+
 GreenSince = Mapping[str, int | None]
 """Per group: since when it is green; None where it is not."""
 
@@ -181,4 +183,13 @@ class LoopEstimator:
             stuck_ms=lane.model.stuck_ms,
             inside_veh=lane.model.inside_veh if lane.model.must_yield else 0.0,
             known_ms=lane.track.travel_ms(lane.track.reach_m),
+            hidden_veh=self._hidden_veh(lane, now_ms),
         )
+
+    def _hidden_veh(self, lane: _LaneState, now_ms: int) -> float:
+        """Return how many have come, in the mean, since the loop of a short lane was covered; they stand where nobody sees them."""
+        if lane.track.reach_m > NEAR_M:
+            return 0.0
+        states = [self._states[x] for x in lane.stop_loops]
+        covered_ms = max((now_ms - s.changed_ms for s in states if s.trusted and s.occupied), default=0)
+        return max(lane.flow_veh_s, 0.0) * min(covered_ms, HIDDEN_MS) / 1000.0

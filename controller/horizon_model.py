@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _MAX_VEHICLES: Final = 64
 _WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
 _FUTURE_STEP_MS: Final = 4_000
+_LEAST_MILLI: Final = 20  # thinner packets are not worth their place
 _INSIDE_VEH: Final = 0.5  # expected vehicles inside from which they are waited for
 _MORE_INSIDE_MS: Final = 2_000  # for each one after the first
 _UNSURE_MS: Final = 1_000
@@ -213,8 +214,12 @@ class HorizonModel:
         weights = [int(1000 * w) for w in belief.weight]
         for i in range(1, len(times)):
             times[i] = max(times[i], times[i - 1])
+        hidden = int(1000 * belief.hidden_veh)
+        if hidden >= _LEAST_MILLI:
+            weights += [1000] * (hidden // 1000) + ([rest] if (rest := hidden % 1000) >= _LEAST_MILLI else [])
+            times += [max(times[-1] if times else 0, 0)] * (len(weights) - len(times))
         future = int(1000 * belief.flow_veh_s * _FUTURE_STEP_MS / 1000)
-        if future >= 20:
+        if future >= _LEAST_MILLI:
             at_ms = max(belief.known_ms, times[-1] if times else 0) + _FUTURE_STEP_MS // 2
             while at_ms < self._grid[-1]:
                 times.append(at_ms)

@@ -45,7 +45,8 @@ class LaneBelief:
     the lane is believed not to discharge; ``last_leave_ms`` when a vehicle last left over the stop line; ``known_ms`` how
     far ahead arrivals are seen; ``head_yields`` whether the first vehicle is seen to wait for a gap under the present green;
     ``stuck_ms`` how much green time its stop loop was covered since somebody left;
-    ``inside_veh`` how many of its vehicles wait for a gap inside the junction.
+    ``inside_veh`` how many of its vehicles wait for a gap inside the junction; ``hidden_veh`` how many are expected to stand behind
+    a lane that is too short for a loop but the one at its stop line.
     """
 
     arrival_ms: tuple[int, ...]
@@ -62,6 +63,7 @@ class LaneBelief:
     head_yields: bool = False
     stuck_ms: int = 0
     inside_veh: float = 0.0
+    hidden_veh: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

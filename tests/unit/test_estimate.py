@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support_control import ENTRY_M, SPEED_M_S, Road, Watch, belief, cover, drive, junction, lane_loops, shared_left, total
+from support_control import ENTRY_M, SPEED_M_S, Road, Watch, belief, cover, drive, junction, lane_loops, shared_left, total, without
 
+from controller.junction import Purpose
 from controller.snapshot import LaneBelief
 from hardware.ports import InputEvent, InputKind
 
@@ -190,3 +191,17 @@ def test_the_nearer_an_exit_loop_the_sooner_the_exit_counts_as_full(distance_m: 
     for now_ms, expected in ((4_000 + full_ms - 500, frozenset()), (4_000 + full_ms, frozenset({"wout"}))):
         watch.until(now_ms)
         assert watch.estimator.blocked_exits() == expected
+
+
+@pytest.mark.parametrize(("short", "expected_veh"), [(True, 2.1), (False, 0.0)])
+def test_who_comes_to_a_short_lane_that_is_full_stands_where_nobody_sees_it(short: bool, expected_veh: float) -> None:
+    """Twenty vehicles in 300 s, then one stands on the only loop; others are expected behind it. A memory of 300 s knows 63 % of
+    the rate by then, and less after a minute without anybody. A longer lane's loops see them."""
+    one = junction()
+    if short:
+        one = without(one, *(d.id for d in one.detectors if "e0" in d.lanes and d.purpose in (Purpose.ADVANCE, Purpose.ENTRY)))
+    passing = [event for k in range(20) for event in cover("e0/1", 5_000 + 15_000 * k, 6_000 + 15_000 * k)]
+    watch = Watch(one, events=[*passing, *cover("e0/1", 305_000, 400_000)], greens={"EW": ((0, 304_000),)})
+    assert watch.until(304_000)["e0"].hidden_veh == 0.0
+    assert watch.until(365_000)["e0"].hidden_veh == pytest.approx(expected_veh, abs=0.3)
+    assert watch.until(402_000)["e0"].hidden_veh == 0.0
