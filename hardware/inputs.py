@@ -32,7 +32,8 @@ class LastingInputs:
 class DelayedInputs:
     """An input port around another one that keeps back the events of some sources, as a message's way from a neighbour does.
 
-    The events keep their own times, so that what lasted how long is known exactly, only later.
+    The events keep their own times, so that what lasted how long is known exactly, only later; an event may therefore be older than one
+    that was returned before. Exit loops alone are relayed, and of these only the present state counts.
     """
 
     def __init__(self, port: InputPort, sources: Collection[str], delay_ms: int) -> None:
