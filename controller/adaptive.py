@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
 
+from controller.capacity import CapacityWatch, EvidenceOf, capacity_words
+from controller.gating import gate_words
 from controller.horizon_model import HorizonModel
 from controller.junction import Junction, Lane, Node
 from controller.plan import Plan, PlanStep
-from controller.planner import Mailbox
+from controller.planner import Mailbox, Note
 from controller.reasons import clearing_of, clearing_words, costs_by_stage, reason_of, sentence
 from controller.snapshot import Snapshot
 from controller.solver import HorizonProblem, HorizonResult, Solver, digest
@@ -52,6 +54,7 @@ class AdaptivePlanner(Mailbox):
     def __init__(self, junction: Junction, node: Node, transitions: TransitionTable, solver: Solver, settings: AdaptiveSettings = SETTINGS) -> None:
         self._model = HorizonModel(junction, node, transitions, settings)
         self._node, self._solver, self._settings = node, solver, settings
+        self.capacity, self._evidence = CapacityWatch(), EvidenceOf(self._model.model)
         self.problem: HorizonProblem | None = None  # what was solved last, for `controller.explain`
 
     @property
@@ -63,9 +66,15 @@ class AdaptivePlanner(Mailbox):
         """Return the lanes whose vehicles inside the junction the way to the stage waits for."""
         return self._model.caught_by(snapshot, stage)
 
+    def exits_told(self, snapshot: Snapshot) -> tuple[list[str], list[str]]:
+        """Return the exits that are full, and those that are gated, as a decision's reason names them."""
+        mine = {m.exit for moves in self._model.model.movements for m in moves}
+        return sorted(mine & snapshot.blocked_exits), sorted(self._model.gates.lanes - snapshot.blocked_exits)
+
     def submit(self, snapshot: Snapshot) -> None:
         """Build the arrays and solve."""
         self._model.margin.watch(snapshot)
+        self._watch_capacity(snapshot)
         forced = self._model.red_limit.stage(snapshot)
         problem = self.problem = self._model.problem(snapshot)
         self.last_digest = digest(problem)
@@ -77,6 +86,13 @@ class AdaptivePlanner(Mailbox):
         self.last_solve_ms = 1000.0 * self._solver.solve_s
         if result is not None and result.status == 0:
             self._plan = self._to_plan(snapshot, problem, result)
+
+    def _watch_capacity(self, snapshot: Snapshot) -> None:
+        change = self.capacity.watch(snapshot.now_ms, self._evidence(snapshot))
+        notes = [] if change is None else [Note("objective", capacity_words(change), asdict(change))]
+        for closes, lane, covered in self._model.gates.watch(snapshot, active=self.capacity.active):
+            notes.append(Note("gate", gate_words(closes, lane, covered), {"lane": lane, "gated": closes, "covered_ratio": covered}))
+        self.notes = tuple(notes)
 
     def _forced(self, snapshot: Snapshot, stage: int) -> Plan:
         name = self._node.stages[stage].id
@@ -100,6 +116,8 @@ class AdaptivePlanner(Mailbox):
             steps = steps[1:]
         costs, rival_s = costs_by_stage(problem, result, self._solver)
         self.last_solve_ms = (self.last_solve_ms or 0.0) + 1000.0 * rival_s
-        reason = sentence(self._node, reason_of(self.lanes, snapshot, problem, steps, costs, self.caught_by(snapshot, steps[0].stage)))
+        reason = sentence(
+            self._node, reason_of(self.lanes, snapshot, problem, steps, costs, self.caught_by(snapshot, steps[0].stage), *self.exits_told(snapshot))
+        )
         detail: dict[str, object] = {"cost_ms": result.cost_ms, "alternatives_ms": {self._node.stages[s].id: c for s, c in sorted(costs.items())}}
         return Plan(self.name, now_ms, tuple(steps), reason, detail)

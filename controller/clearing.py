@@ -6,6 +6,7 @@ of stage ends that, for each keeps some stop line green; all red does, because t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
@@ -40,14 +41,16 @@ def _add(node: Node) -> Node:
 class ClearingMargin:
     """How much longer than its model says a junction needs until those who waited inside for a gap are out, learned from near locks."""
 
-    def __init__(self) -> None:
+    def __init__(self, lanes: Collection[str]) -> None:
+        """Take the ids of the node's own lanes; what happens on others is no sign of who waits inside."""
+        self._lanes = tuple(lanes)
         self.ms = 0
         self._slow = False
         self._since_ms = 0
 
     def watch(self, snapshot: Snapshot) -> None:
-        """Take one more second whenever a full green lane begins to stand still, though its exits may be free."""
-        slow = any(SLOW_MS <= belief.stuck_ms < STUCK_MS for belief in snapshot.lanes.values())
+        """Take one more second whenever a full green lane begins to stand still, though its exits are free (`LaneModel.wait` counts no other standing)."""
+        slow = any(SLOW_MS <= belief.stuck_ms < STUCK_MS for belief in (snapshot.lanes[x] for x in self._lanes))
         if slow and not self._slow:
             self.ms, self._since_ms = min(self.ms + MARGIN_STEP_MS, MOST_MARGIN_MS), snapshot.now_ms
         elif self.ms and snapshot.now_ms - self._since_ms >= MARGIN_MEMORY_MS:

@@ -82,6 +82,9 @@ class NodeControl:
         self._anew = False
         if journal is not None and plan is not None:
             self._record(plan, snapshot, journal)
+        if journal is not None:
+            for note in planner.notes:
+                journal.note(snapshot.now_ms, note.kind, f"{self._junction_id}/{self._node_id}: {note.text}", note.detail)
         if journal is not None and planner.last_digest:
             journal.snapshot(self._junction_id, self._node_id, snapshot.tick, planner.last_digest)
         return planner.last_solve_ms

@@ -18,6 +18,10 @@ from controller.vehicles import LaneTrack, Vehicle, Vehicles, ghost_slack_ms, st
 FLOW_MEMORY_S: Final = 300.0
 GAP_MS: Final = 4_000  # who comes within this time keeps a permitted turn waiting
 EXIT_FULL_AFTER_MS: Final = 4_000  # an exit loop covered this long: standing traffic
+NEAR_M: Final = 20.0  # behind a loop so near there is room for one vehicle more: none must follow the one that may stand there
+NEAR_FULL_AFTER_MS: Final = 2_000  # at 3.5 m/s a vehicle covers a loop of 2 m for so long
+
+HIDDEN_MS: Final = 60_000  # who has come longer ago has gone another way, or the street behind is full
 
 GreenSince = Mapping[str, int | None]
 """Per group: since when it is green; None where it is not."""
@@ -61,7 +65,9 @@ class LoopEstimator:
         self._on_loop: dict[str, Vehicle] = {}
         self._states: Mapping[str, DetectorState] = {}
         self._loops = {d.id: d for d in junction.detectors}
-        self._exits = {d.id: d.lanes for d in junction.detectors if d.purpose is Purpose.EXIT}
+        exits = [d for d in junction.detectors if d.purpose is Purpose.EXIT]
+        self._exits = {d.id: (d.lanes, NEAR_FULL_AFTER_MS if d.distance_m <= NEAR_M else EXIT_FULL_AFTER_MS) for d in exits}
+        self._full: frozenset[str] = frozenset()
         self._lanes: dict[str, _LaneState] = {}
         for track in self.vehicles.tracks.values():
             movements = tuple(m for m in junction.movements if m.lane == track.lane.id)
@@ -75,14 +81,15 @@ class LoopEstimator:
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
         """Take the edges since the last call, the loops' present states and the groups' greens."""
         self._states = states
+        before, self._full = self._full, self._full_exits(now_ms)
         elapsed_s = (now_ms - self._now_ms) / 1000.0
         coming = [(name, groups) for lane, name, groups in self._first if lane.comes_by(now_ms + GAP_MS)]
         busy = frozenset([(name, group) for name, groups in coming for group in groups if green.get(group) is not None])
-        changed, self._green = green != self._green, green
+        changed, self._green = green != self._green or before != self._full, green
         for lane in self._lanes.values():
             lane.flow_veh_s *= 1.0 - elapsed_s / FLOW_MEMORY_S
             if changed or lane.model.may_yield:
-                lane.model.follow(green, busy, now_ms)
+                lane.model.follow(green, busy, now_ms, self._full)
         mine = [edge for edge in edges if edge.detector.purpose is not Purpose.EXIT]
         for edge in mine:
             self._edge(edge)
@@ -100,10 +107,14 @@ class LoopEstimator:
 
     def blocked_exits(self) -> frozenset[str]:
         """Return the exits whose loop has been covered for some seconds."""
+        return self._full
+
+    def _full_exits(self, now_ms: int) -> frozenset[str]:
+        seen = self._states
         return frozenset(
             lane
-            for loop, lanes in self._exits.items()
-            if self._states[loop].trusted and self._states[loop].occupied and self._now_ms - self._states[loop].changed_ms >= EXIT_FULL_AFTER_MS
+            for loop, (lanes, after_ms) in self._exits.items()
+            if seen[loop].trusted and seen[loop].occupied and now_ms - seen[loop].changed_ms >= after_ms
             for lane in lanes
         )
 
@@ -185,4 +196,13 @@ class LoopEstimator:
             inside_veh=model.inside_veh if model.must_yield else 0.0,
             known_ms=track.travel_ms(track.reach_m),
             waiting_since_ms=since_ms,
+            hidden_veh=self._hidden_veh(lane, now_ms),
         )
+
+    def _hidden_veh(self, lane: _LaneState, now_ms: int) -> float:
+        """Return how many have come, in the mean, since the loop of a short lane was covered; they stand where nobody sees them."""
+        if lane.track.reach_m > NEAR_M:
+            return 0.0
+        states = [self._states[x] for x in lane.stop_loops]
+        covered_ms = max((now_ms - s.changed_ms for s in states if s.trusted and s.occupied), default=0)
+        return max(lane.flow_veh_s, 0.0) * min(covered_ms, HIDDEN_MS) / 1000.0

@@ -179,7 +179,7 @@ def _known(base: _Base, control: JunctionControl, again: JournalReader, place: i
         return one
     steps = one.row.plan.steps
     caught = planner.caught_by(snapshot, steps[0].stage)
-    return replace(one, why=reason_of(planner.lanes, snapshot, problem, steps, _recorded_costs(one), caught))
+    return replace(one, why=reason_of(planner.lanes, snapshot, problem, steps, _recorded_costs(one), caught, *planner.exits_told(snapshot)))
 
 
 def _recorded_costs(one: Explanation) -> dict[int, int]:

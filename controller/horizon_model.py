@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from controller.clearing import ClearingMargin
-from controller.junction import Junction, Lane, Node
+from controller.gating import Gates
+from controller.junction import Junction, Lane, Movement, Node
 from controller.node_model import NodeModel, Service
 from controller.red_limit import RedLimit
 from controller.snapshot import LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
+from controller.spillback import LIKELY_RATIO, FullExits, blocked_ratio
 from controller.transitions import TransitionTable
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ _MAX_VEHICLES: Final = 64
 _NOBODY: Final = [bytes(8 * (_MAX_VEHICLES - taken)) for taken in range(_MAX_VEHICLES + 1)]  # the free places of a lane
 _WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
 _FUTURE_STEP_MS: Final = 4_000
+_LEAST_MILLI: Final = 20  # thinner packets are not worth their place
 _INSIDE_VEH: Final = 0.5  # expected vehicles inside from which they are waited for
 _MORE_INSIDE_MS: Final = 2_000  # for each one after the first
 _UNSURE_MS: Final = 1_000
@@ -39,7 +42,8 @@ class HorizonModel:
         self._settings = settings
         self.model = model = NodeModel(junction, node)
         self._groups = node.groups
-        self.margin = ClearingMargin()
+        self.margin = ClearingMargin([x.id for x in model.lanes])
+        self.exits, self.gates = FullExits(), Gates(model)
         self.red_limit = RedLimit(model, 1000 * settings.max_red_s)
         ways = {x.id: [junction.gives_way_to(m) for m in moves] for x, moves in zip(model.lanes, model.movements, strict=True)}
         self._first = {lane: {group for way in found for _, group in way} for lane, found in ways.items()}  # groups that turns of the lane let pass
@@ -130,6 +134,7 @@ class HorizonModel:
     def problem(self, snapshot: Snapshot) -> HorizonProblem:
         """Return the arrays of one tick."""
         settings, signals, now_ms = self._settings, snapshot.signals, snapshot.now_ms
+        self.exits.watch(snapshot)
         lanes = len(self.model.lanes)
         beliefs = [snapshot.lanes[x.id] for x in self.model.lanes]
         service, yields = self._shares(beliefs, snapshot)
@@ -142,8 +147,8 @@ class HorizonModel:
             weight.extend(weights)
             arrival.frombytes(_NOBODY[len(times)])
             weight.frombytes(_NOBODY[len(times)])
-            ready_ms, blocked_ms = self._ready_ms(i, belief, snapshot), self._blocked_ms(i, snapshot)
-            person_milli, phase_milli = self._person_milli(belief, now_ms), _phase_milli(belief, yielding[i])
+            ready_ms, blocked_ms = self._ready_ms(i, belief, snapshot), self.exits.blocked_ms(self.model.movements[i], belief)
+            person_milli, phase_milli = self._person_milli(self.model.movements[i], belief, now_ms), _phase_milli(belief, yielding[i])
             rows.append((len(times), belief.headway_ms, belief.startup_ms, person_milli, ready_ms, blocked_ms, phase_milli))
         count, headway, startup, person, ready, blocked, phase = np.array(list(zip(*rows, strict=True)), np.int64)
         passes, gives_way = self._ways_of(beliefs)
@@ -226,19 +231,24 @@ class HorizonModel:
         if times != sorted(times):
             times = list(accumulate(times, max))
         weights = [int(1000 * w) for w in belief.weight]
+        hidden = int(1000 * belief.hidden_veh)
+        if hidden >= _LEAST_MILLI:
+            weights += [1000] * (hidden // 1000) + ([rest] if (rest := hidden % 1000) >= _LEAST_MILLI else [])
+            times += [max(times[-1] if times else 0, 0)] * (len(weights) - len(times))
         future = int(1000 * belief.flow_veh_s * _FUTURE_STEP_MS / 1000)
-        if future >= 20:
+        if future >= _LEAST_MILLI:
             known_ms = max(belief.known_ms, times[-1] if times else 0)
             coming = range(known_ms + _FUTURE_STEP_MS // 2, self._horizon_ms, _FUTURE_STEP_MS)
             times += coming
             weights += [future] * len(coming)
         return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
 
-    def _person_milli(self, belief: LaneBelief, now_ms: int) -> int:
+    def _person_milli(self, moves: tuple[Movement, ...], belief: LaneBelief, now_ms: int) -> int:
+        weight_milli = self.gates.weight_milli(moves, belief)
         if not belief.arrival_ms or belief.queue_veh < 0.5:
-            return 1000
+            return weight_milli
         over_ms = min(now_ms - belief.waiting_since_ms, _LONGEST_WAIT_MS) - 1000 * self._settings.patience_s
-        return 1000 + min(max(0, over_ms) // 30, self._settings.patience_milli)
+        return weight_milli * (1000 + min(max(0, over_ms) // 30, self._settings.patience_milli)) // 1000
 
     def _ready_ms(self, lane: int, belief: LaneBelief, snapshot: Snapshot) -> int:
         signals, now_ms = snapshot.signals, snapshot.now_ms
@@ -255,12 +265,6 @@ class HorizonModel:
         extra_ms = int(self._extra[signals.from_stage, signals.stage])
         return max(signals.earliest_leave_ms - now_ms, signals.settled_ms + extra_ms - now_ms if extra_ms else 0, 0)
 
-    def _blocked_ms(self, lane: int, snapshot: Snapshot) -> int:
-        moves = self.model.movements[lane]
-        if snapshot.blocked_exits and all(m.exit in snapshot.blocked_exits for m in moves):
-            return 6_000
-        return 0
-
     def _shares(self, beliefs: list[LaneBelief], snapshot: Snapshot) -> tuple[Ints, Ints]:
         """Return the share of each lane's vehicles that each stage lets pass, none where the lane was seen to be locked, and which share of those must yield.
 
@@ -275,10 +279,11 @@ class HorizonModel:
             for s, row in enumerate(self.model.service):
                 self._served[s, i] = max(_served_milli(row[i], beliefs[i]), told) if row[i] else 0
                 self._yielding[s, i] = max(_yield_milli(row[i], beliefs[i]), told if any(x.foes for x in row[i]) else 0)
+        served = self._served if not snapshot.blocked_exits else self._with_room(beliefs, snapshot)
         locked = [i for i, belief in enumerate(beliefs) if belief.blocked_ms > snapshot.now_ms]
         if not locked:
-            return self._served, self._yielding
-        served = self._served.copy()
+            return served, self._yielding
+        served = served.copy()
         served[snapshot.signals.stage, locked] = 0
         return served, self._yielding
 
@@ -292,6 +297,23 @@ class HorizonModel:
                 if way >= 0:
                     passes[i, v], gives_way[i, v] = self._ways[i][way]
         return passes, gives_way
+
+    def _with_room(self, beliefs: list[LaneBelief], snapshot: Snapshot) -> Ints:
+        """Return the shares that pass, without those who go to full exits."""
+        served = self._served.copy()
+        for i, belief in enumerate(beliefs):
+            if any(m.exit in snapshot.blocked_exits for m in self.model.movements[i]):
+                for s, row in enumerate(self.model.service):
+                    open_ways = self._open_ways(i, row[i], belief, snapshot)
+                    served[s, i] = _served_milli(open_ways, belief) if open_ways else 0
+        return served
+
+    def _open_ways(self, lane: int, serves: tuple[Service, ...], belief: LaneBelief, snapshot: Snapshot) -> tuple[Service, ...]:
+        """Return the ways with room behind; all where the lane is held anyway (`FullExits.blocked_ms`), for it goes on as soon as there is room."""
+        moves = self.model.movements[lane]
+        if blocked_ratio(moves, belief, snapshot.blocked_exits) >= LIKELY_RATIO:
+            return serves
+        return tuple(s for s in serves if moves[s.movement].exit not in snapshot.blocked_exits)
 
 
 def _yield_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:

@@ -167,6 +167,7 @@ class Detector:
     they merge before it); the distance is that of the first.
     ``upstream``: the next loops on the ways that lead to this one; empty where vehicles come into view here.
     ``place`` says where the device is: a SUMO lane id and the position of the loop's upstream edge on it.
+    ``relayed_by``: the junction whose loop it is and that passes its edges on, later by a message; empty for a loop of one's own.
     """
 
     id: str
@@ -176,6 +177,7 @@ class Detector:
     length_m: float = 2.0
     place: tuple[str, float] | None = None
     upstream: tuple[str, ...] = ()
+    relayed_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,15 @@ class LaneModel:
         self._open: tuple[int, ...] = ()
         self._open_since_ms = 0
         self._turns: tuple[int, ...] = ()
+        self._full: frozenset[int] = frozenset()  # movements whose exit is full
+        self._spilled_ms = -NEVER_MS  # when the first vehicle last had no room behind
         self._yields = False
         self._leavers = 0
         self._last_waited = False
 
-    def follow(self, green: Mapping[str, int | None], busy: frozenset[tuple[str, str]], now_ms: int) -> None:
-        """Take the greens; ``busy``: the green ways (lane, group) on which vehicles come, to which a movement may have to yield."""
+    def follow(self, green: Mapping[str, int | None], busy: frozenset[tuple[str, str]], now_ms: int, full: frozenset[str] = frozenset()) -> None:
+        """Take the greens; ``busy``: the green ways (lane, group) on which vehicles come, to which a movement may have to yield; ``full``: the full exits."""
+        self._full = frozenset(i for i, m in enumerate(self.movements) if m.exit in full) if full else frozenset()
         began = [g for m in self.movements if (g := green.get(m.group)) is not None]
         since_ms = min(began) if began else None
         if since_ms != self._green_ms:
@@ -77,15 +80,29 @@ class LaneModel:
         before_ms, self._seen_ms = self._seen_ms, now_ms
         if not self._open:
             return
+        stays_ms = now_ms - max(covered_since_ms, self._open_since_ms)
+        going = frozenset(self._open) - self._full
+        if stays_ms >= _STAYS_MS and not self._yields and len(going) < len(self.movements):
+            self.closed = self.closed | going
+        spilled_ratio = self._spilled_ratio()
         if before_ms is not None and not self.closed.issuperset(self._open):
-            # Who must find a gap may stand for long without being locked.
-            self.stuck_ms += min(now_ms - before_ms, _TICK_LIMIT_MS) // (_GAP_PATIENCE if self._yields else 1)
-        stood_ms = now_ms - max(covered_since_ms, self._open_since_ms)
+            # Who must find a gap may stand for long without being locked, and who waits for a place in the exit is not locked at all.
+            time_ms = min(now_ms - before_ms, _TICK_LIMIT_MS) // (_GAP_PATIENCE if self._yields else 1)
+            self.stuck_ms += int(time_ms * (1.0 - spilled_ratio))
+        if spilled_ratio:
+            self._spilled_ms = now_ms
+        stood_ms = min(stays_ms, now_ms - self._spilled_ms)
         self.head_yields = stood_ms >= _GAP_SEEN_MS and self._yields
-        if stood_ms >= _STAYS_MS and not self._yields and len(self._open) < len(self.movements):
-            self.closed = self.closed | frozenset(self._open)
         if stood_ms >= LOCKED_AFTER_MS:
             self.blocked_ms = now_ms + LOCKED_AFTER_MS // 2
+
+    def _spilled_ratio(self) -> float:
+        """Return how likely the first vehicle, if its way is green, stands there because its exit is full."""
+        if not self._full:
+            return 0.0
+        head = self.head_ratio()
+        total = sum(head[i] for i in self._open)
+        return sum(head[i] for i in self._open if i in self._full) / total if total > 0.0 else 0.0
 
     def leave(self, at_ms: int, *, waited: bool) -> None:
         """Learn from a vehicle whose rear leaves the stop loop; ``waited``: it had stood in the queue."""

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 from controller.plan import Plan
 from controller.snapshot import Snapshot
+
+
+class Note(NamedTuple):
+    """What a planner wants to have journalled beside its plan."""
+
+    kind: str
+    text: str
+    detail: Mapping[str, object]
 
 
 class Planner(Protocol):
@@ -14,6 +23,7 @@ class Planner(Protocol):
     name: str
     last_digest: bytes  # of the arrays given to the solver; empty where none were
     last_solve_ms: float | None  # how long the solver took; None where none ran
+    notes: tuple[Note, ...]  # of the last submission
 
     def submit(self, snapshot: Snapshot) -> None:
         """Take the node's state at one tick."""
@@ -29,6 +39,7 @@ class Mailbox:
 
     last_digest: bytes = b""
     last_solve_ms: float | None = None
+    notes: tuple[Note, ...] = ()
     _plan: Plan | None = None
 
     def poll(self) -> Plan | None:

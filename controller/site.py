@@ -156,7 +156,7 @@ def _group(g: GroupModel) -> Group:
 
 def _detector(d: DetectorModel) -> Detector:
     place = None if d.place_lane is None else (d.place_lane, d.place_m)
-    return Detector(d.id, d.purpose, d.lanes, d.distance_m, d.length_m, place, d.upstream)
+    return Detector(d.id, d.purpose, d.lanes, d.distance_m, d.length_m, place, d.upstream, d.relayed_by)
 
 
 def _node(n: NodeModel) -> Node:

@@ -85,6 +85,7 @@ class DetectorModel(Part):
     place_lane: str | None = None
     place_m: Metres = 0.0
     upstream: tuple[Name, ...] = ()
+    relayed_by: str = ""
 
 
 class StageModel(Part):

@@ -93,6 +93,8 @@ def _detector(d: Detector) -> dict[str, Value]:
         row |= {"place_lane": d.place[0], "place_m": d.place[1]}
     if d.upstream:
         row["upstream"] = list(d.upstream)
+    if d.relayed_by:
+        row["relayed_by"] = d.relayed_by
     return row
 
 

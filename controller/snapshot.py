@@ -47,7 +47,8 @@ class LaneBelief:
     ``stuck_ms`` how much green time its stop loop was covered since somebody left;
     ``inside_veh`` how many of its vehicles wait for a gap inside the junction; ``ways`` which of the lane's movements each
     vehicle takes, -1 where that is not known (it is not from loops), and for all of them where there are fewer;
-    ``waiting_since_ms`` when the first vehicle would have passed the stop line, had nothing held it up since it came into view.
+    ``waiting_since_ms`` when the first vehicle would have passed the stop line, had nothing held it up since it came into view; ``hidden_veh`` how many are
+    expected to stand behind a lane that is too short for a loop but the one at its stop line.
     """
 
     arrival_ms: tuple[int, ...]
@@ -66,6 +67,7 @@ class LaneBelief:
     inside_veh: float = 0.0
     ways: tuple[int, ...] = ()
     waiting_since_ms: int = 1 << 40
+    hidden_veh: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from controller.decide import NodeControl
 from controller.errors import MissingError
 from controller.journal import Journal
 from controller.junction import Junction, Purpose
 from controller.supervisor import ModeChange
+from hardware.inputs import DelayedInputs
 from hardware.interlock import Interlock
 from hardware.ports import InputPort
 from hardware.registry import open_site
@@ -53,6 +54,8 @@ class Place:
     journal: Journal | None
 
 
+MESSAGE_MS: Final = 1_000  # the way of a message from a neighbour
+
 ControlFactory = Callable[[Place], Control]
 
 
@@ -81,7 +84,8 @@ def build_control(world: SumoWorld, case: Case, junction: Junction, journal: Jou
         yields=[(p.yielding, p.priority) for p in junction.permissions],
     )
     heads = open_site(spec, raw, now_ms=world.now_ms)
-    inputs = MeteredInputs(world.inputs(loops_of(junction)), meter)
+    relayed = [d.id for d in junction.detectors if d.relayed_by]
+    inputs = MeteredInputs(DelayedInputs(world.inputs(loops_of(junction)), relayed, MESSAGE_MS), meter)
     place = Place(world, case, junction, inputs, heads, journal)
     control = _ours(place) if case.control in OURS else _peer(case.control)(place)
     return control, Held(junction.id, heads, raw)

@@ -17,6 +17,7 @@ from scenarios.net import RAIL_TYPES, Connection, Logic, Net
 from scenarios.net_reader import read_logics, read_net
 from scenarios.programme import LinkGroup, StagePlan, check_logic, find_groups, find_stages, link_kind
 from scenarios.relations import RightOfWay, relate
+from scenarios.relays import with_relays
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def import_lights(
     warnings: list[str] = []
     lights = select_lights(net, tls, warnings)
     junctions = tuple(import_light(net, light, rules=rules, published_amber_s=published_amber_s, warnings=warnings) for light in lights)
-    return ImportResult(junctions, tuple(warnings))
+    return ImportResult(with_relays(net, junctions), tuple(warnings))
 
 
 def select_lights(net: Net, tls: Sequence[str] | None, warnings: list[str]) -> tuple[str, ...]:

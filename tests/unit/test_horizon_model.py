@@ -316,3 +316,10 @@ def test_the_longest_wait_is_served_first() -> None:
     limit_ms, now_ms = 1000 * SETTINGS.max_red_s, 600_000
     waits = {"n1": [now_ms - limit_ms - 2_000], "e0": [now_ms - limit_ms - 9_000]}
     assert overdue(Scene(stage=NS, since_ms=100_000, now_ms=now_ms, arrivals_ms=waits)) == "EW"
+
+
+def test_who_stands_behind_a_short_lane_waits_too() -> None:
+    p = problem(Scene(now_ms=60_000, arrivals_ms={"e0": [52_000]}, beliefs={"e0": {"hidden_veh": 2.25}}))
+    assert known(p, "e0") == [(-8_000, 1000), (0, 1000), (0, 1000), (0, 250)]
+    p = problem(Scene(now_ms=60_000, arrivals_ms={"e0": [52_000]}, beliefs={"e0": {"hidden_veh": 1.0}}))
+    assert known(p, "e0") == [(-8_000, 1000), (0, 1000)]
