@@ -33,11 +33,13 @@ class HorizonModel:
     def __init__(self, junction: Junction, node: Node, transitions: TransitionTable, settings: AdaptiveSettings) -> None:
         self._settings = settings
         self.model = model = NodeModel(junction, node)
-        self._groups = node.groups
+        self._on_red = {g.id for g in junction.groups if g.turn_on_red}
+        self._mine = tuple(groups.intersection(node.groups) for groups in model.lane_groups)
         self.margin = ClearingMargin()
         ways = {x.id: [junction.gives_way_to(m) for m in moves] for x, moves in zip(model.lanes, model.movements, strict=True)}
         self._first = {lane: {group for way in found for _, group in way} for lane, found in ways.items()}  # groups that turns of the lane let pass
         self._shared = {lane for lane, found in ways.items() if not all(found)}  # it is not sure how many of those who left such a lane turn
+        self._persons_milli = [round(1000 * x.person_weight) for x in model.lanes]
         lanes, stages = len(model.lanes), len(node.stages)
         self._grid = settings.grid_ms()
         self._amber_ms = transitions.amber_ms
@@ -46,6 +48,7 @@ class HorizonModel:
         self._end = np.zeros((stages, stages, lanes), np.int64)
         self._start = np.zeros((stages, stages, lanes), np.int64)
         self._begins = np.zeros((stages, stages, lanes), np.int64)  # 1 where the lane's green begins in the transition
+        self._starts_up = np.zeros((stages, stages, lanes), np.int64)  # 1 there, and where a red lane's green has to wait for what ends in the transition
         self._stay = np.zeros((stages, stages), np.int64)
         self._allowed = np.zeros((stages, stages), np.int64)
         self._extra = np.zeros((stages, stages), np.int64)  # how much longer than its transition a stage must stay
@@ -73,7 +76,10 @@ class HorizonModel:
                 self._end[a, b, lane] = max(step.ends_ms.get(g, 0) for g in before) + self._settings.amber_use_ms
             if after and not before & after:
                 self._start[a, b, lane] = min(step.starts_ms.get(g, 0) for g in after)
-                self._begins[a, b, lane] = 1
+                self._begins[a, b, lane] = self._starts_up[a, b, lane] = 1
+            if not after:
+                clear_ms = min(transitions.cleared_ms(a, b, g) for g in self._mine[lane])
+                self._start[a, b, lane], self._starts_up[a, b, lane] = clear_ms, int(clear_ms > 0)
 
     def _releases(self, a: int, b: int) -> bool:
         """Return whether b goes on to serve a turn that had to yield in a and need no longer."""
@@ -120,7 +126,7 @@ class HorizonModel:
             vehicles=count,
             headway_ms=np.array([b.headway_ms for b in beliefs], np.int64),
             stop_cost_ms=np.full(lanes, settings.stop_cost_ms, np.int64),
-            person_milli=np.array([self._person_milli(b, now_ms) for b in beliefs], np.int64),
+            person_milli=np.array([self._person_milli(i, b, now_ms) for i, b in enumerate(beliefs)], np.int64),
             ready_ms=np.array([self._ready_ms(i, b, snapshot) for i, b in enumerate(beliefs)], np.int64),
             blocked_ms=np.array([self._blocked_ms(i, snapshot) for i in range(lanes)], np.int64),
             service_milli=self._service(beliefs, snapshot),
@@ -129,7 +135,7 @@ class HorizonModel:
             yield_phase_milli=np.array([_phase_milli(b, int(y)) for b, y in zip(beliefs, yields[signals.stage], strict=True)], np.int64),
             gap_ms=np.full(lanes, settings.gap_ms, np.int64),
             green_end_ms=self._end,
-            green_start_ms=start + self._begins * startup,
+            green_start_ms=start + self._starts_up * startup,
             min_stay_ms=stay,
             allowed=self._allowed,
             grid_ms=self._grid,
@@ -218,21 +224,24 @@ class HorizonModel:
                 at_ms += _FUTURE_STEP_MS
         return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
 
-    def _person_milli(self, belief: LaneBelief, now_ms: int) -> int:
+    def _person_milli(self, lane: int, belief: LaneBelief, now_ms: int) -> int:
+        persons_milli = self._persons_milli[lane]
         if not belief.arrival_ms or belief.queue_veh < 0.5:
-            return 1000
+            return persons_milli
         over_ms = min(now_ms - belief.arrival_ms[0], _LONGEST_WAIT_MS) - 1000 * self._settings.patience_s
-        return 1000 + min(max(0, over_ms) // 30, self._settings.patience_milli)
+        return persons_milli * (1000 + min(max(0, over_ms) // 30, self._settings.patience_milli)) // 1000
 
     def _ready_ms(self, lane: int, belief: LaneBelief, snapshot: Snapshot) -> int:
         signals, now_ms = snapshot.signals, snapshot.now_ms
         begun = [g for s in self.model.service[signals.stage][lane] if (g := signals.green_since_ms.get(s.group)) is not None]
         if begun:
             start_ms = min(begun) + belief.startup_ms
-        elif self.model.service[signals.stage][lane] and signals.settled_ms > now_ms:
-            start_ms = signals.settled_ms + belief.startup_ms
-        else:
+        elif any(s.group in self._on_red for s in self.model.service[signals.stage][lane]):
             start_ms = now_ms
+        else:
+            # Red: for its own stage, or for another one that may come before all that has ended is cleared.
+            groups = {s.group for s in self.model.service[signals.stage][lane]} or self._mine[lane]
+            start_ms = min(signals.earliest_green_ms.get(g, now_ms) for g in groups) + belief.startup_ms
         return max(start_ms, belief.last_leave_ms + belief.headway_ms // 2) - now_ms
 
     def _leave_ms(self, signals: SignalState, now_ms: int) -> int:

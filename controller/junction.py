@@ -52,13 +52,15 @@ class Group:
 class Lane:
     """An approach lane up to its stop line; ``length_m`` reaches upstream as far as its detectors may lie.
 
-    Vehicles may change between the lanes of one ``approach`` before they reach the stop line.
+    Vehicles may change between the lanes of one ``approach`` before they reach the stop line. ``person_weight``: as how many
+    cars one of its vehicles counts, for the persons in it; more than 1 on lanes of buses and trams.
     """
 
     id: str
     length_m: float
     speed_m_s: float
     approach: str = ""
+    person_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,3 +133,21 @@ def test_additional_file_names_every_loop(tmp_path: Path) -> None:
 def test_additional_file_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="cannot be written"):
         write_loops([tiny(tmp_path)], tmp_path / "none" / "x.add.xml")
+
+
+@pytest.mark.parametrize(
+    ("classes", "weight"),
+    [
+        ('allow="bus"', 40.0),
+        ('allow="tram rail_urban"', 40.0),
+        ('allow="bus taxi emergency authority"', 40.0),
+        ('allow="bus bicycle"', 1.0),
+        ('allow="bus passenger"', 1.0),
+        ('allow="bicycle"', 1.0),
+        ('disallow="pedestrian"', 1.0),
+        ("", 1.0),
+    ],
+)
+def test_lanes_of_buses_and_trams_weigh_by_their_persons(tmp_path: Path, classes: str, weight: float) -> None:
+    lanes = import_lights(tiny_net(tmp_path / "n.net.xml", GOOD, disallow=classes)).junctions[0].lanes
+    assert {x.id: x.person_weight for x in lanes} == {"W_0": 1.0, "S_0": weight}
