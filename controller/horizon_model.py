@@ -11,6 +11,7 @@ from controller.junction import Junction, Lane, Node
 from controller.node_model import NodeModel, Service
 from controller.snapshot import LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
+from controller.stage_choice import StageChoice
 from controller.transitions import TransitionTable
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class HorizonModel:
         self._on_red = {g.id for g in junction.groups if g.turn_on_red}
         self._mine = tuple(groups.intersection(node.groups) for groups in model.lane_groups)
         self.margin = ClearingMargin()
+        self._choice = StageChoice(model)
         ways = {x.id: [junction.gives_way_to(m) for m in moves] for x, moves in zip(model.lanes, model.movements, strict=True)}
         self._first = {lane: {group for way in found for _, group in way} for lane, found in ways.items()}  # groups that turns of the lane let pass
         self._shared = {lane for lane, found in ways.items() if not all(found)}  # it is not sure how many of those who left such a lane turn
@@ -109,6 +111,7 @@ class HorizonModel:
         settings, signals, now_ms = self._settings, snapshot.signals, snapshot.now_ms
         lanes = len(self.model.lanes)
         beliefs = [snapshot.lanes[x.id] for x in self.model.lanes]
+        shut = self._choice.shut(snapshot) - {signals.stage}
         yields = self._yields(beliefs)
         arrival = np.zeros((lanes, _MAX_VEHICLES), np.int64)
         weight = np.zeros((lanes, _MAX_VEHICLES), np.int64)
@@ -129,7 +132,7 @@ class HorizonModel:
             person_milli=np.array([self._person_milli(i, b, now_ms) for i, b in enumerate(beliefs)], np.int64),
             ready_ms=np.array([self._ready_ms(i, b, snapshot) for i, b in enumerate(beliefs)], np.int64),
             blocked_ms=np.array([self._blocked_ms(i, snapshot) for i in range(lanes)], np.int64),
-            service_milli=self._service(beliefs, snapshot),
+            service_milli=self._service(beliefs, snapshot, shut),
             foes=self._foes,
             yield_milli=yields,
             yield_phase_milli=np.array([_phase_milli(b, int(y)) for b, y in zip(beliefs, yields[signals.stage], strict=True)], np.int64),
@@ -137,13 +140,21 @@ class HorizonModel:
             green_end_ms=self._end,
             green_start_ms=start + self._starts_up * startup,
             min_stay_ms=stay,
-            allowed=self._allowed,
+            allowed=self._open(shut),
             grid_ms=self._grid,
             stage=signals.stage,
             leave_ms=self._leave_ms(signals, now_ms),
             switch_cost_ms=settings.switch_cost_ms,
             beam=settings.beam,
         )
+
+    def _open(self, shut: frozenset[int]) -> Ints:
+        """Return the transitions that may be chosen, none to the stages that are shut."""
+        if not shut:
+            return self._allowed
+        allowed = self._allowed.copy()
+        allowed[:, sorted(shut)] = 0
+        return allowed
 
     def _with_clearing(self, snapshot: Snapshot) -> tuple[Ints, Ints]:
         """Return the starts and stays of the transitions, those out of the present stage as late as clearing needs."""
@@ -174,7 +185,7 @@ class HorizonModel:
                 worst = (waited_ms, i)
         if worst is None:
             return None
-        serving = [s for s in range(len(self.model.green)) if self.model.service[s][worst[1]]]
+        serving = [s for s in range(len(self.model.green)) if self.model.service[s][worst[1]] and not self.model.node.stages[s].free]
         return max(serving, key=lambda s: (len(self.model.service[s][worst[1]]), -s), default=None)
 
     def clear_to(self, snapshot: Snapshot, stage: int) -> int:
@@ -262,12 +273,12 @@ class HorizonModel:
                 table[s, i] = _yield_milli(serves, beliefs[i])
         return table
 
-    def _service(self, beliefs: list[LaneBelief], snapshot: Snapshot) -> Ints:
-        """Return the share of each lane's vehicles that each stage lets pass; nothing where the lane was seen to be locked."""
+    def _service(self, beliefs: list[LaneBelief], snapshot: Snapshot, shut: frozenset[int]) -> Ints:
+        """Return the share of each lane's vehicles that each stage lets pass; nothing where the stage is shut or the lane was seen to be locked."""
         table = np.zeros((len(self.model.green), len(beliefs)), np.int64)
         for s, row in enumerate(self.model.service):
             for i, serves in enumerate(row):
-                if serves:
+                if serves and s not in shut:
                     table[s, i] = _served_milli(serves, beliefs[i])
         for i, belief in enumerate(beliefs):
             if belief.blocked_ms > snapshot.now_ms:

@@ -108,10 +108,14 @@ class Intergreen:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The groups that are green together. Groups of the node that are not named are red."""
+    """The groups that are green together. Groups of the node that are not named are red.
+
+    ``free``: no stage of the engineer's, made of groups that are compatible (`controller.free_stages`).
+    """
 
     id: str
     green: tuple[str, ...]
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +156,14 @@ class Programme:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A partial node: groups that are staged together."""
+    """A partial node: groups that are staged together. ``free_stages``: whether control may make more stages of compatible groups."""
 
     id: str
     groups: tuple[str, ...]
     stages: tuple[Stage, ...]
     transitions: tuple[Transition, ...] = ()
     programmes: tuple[Programme, ...] = ()
+    free_stages: bool = False
 
 
 @dataclass(frozen=True, slots=True)

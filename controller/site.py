@@ -166,6 +166,7 @@ def _node(n: NodeModel) -> Node:
         stages=tuple(Stage(s.id, s.green) for s in n.stages),
         transitions=tuple(_transition(t) for t in n.transitions),
         programmes=tuple(Programme(p.id, tuple(ProgrammeStep(s.stage, _ms(s.green_s)) for s in p.steps), _ms(p.offset_s)) for p in n.programmes),
+        free_stages=n.free_stages,
     )
 
 

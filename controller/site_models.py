@@ -136,6 +136,7 @@ class NodeModel(Part):
     stages: tuple[StageModel, ...]
     transitions: tuple[TransitionModel, ...] = ()
     programmes: tuple[ProgrammeModel, ...] = ()
+    free_stages: bool = Field(default=False, description="Adaptive control may also show other groups together, those without an intergreen between them.")
 
 
 class JunctionModel(Part):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from controller.errors import ConfigError
+from controller.free_stages import free_stages
 from controller.junction import Detector, Group, GroupOffset, Junction, Lane, Node
 from controller.transitions import transition_table
 
@@ -140,7 +141,11 @@ def _node(junction: Junction, n: Node) -> list[str]:
         {"from_stage": t.from_stage, "to_stage": t.to_stage, "ends": _offsets(t.ends), "starts": _offsets(t.starts), "allowed": t.allowed}
         for t in n.transitions
     ]
-    lines = ["[[nodes]]", *_pairs({"id": n.id, "groups": list(n.groups)}), *_table("stages", ({"id": s.id, "green": list(s.green)} for s in n.stages))]
+    lines = ["[[nodes]]", *_pairs({"id": n.id, "groups": list(n.groups)})]
+    if n.free_stages:
+        names = ", ".join(s.id for s in free_stages(junction, n)) or "none"
+        lines += [f"# Adaptive control may show these stages too, as they have no intergreen between their groups: {names}", *_pairs({"free_stages": True})]
+    lines += _table("stages", ({"id": s.id, "green": list(s.green)} for s in n.stages))
     if n.transitions:
         lines += ["# Own transitions of ordered stage pairs; the others are derived from the intergreens.", *_table("transitions", transitions)]
     lines += _derived(junction, n)

@@ -178,6 +178,8 @@ def _first_hops(node: Node, pairs: tuple[tuple[StagePair, ...], ...], source: in
         if stage in hops:
             continue
         hops[stage] = hop
+        if node.stages[stage].free:
+            continue  # no way round what the engineer has forbidden
         for nxt, pair in enumerate(pairs[stage]):
             if pair.allowed and nxt not in hops:
                 heapq.heappush(queue, (count + 1, cost_ms + pair.settle_ms, nxt, hop))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support_safety_junctions import crossing, junction
 
@@ -326,3 +328,11 @@ def test_the_planner_is_told_when_the_greens_of_the_running_transition_begin_and
 def test_clearing_of_what_ends_in_a_transition_is_known_for_groups_of_later_stages() -> None:
     table = transition_table(streets(), streets().nodes[0])
     assert (table.cleared_ms(0, 1, "W"), table.cleared_ms(0, 1, "Q"), table.cleared_ms(2, 1, "P")) == (14_000, 0, 14_000)
+
+
+def test_no_way_leads_round_a_forbidden_transition_over_a_free_stage() -> None:
+    one = three_stages(transitions=(Transition("both", "side", allowed=False),))
+    free = replace(one.nodes[0], stages=(*one.nodes[0].stages, Stage("L+B", ("L", "B"), free=True)))
+    table = transition_table(one, free)
+    assert [table.next_stage[0][b] for b in range(4)] == [0, table.next_stage[0][1], table.next_stage[0][2], 3]
+    assert 3 not in (table.next_stage[0][1], table.next_stage[0][2])
