@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from controller.actuated import ActuatedPlanner
-from controller.clearing import Clearing, with_all_red
+from controller.clearing import Clearing
 from controller.decide import NodeControl
 from controller.detection import Detection
 from controller.errors import ConfigError
 from controller.estimate import Estimator, LoopEstimator
 from controller.fixed import FixedPlanner
+from controller.free_stages import with_more_stages
 from controller.journal import Journal
 from controller.junction import Junction, Node
 from controller.loop import JunctionControl
@@ -57,7 +58,7 @@ def assemble(
     mode = MODES.get(control, Mode.ADAPTIVE)
     if journal is not None:
         journal.junction(junction, control, start_ms, solvable=estimator is None and planner is None and solver is None)
-    junction = with_all_red(junction)
+    junction = with_more_stages(junction)
     nodes = [
         NodeControl(
             junction.id,

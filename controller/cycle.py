@@ -55,7 +55,7 @@ class CyclePlanner(Mailbox):
     def _programme_order(self) -> tuple[int, ...]:
         index = {s.id: i for i, s in enumerate(self._node.stages)}
         programme = self._node.programmes[0].steps if self._node.programmes else ()
-        return tuple(dict.fromkeys(index[p.stage] for p in programme)) or tuple(i for i, s in enumerate(self._node.stages) if s.green)
+        return tuple(dict.fromkeys(index[p.stage] for p in programme)) or tuple(i for i, s in enumerate(self._node.stages) if s.green and not s.free)
 
     def submit(self, snapshot: Snapshot) -> None:
         """Make the next cycle's plan when the present one is about to end."""

@@ -10,12 +10,13 @@ import numpy as np
 
 from controller.clearing import ClearingMargin
 from controller.gating import Gates
-from controller.junction import Junction, Lane, Movement, Node
+from controller.junction import Junction, Lane, Node
 from controller.node_model import NodeModel, Service
 from controller.red_limit import RedLimit
 from controller.snapshot import LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
 from controller.spillback import LIKELY_RATIO, FullExits, blocked_ratio
+from controller.stage_choice import StageChoice
 from controller.transitions import TransitionTable
 
 if TYPE_CHECKING:
@@ -41,13 +42,16 @@ class HorizonModel:
     def __init__(self, junction: Junction, node: Node, transitions: TransitionTable, settings: AdaptiveSettings) -> None:
         self._settings = settings
         self.model = model = NodeModel(junction, node)
-        self._groups = node.groups
+        self._on_red = {g.id for g in junction.groups if g.turn_on_red}
+        self._mine = tuple(groups.intersection(node.groups) for groups in model.lane_groups)
         self.margin = ClearingMargin([x.id for x in model.lanes])
         self.exits, self.gates = FullExits(), Gates(model)
         self.red_limit = RedLimit(model, 1000 * settings.max_red_s)
+        self._choice = StageChoice(model)
         ways = {x.id: [junction.gives_way_to(m) for m in moves] for x, moves in zip(model.lanes, model.movements, strict=True)}
         self._first = {lane: {group for way in found for _, group in way} for lane, found in ways.items()}  # groups that turns of the lane let pass
         self._shared = {lane for lane, found in ways.items() if not all(found)}  # it is not sure how many of those who left such a lane turn
+        self._persons_milli = [round(1000 * x.person_weight) for x in model.lanes]
         lanes, stages = len(model.lanes), len(node.stages)
         self._grid = settings.grid_ms()
         self._horizon_ms = int(self._grid[-1])
@@ -58,6 +62,7 @@ class HorizonModel:
         self._end = np.zeros((stages, stages, lanes), np.int64)
         self._start = np.zeros((stages, stages, lanes), np.int64)
         self._begins = np.zeros((stages, stages, lanes), np.int64)  # 1 where the lane's green begins in the transition
+        self._starts_up = np.zeros((stages, stages, lanes), np.int64)  # 1 there, and where a red lane's green has to wait for what ends in the transition
         self._stay = np.zeros((stages, stages), np.int64)
         self._allowed = np.zeros((stages, stages), np.int64)
         self._extra = np.zeros((stages, stages), np.int64)  # how much longer than its transition a stage must stay
@@ -96,7 +101,10 @@ class HorizonModel:
                 self._end[a, b, lane] = max(step.ends_ms.get(g, 0) for g in before) + self._settings.amber_use_ms
             if after and not before & after:
                 self._start[a, b, lane] = min(step.starts_ms.get(g, 0) for g in after)
-                self._begins[a, b, lane] = 1
+                self._begins[a, b, lane] = self._starts_up[a, b, lane] = 1
+            if not after:
+                clear_ms = min(transitions.cleared_ms(a, b, g) for g in self._mine[lane])
+                self._start[a, b, lane], self._starts_up[a, b, lane] = clear_ms, int(clear_ms > 0)
 
     def _releases(self, a: int, b: int) -> bool:
         """Return whether b goes on to serve a turn that had to yield in a and need no longer."""
@@ -137,7 +145,8 @@ class HorizonModel:
         self.exits.watch(snapshot)
         lanes = len(self.model.lanes)
         beliefs = [snapshot.lanes[x.id] for x in self.model.lanes]
-        service, yields = self._shares(beliefs, snapshot)
+        shut = self._choice.shut(snapshot) - {signals.stage}
+        service, yields = self._shares(beliefs, snapshot, shut)
         yielding = yields[signals.stage].tolist()
         arrival, weight = array("q"), array("q")
         rows = []
@@ -148,7 +157,7 @@ class HorizonModel:
             arrival.frombytes(_NOBODY[len(times)])
             weight.frombytes(_NOBODY[len(times)])
             ready_ms, blocked_ms = self._ready_ms(i, belief, snapshot), self.exits.blocked_ms(self.model.movements[i], belief)
-            person_milli, phase_milli = self._person_milli(self.model.movements[i], belief, now_ms), _phase_milli(belief, yielding[i])
+            person_milli, phase_milli = self._person_milli(i, belief, now_ms), _phase_milli(belief, yielding[i])
             rows.append((len(times), belief.headway_ms, belief.startup_ms, person_milli, ready_ms, blocked_ms, phase_milli))
         count, headway, startup, person, ready, blocked, phase = np.array(list(zip(*rows, strict=True)), np.int64)
         passes, gives_way = self._ways_of(beliefs)
@@ -170,15 +179,23 @@ class HorizonModel:
             yield_phase_milli=phase,
             gap_ms=self._gap,
             green_end_ms=self._end,
-            green_start_ms=start + self._begins * startup,
+            green_start_ms=start + self._starts_up * startup,
             min_stay_ms=stay,
-            allowed=self._allowed,
+            allowed=self._open(shut),
             grid_ms=self._grid,
             stage=signals.stage,
             leave_ms=self._leave_ms(signals, now_ms),
             switch_cost_ms=settings.switch_cost_ms,
             beam=settings.beam,
         )
+
+    def _open(self, shut: frozenset[int]) -> Ints:
+        """Return the transitions that may be chosen, none to the stages that are shut."""
+        if not shut:
+            return self._allowed
+        allowed = self._allowed.copy()
+        allowed[:, sorted(shut)] = 0
+        return allowed
 
     def _with_clearing(self, snapshot: Snapshot) -> tuple[Ints, Ints]:
         """Return the starts and stays of the transitions, those out of the present stage as late as clearing needs."""
@@ -243,8 +260,8 @@ class HorizonModel:
             weights += [future] * len(coming)
         return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
 
-    def _person_milli(self, moves: tuple[Movement, ...], belief: LaneBelief, now_ms: int) -> int:
-        weight_milli = self.gates.weight_milli(moves, belief)
+    def _person_milli(self, lane: int, belief: LaneBelief, now_ms: int) -> int:
+        weight_milli = self._persons_milli[lane] * self.gates.weight_milli(self.model.movements[lane], belief) // 1000
         if not belief.arrival_ms or belief.queue_veh < 0.5:
             return weight_milli
         over_ms = min(now_ms - belief.waiting_since_ms, _LONGEST_WAIT_MS) - 1000 * self._settings.patience_s
@@ -255,20 +272,22 @@ class HorizonModel:
         begun = [g for s in self.model.service[signals.stage][lane] if (g := signals.green_since_ms.get(s.group)) is not None]
         if begun:
             start_ms = min(begun) + belief.startup_ms
-        elif self.model.service[signals.stage][lane] and signals.settled_ms > now_ms:
-            start_ms = signals.settled_ms + belief.startup_ms
-        else:
+        elif any(s.group in self._on_red for s in self.model.service[signals.stage][lane]):
             start_ms = now_ms
+        else:
+            # Red: for its own stage, or for another one that may come before all that has ended is cleared.
+            groups = {s.group for s in self.model.service[signals.stage][lane]} or self._mine[lane]
+            start_ms = min(signals.earliest_green_ms.get(g, now_ms) for g in groups) + belief.startup_ms
         return max(start_ms, belief.last_leave_ms + belief.headway_ms // 2) - now_ms
 
     def _leave_ms(self, signals: SignalState, now_ms: int) -> int:
         extra_ms = int(self._extra[signals.from_stage, signals.stage])
         return max(signals.earliest_leave_ms - now_ms, signals.settled_ms + extra_ms - now_ms if extra_ms else 0, 0)
 
-    def _shares(self, beliefs: list[LaneBelief], snapshot: Snapshot) -> tuple[Ints, Ints]:
-        """Return the share of each lane's vehicles that each stage lets pass, none where the lane was seen to be locked, and which share of those must yield.
+    def _shares(self, beliefs: list[LaneBelief], snapshot: Snapshot, shut: frozenset[int]) -> tuple[Ints, Ints]:
+        """Return the share of each lane's vehicles that each stage lets pass, and which share of those must yield.
 
-        Both are worked out anew for lanes whose ratios have changed.
+        None pass where the stage is shut or the lane was seen to be locked. Both are worked out anew for lanes whose ratios have changed.
         """
         changed = [i for i, belief in enumerate(beliefs) if self._ratios[i] != (belief.movement_ratio, belief.head_ratio, bool(belief.ways))]
         if changed:
@@ -281,9 +300,10 @@ class HorizonModel:
                 self._yielding[s, i] = max(_yield_milli(row[i], beliefs[i]), told if any(x.foes for x in row[i]) else 0)
         served = self._served if not snapshot.blocked_exits else self._with_room(beliefs, snapshot)
         locked = [i for i, belief in enumerate(beliefs) if belief.blocked_ms > snapshot.now_ms]
-        if not locked:
+        if not locked and not shut:
             return served, self._yielding
         served = served.copy()
+        served[sorted(shut)] = 0
         served[snapshot.signals.stage, locked] = 0
         return served, self._yielding
 

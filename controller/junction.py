@@ -52,13 +52,15 @@ class Group:
 class Lane:
     """An approach lane up to its stop line; ``length_m`` reaches upstream as far as its detectors may lie.
 
-    Vehicles may change between the lanes of one ``approach`` before they reach the stop line.
+    Vehicles may change between the lanes of one ``approach`` before they reach the stop line. ``person_weight``: as how many
+    cars one of its vehicles counts, for the persons in it; more than 1 on lanes of buses and trams.
     """
 
     id: str
     length_m: float
     speed_m_s: float
     approach: str = ""
+    person_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,14 @@ class Intergreen:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The groups that are green together. Groups of the node that are not named are red."""
+    """The groups that are green together. Groups of the node that are not named are red.
+
+    ``free``: no stage of the engineer's, made of groups that are compatible (`controller.free_stages`).
+    """
 
     id: str
     green: tuple[str, ...]
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +156,14 @@ class Programme:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A partial node: groups that are staged together."""
+    """A partial node: groups that are staged together. ``free_stages``: whether control may make more stages of compatible groups."""
 
     id: str
     groups: tuple[str, ...]
     stages: tuple[Stage, ...]
     transitions: tuple[Transition, ...] = ()
     programmes: tuple[Programme, ...] = ()
+    free_stages: bool = False
 
 
 @dataclass(frozen=True, slots=True)

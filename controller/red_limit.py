@@ -72,7 +72,11 @@ class RedLimit:
 
     def _serving(self, lane: int, groups: Mapping[str, int]) -> int | None:
         """Return the stage that serves most of the lane's ways, one of these groups among them; the first of equals."""
-        served = [(len(row[lane]), -s) for s, row in enumerate(self._model.service) if any(x.group in groups for x in row[lane])]
+        served = [
+            (len(row[lane]), -s)
+            for s, row in enumerate(self._model.service)
+            if not self._model.node.stages[s].free and any(x.group in groups for x in row[lane])
+        ]
         return -max(served)[1] if served else None
 
     def _over_ms(self, lane: int, snapshot: Snapshot) -> dict[str, int]:

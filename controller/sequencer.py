@@ -91,6 +91,7 @@ class Sequencer:
             earliest_leave_ms=self._earliest_leave(self._first_ends_ms[self._stage], settled_ms, starts),
             green_since_ms={g: self._since_ms[g] if a is Aspect.GREEN else None for g, a in self._aspects.items()},
             red_since_ms={g: self._since_ms[g] if a is Aspect.RED else None for g, a in self._aspects.items()},
+            earliest_green_ms=self._earliest_greens(now_ms, starts),
         )
 
     def earliest_leave_to(self, stage: int, now_ms: int) -> int:
@@ -219,6 +220,21 @@ class Sequencer:
                 waits.append(self._since_ms[group] + rules.group.amber_ms + rules.group.red_amber_ms)
             starts[group] = max(waits)
         return starts
+
+    def _earliest_greens(self, now_ms: int, starts: Mapping[str, int]) -> dict[str, int]:
+        """Return when each group that is not green may be so at the earliest, for what ended before and what the running transition will end."""
+        if not self._started:
+            red_ms, first = self._predict_red_end(now_ms), self.table.start[self._stage].starts_ms
+            return {g: red_ms + first.get(g, 0) for g in self._aspects}
+        ends = {g: max(now_ms, self._begin_ms + ms, self._min_green_end(g)) for g, ms in self._pair.ends_ms.items()} if self._pair else {}
+        ended = self._ended_ms | {g: ms for g, ms in ends.items() if self._aspects[g] is Aspect.GREEN}
+        found: dict[str, int] = {}
+        for group, aspect in self._aspects.items():
+            if aspect is not Aspect.GREEN:
+                rules = self.table.rules[group]
+                cleared = [ended[foe] + ms for foe, ms in rules.foes if foe in ended]
+                found[group] = starts.get(group, max([now_ms, *cleared]))
+        return found
 
     def _predict_red_end(self, now_ms: int) -> int:
         """Return when the first transition may begin."""

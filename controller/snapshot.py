@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,8 @@ class SignalState:
     it ends (all its groups green); in the past when it stands. ``green_since_ms`` / ``red_since_ms``: per group of the
     node, when its present green or red began, None where it shows something else.
     ``earliest_leave_ms``: the earliest time at which a transition to another stage may begin (minimum greens).
+    ``earliest_green_ms``: per group that is not green, when what has ended, or ends in the running transition, will be cleared;
+    for the groups that this transition starts, when their green is expected.
     """
 
     stage: int
@@ -22,6 +24,7 @@ class SignalState:
     earliest_leave_ms: int
     green_since_ms: Mapping[str, int | None]
     red_since_ms: Mapping[str, int | None]
+    earliest_green_ms: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

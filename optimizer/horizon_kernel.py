@@ -118,13 +118,14 @@ def advance(
                     states[at, PASSED] = 0
                 elif before != share:
                     states[at, PASSED] = 0
-                if share > 0:
-                    states[at, READY] = max(states[at, READY], begin_ms + green_start[old, new, lane])
+                states[at, READY] = max(states[at, READY], begin_ms + green_start[old, new, lane])
             if share > 0:
                 if stands_ready(lane, until_ms, at, vehicles, facts, states):
                     left += serve_lane(lane, new, until_ms, at, facts, vehicles, rules, foes, states, departs, notes)
                 if yielding < lanes and may_leave(lane, new, at, vehicles, rules, states):
                     notes[lane, COMING] = coming_ms(lane, at, facts, vehicles, states)
+        elif old != new:
+            states[at, READY] = max(states[at, READY], begin_ms + green_start[old, new, lane])
         states[at, READY] = max(states[at, READY], until_ms)
         standing += standing_cost(lane, k, until_ms, new, leave_ms, at, facts, vehicles, here, rules, states)
         if left + standing > limit:

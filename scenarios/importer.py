@@ -105,7 +105,7 @@ def import_light(net: Net, light: str, *, rules: Rules, published_amber_s: float
         permissions=tuple(Permission(a, b) for a, b in relations.permissions),
         intergreens=tuple(intergreens),
         detectors=detectors,
-        nodes=(_node(logic, groups, stages),),
+        nodes=(_node(logic, groups, stages, free=rules != "published"),),
         rules=rules,
         net_hash=net_hash(net, light),
     )
@@ -125,7 +125,7 @@ def _group(g: LinkGroup, min_green_ms: int, amber_ms: int, red_amber_ms: int, cl
     )
 
 
-def _node(logic: Logic, groups: Sequence[LinkGroup], stages: StagePlan) -> Node:
+def _node(logic: Logic, groups: Sequence[LinkGroup], stages: StagePlan, *, free: bool) -> Node:
     names = [stage_name(at) for at in range(len(stages.sets))]
     steps: list[ProgrammeStep] = []
     for stage, phase in stages.steps:
@@ -141,6 +141,7 @@ def _node(logic: Logic, groups: Sequence[LinkGroup], stages: StagePlan) -> Node:
         groups=tuple(g.id for g in groups),
         stages=tuple(Stage(name, green) for name, green in zip(names, stages.sets, strict=True)),
         programmes=(Programme(logic.programme, tuple(steps), logic.offset_ms),),
+        free_stages=free,  # published figures allow only the programme's stages
     )
 
 

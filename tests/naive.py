@@ -215,9 +215,9 @@ def advance(p, old, new, begin, until, states):
             cost += part
         if old != new and (ends or before != share):
             state.passed = 0
+        if old != new:
+            state.ready = max(state.ready, begin + int(p.green_start_ms[old, new, lane]))
         if share > 0:
-            if old != new:
-                state.ready = max(state.ready, begin + int(p.green_start_ms[old, new, lane]))
             part, more = serve_lane(p, lane, new, until, state, clear_of(new))
             cost += part
             departures = departures + more

@@ -175,6 +175,38 @@ def test_a_lane_that_has_just_turned_green_starts_up() -> None:
     assert problem(scene).ready_ms[LANES.index("e0")] == 1_000
 
 
+def test_what_ends_on_the_way_to_a_stage_must_be_cleared_before_a_later_one_serves() -> None:
+    """From EW to EWL the straight traffic ends; n0 is red in both, and may follow at once or later, but not before that is cleared."""
+    p = problem(Scene(stage=EW, beliefs={"n0": {"startup_ms": 1_500}}))
+    n0, e0 = LANES.index("n0"), LANES.index("e0")
+    assert p.green_start_ms[EW, EWL, n0] == INTERGREEN_MS + 1_500
+    assert p.green_start_ms[EW, EWL, e0] == 0
+    assert p.green_start_ms[EWL, EW, n0] == 0
+
+
+@pytest.mark.parametrize(("stage", "ready_ms"), [(EW, 7_500), (NS, 0)])
+def test_a_red_lane_waits_for_what_still_clears(stage: int, ready_ms: int) -> None:
+    """6 s from now NS may be green; a lane that is green already does not care."""
+    scene = Scene(stage=stage, since_ms=20_000, beliefs={"n0": {"startup_ms": 1_500}})
+    seen = scene.snapshot()
+    cleared = replace(seen, signals=replace(seen.signals, earliest_green_ms={"NS": scene.now_ms + 6_000}))
+    assert max(int(model().problem(cleared).ready_ms[LANES.index("n0")]), 0) == ready_ms
+
+
+def test_a_turn_on_red_does_not_wait_for_green() -> None:
+    on_red = replace(ONE, groups=tuple(replace(g, turn_on_red=True) for g in ONE.groups))
+    seen = Scene(junction=on_red, stage=EW).snapshot()
+    cleared = replace(seen, signals=replace(seen.signals, earliest_green_ms={"NS": seen.now_ms + 6_000}))
+    assert int(model(on_red).problem(cleared).ready_ms[LANES.index("n0")]) == 0
+
+
+def test_vehicles_weigh_by_the_persons_in_them() -> None:
+    """A bus that has waited beyond the patience weighs at most double, as a car does."""
+    buses = replace(ONE, lanes=tuple(replace(x, person_weight=40.0) if x.id == "n0" else x for x in ONE.lanes))
+    weights = problem(Scene(junction=buses, now_ms=500_000, arrivals_ms={"n0": [0], "s0": [499_000], "e0": [0]})).person_milli
+    assert [int(weights[LANES.index(x)]) for x in ("n0", "s0", "e0")] == [40_000 + 40 * SETTINGS.patience_milli, 1_000, 1_000 + SETTINGS.patience_milli]
+
+
 def test_long_waits_weigh_more() -> None:
     patient, short = 1000 * SETTINGS.patience_s, 1_000
     weights = [

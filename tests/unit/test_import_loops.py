@@ -159,3 +159,21 @@ def test_exits_have_one_loop_at_most_and_borrowed_ones_lie_near(name: str) -> No
             assert not d.relayed_by or (d.relayed_by, d.place) in own
             if (d.relayed_by or junction.id, d.place) in own:
                 assert d.distance_m <= NEAR_M
+
+
+@pytest.mark.parametrize(
+    ("classes", "weight"),
+    [
+        ('allow="bus"', 40.0),
+        ('allow="tram rail_urban"', 40.0),
+        ('allow="bus taxi emergency authority"', 40.0),
+        ('allow="bus bicycle"', 1.0),
+        ('allow="bus passenger"', 1.0),
+        ('allow="bicycle"', 1.0),
+        ('disallow="pedestrian"', 1.0),
+        ("", 1.0),
+    ],
+)
+def test_lanes_of_buses_and_trams_weigh_by_their_persons(tmp_path: Path, classes: str, weight: float) -> None:
+    lanes = import_lights(tiny_net(tmp_path / "n.net.xml", GOOD, disallow=classes)).junctions[0].lanes
+    assert {x.id: x.person_weight for x in lanes} == {"W_0": 1.0, "S_0": weight}
