@@ -89,7 +89,7 @@ class LoopEstimator:
         for lane in self._lanes.values():
             lane.flow_veh_s *= 1.0 - elapsed_s / FLOW_MEMORY_S
             if changed or lane.model.may_yield:
-                lane.model.follow(green, busy, now_ms, self._full)
+                lane.model.follow(green, busy, now_ms, self._full, before_ms=self._now_ms)
         mine = [edge for edge in edges if edge.detector.purpose is not Purpose.EXIT]
         for edge in mine:
             self._edge(edge)
@@ -188,6 +188,7 @@ class LoopEstimator:
             head_ratio=model.head_ratio(),
             headway_ms=int(model.headway_ms),
             startup_ms=int(model.startup_ms),
+            amber_use_ms=int(model.amber_use_ms),
             flow_veh_s=max(lane.flow_veh_s, 0.0),
             blocked_ms=model.blocked_ms,
             last_leave_ms=model.last_leave_ms,

@@ -11,6 +11,7 @@ import numpy as np
 from controller.clearing import ClearingMargin
 from controller.gating import Gates
 from controller.junction import Junction, Lane, Node
+from controller.lane_model import REAR_MS
 from controller.node_model import NodeModel, Service
 from controller.red_limit import RedLimit
 from controller.snapshot import LaneBelief, SignalState, Snapshot
@@ -60,6 +61,7 @@ class HorizonModel:
         self._foes = self._foe_table(lanes, stages)
         self._ways = self._way_bits()
         self._end = np.zeros((stages, stages, lanes), np.int64)
+        self._ends_here = np.zeros((stages, stages, lanes), np.int64)  # 1 where the lane's green ends in the transition
         self._start = np.zeros((stages, stages, lanes), np.int64)
         self._begins = np.zeros((stages, stages, lanes), np.int64)  # 1 where the lane's green begins in the transition
         self._starts_up = np.zeros((stages, stages, lanes), np.int64)  # 1 there, and where a red lane's green has to wait for what ends in the transition
@@ -98,7 +100,8 @@ class HorizonModel:
             before = {s.group for s in self.model.service[a][lane]}
             after = {s.group for s in self.model.service[b][lane]}
             if before and not before & after:
-                self._end[a, b, lane] = max(step.ends_ms.get(g, 0) for g in before) + self._settings.amber_use_ms
+                self._end[a, b, lane] = max(step.ends_ms.get(g, 0) for g in before)
+                self._ends_here[a, b, lane] = 1
             if after and not before & after:
                 self._start[a, b, lane] = min(step.starts_ms.get(g, 0) for g in after)
                 self._begins[a, b, lane] = self._starts_up[a, b, lane] = 1
@@ -158,8 +161,8 @@ class HorizonModel:
             weight.frombytes(_NOBODY[len(times)])
             ready_ms, blocked_ms = self._ready_ms(i, belief, snapshot), self.exits.blocked_ms(self.model.movements[i], belief)
             person_milli, phase_milli = self._person_milli(i, belief, now_ms), _phase_milli(belief, yielding[i])
-            rows.append((len(times), belief.headway_ms, belief.startup_ms, person_milli, ready_ms, blocked_ms, phase_milli))
-        count, headway, startup, person, ready, blocked, phase = np.array(list(zip(*rows, strict=True)), np.int64)
+            rows.append((len(times), belief.headway_ms, belief.startup_ms, belief.amber_use_ms, person_milli, ready_ms, blocked_ms, phase_milli))
+        count, headway, startup, amber_use, person, ready, blocked, phase = np.array(list(zip(*rows, strict=True)), np.int64)
         passes, gives_way = self._ways_of(beliefs)
         start, stay = self._with_clearing(snapshot)
         return HorizonProblem(
@@ -178,7 +181,7 @@ class HorizonModel:
             yield_milli=yields,
             yield_phase_milli=phase,
             gap_ms=self._gap,
-            green_end_ms=self._end,
+            green_end_ms=np.maximum(self._end + self._ends_here * amber_use, 0),
             green_start_ms=start + self._starts_up * startup,
             min_stay_ms=stay,
             allowed=self._open(shut),
@@ -278,7 +281,7 @@ class HorizonModel:
             # Red: for its own stage, or for another one that may come before all that has ended is cleared.
             groups = {s.group for s in self.model.service[signals.stage][lane]} or self._mine[lane]
             start_ms = min(signals.earliest_green_ms.get(g, now_ms) for g in groups) + belief.startup_ms
-        return max(start_ms, belief.last_leave_ms + belief.headway_ms // 2) - now_ms
+        return max(start_ms, belief.last_leave_ms - REAR_MS + belief.headway_ms) - now_ms
 
     def _leave_ms(self, signals: SignalState, now_ms: int) -> int:
         extra_ms = int(self._extra[signals.from_stage, signals.stage])

@@ -45,13 +45,13 @@ class LaneBelief:
     ``weight``: expected vehicles (1.0 for a certain one); ``movement_ratio``: per movement of the lane, in the junction's
     order, the learned shares; ``head_ratio``: the same for the first vehicle; ``headway_ms`` saturation headway;
     ``startup_ms`` start-up loss; ``flow_veh_s`` the expected flow beyond what is known; ``blocked_ms`` the time until which
-    the lane is believed not to discharge; ``last_leave_ms`` when a vehicle last left over the stop line; ``known_ms`` how
-    far ahead arrivals are seen; ``head_yields`` whether the first vehicle is seen to wait for a gap under the present green;
-    ``stuck_ms`` how much green time its stop loop was covered since somebody left;
-    ``inside_veh`` how many of its vehicles wait for a gap inside the junction; ``ways`` which of the lane's movements each
+    the lane is believed not to discharge; ``amber_use_ms`` how far into the amber its queue goes on; ``last_leave_ms`` when a
+    vehicle last left over the stop line; ``known_ms`` how far ahead arrivals are seen; ``head_yields`` whether the first vehicle
+    is seen to wait for a gap under the present green; ``stuck_ms`` how much green time its stop loop was covered since somebody
+    left; ``inside_veh`` how many of its vehicles wait for a gap inside the junction; ``ways`` which of the lane's movements each
     vehicle takes, -1 where that is not known (it is not from loops), and for all of them where there are fewer;
-    ``waiting_since_ms`` when the first vehicle would have passed the stop line, had nothing held it up since it came into view; ``hidden_veh`` how many are
-    expected to stand behind a lane that is too short for a loop but the one at its stop line.
+    ``waiting_since_ms`` when the first vehicle would have passed the stop line, had nothing held it up since it came into view;
+    ``hidden_veh`` how many are expected to stand behind a lane that is too short for a loop but the one at its stop line.
     """
 
     arrival_ms: tuple[int, ...]
@@ -63,6 +63,7 @@ class LaneBelief:
     startup_ms: int
     flow_veh_s: float
     blocked_ms: int
+    amber_use_ms: int = 0
     last_leave_ms: int = -(1 << 40)
     known_ms: int = 0
     head_yields: bool = False
