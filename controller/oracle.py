@@ -22,6 +22,7 @@ from controller.vehicles import ACCELERATION_M_S2
 
 RANGE_M: Final = 300.0
 UNKNOWN: Final = -1  # no movement is known
+_HELD_RATIO: Final = 0.5  # who is slower than this share of the free speed is held up: it is late since it was last seen to drive freely
 _HEAD_VEHICLES: Final = 4  # the movements of this many vehicles at the head are what the lane's shares are
 _NO_FLOW_MS: Final = 1 << 30  # known that far ahead: nothing is expected beyond
 _AHEAD_MS: Final = 90_000  # farther than any horizon
@@ -89,7 +90,7 @@ class OracleEstimator:
         self._approaches: dict[str, list[str]] = {}
         for lane in junction.lanes:
             self._approaches.setdefault(lane.approach or lane.id, []).append(lane.id)
-        self._free_ms: dict[str, int] = {}  # when each vehicle could have been at the stop line, had nothing held it up since it came into view
+        self._arrival_ms: dict[str, int] = {}  # when each vehicle is at the stop line, or could have been there, had nothing held it up
         self._entries = {d.id: d for d in junction.detectors if d.purpose is not Purpose.EXIT and not d.upstream}
 
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
@@ -105,7 +106,7 @@ class OracleEstimator:
         learned = self._loops.beliefs(now_ms)
         before, inside = self._look(now_ms)
         if Part.POSITIONS in self._parts:
-            vehicles = {lane: [_Vehicle(self._free_ms[v.name], 1.0) for v in there] for lane, there in before.items()}
+            vehicles = {lane: [_Vehicle(self._arrival_ms[v.name], 1.0) for v in there] for lane, there in before.items()}
         elif Part.LANES in self._parts:
             vehicles = self._split(before, learned)
         else:
@@ -123,7 +124,7 @@ class OracleEstimator:
         """Return by lane the vehicles before its stop line in order, and how many wait inside; remember since when each is late."""
         before: dict[str, list[Seen]] = {x: [] for x in self._movements}
         inside = dict.fromkeys(self._movements, 0.0)
-        free_ms: dict[str, int] = {}
+        found_ms: dict[str, int] = {}
         for seen in sorted(self._view(), key=lambda v: v.distance_m):
             if seen.stop_lane not in before:
                 continue
@@ -131,9 +132,12 @@ class OracleEstimator:
                 inside[seen.stop_lane] += (seen.stop_lane, seen.exit) in self._yielding
             elif seen.distance_m <= RANGE_M:
                 before[seen.stop_lane].append(seen)
-                arrival_ms = now_ms + _travel_ms(seen, self._lanes[seen.stop_lane].speed_m_s)
-                free_ms[seen.name] = min(self._free_ms.get(seen.name, arrival_ms), arrival_ms)
-        self._free_ms = free_ms
+                speed_m_s = self._lanes[seen.stop_lane].speed_m_s
+                arrival_ms = now_ms + _travel_ms(seen, speed_m_s)
+                if seen.speed_m_s < _HELD_RATIO * speed_m_s:
+                    arrival_ms = min(self._arrival_ms.get(seen.name, arrival_ms), arrival_ms)
+                found_ms[seen.name] = arrival_ms
+        self._arrival_ms = found_ms
         return before, inside
 
     def _split(self, before: Mapping[str, list[Seen]], learned: Mapping[str, LaneBelief]) -> dict[str, list[_Vehicle]]:

@@ -207,13 +207,13 @@ class Vehicles:
     def _learn(self, vehicle: Vehicle, detector: Detector, at_ms: int, *, sure: bool) -> None:
         """Learn from where the vehicle went: the pace, and the shares of the loop that it came from.
 
+        From where it is now it goes on as all do that this loop sees: so those farther out, too, learn of ways that turn off behind it.
         Shares are learned only where it cannot have been another one: else, while lanes side by side are full, a wrong guess would confirm itself.
         """
         shares = self._loops[vehicle.loop].shares
-        came = sum(vehicle.weights.get(x, 0.0) for x in detector.lanes)
+        onward = self._loops[detector.id].shares
         for lane in shares if sure else ():
-            here = vehicle.weights.get(lane, 0.0) / came if lane in detector.lanes and came > 0.0 else 0.0
-            shares[lane] = max(shares[lane] + _LEARN_RATIO * (here - shares[lane]), _LEAST_SHARE)
+            shares[lane] = max(shares[lane] + _LEARN_RATIO * (onward.get(lane, 0.0) - shares[lane]), _LEAST_SHARE)
         track = self.tracks[detector.lanes[0]]
         if not any(v.arrival_ms < at_ms and v.distance_m < vehicle.distance_m for v in track.vehicles):
             track.learn_pace(vehicle.distance_m - detector.distance_m, at_ms - vehicle.passed_ms)

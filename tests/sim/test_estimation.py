@@ -33,13 +33,20 @@ def test_loops_tell_queue_and_arrivals_within_bounds(tmp_path: Path) -> None:
     assert found["arrival_last"]["n"] >= 20
     assert abs(found["arrival_last"]["bias"]) < 0.5
     assert found["arrival_last"]["rmse"] < 1.5
-    assert found["movement"]["n"] > 20
-    assert -0.6 < found["movement"]["bias"] <= 0.0
-    assert found["share"]["rmse"] < 0.3
+    assert found["movement"]["n"] == 0, "no lane of the crossing has two groups"
     write_results(tmp_path / "estimation.json", "a command", [found])
     text = (tmp_path / "estimation.md").read_text(encoding="utf-8")
     assert estimation_table([found]) in text
     assert "`a command`" in text
+
+
+def test_ways_and_discharge_of_a_real_junction(tmp_path: Path) -> None:
+    case = cases_of(Request("resco/cologne1", end_s=25_200.0 + 500.0, output=tmp_path / "run"))[0]
+    found = probe_case(case)
+    assert found["movement"]["n"] > 50
+    assert 0.3 < 1.0 + found["movement"]["bias"] <= 1.0, "it begins with priors"
+    assert 0.0 < found["share"]["rmse"] < 0.6
+    assert 1.5 < found["headway"]["mean"] < 3.0
 
 
 def test_the_ladder_runs_each_rung_and_tells_later_ones_what_the_first_saw(tmp_path: Path) -> None:
@@ -53,9 +60,8 @@ def test_the_ladder_runs_each_rung_and_tells_later_ones_what_the_first_saw(tmp_p
         (tmp_path / name).mkdir()
     figures, learned = ladder.run_rung(replace(case, folder=str(tmp_path / "first")), "loops", Foresight())
     assert figures["mean_delay_s"] == loops_s
-    assert len(learned.entries_ms) == 8
+    assert len(learned.entries_ms) == 6, "two arms have one loop before they widen"
     assert sum(len(times) for times in learned.entries_ms.values()) >= figures["vehicles"] * 0.8
-    assert all(1_500 < headway_ms < 3_000 for headway_ms, _ in learned.discharge_ms.values())
 
 
 def test_the_same_signals_make_the_same_traffic(tmp_path: Path) -> None:

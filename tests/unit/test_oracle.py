@@ -60,14 +60,16 @@ def test_a_standing_vehicle_is_queue_since_it_stands() -> None:
     assert one.weight == (1.0, 1.0)
 
 
-def test_a_vehicle_that_something_holds_up_is_late_since_it_came_into_view() -> None:
+def test_a_vehicle_that_something_holds_up_is_late_since_it_last_drove_freely() -> None:
     free = Car("e0", 125.0)
     held = [free]
     one = OracleEstimator(junction(), NOW_MS - 1_000, lambda: held, SEEN)
     one.update(NOW_MS, [], Detection(junction(), 0).states(), {})
     assert one.beliefs(NOW_MS)["e0"].arrival_ms == (NOW_MS + 10_000,)
+    held[0] = replace(free, distance_m=112.5)
+    assert one.beliefs(NOW_MS + 2_000)["e0"].arrival_ms == (NOW_MS + 11_000,), "it was a little slower than thought"
     held[0] = replace(free, distance_m=60.0, speed_m_s=2.0)
-    assert one.beliefs(NOW_MS + 12_000)["e0"].arrival_ms == (NOW_MS + 10_000,)
+    assert one.beliefs(NOW_MS + 12_000)["e0"].arrival_ms == (NOW_MS + 11_000,)
     assert one.beliefs(NOW_MS + 12_000)["e0"].queue_veh == 1.0
 
 

@@ -178,6 +178,17 @@ def test_vehicles_that_turn_off_before_the_stop_line_lower_the_expectation() -> 
     assert total(watch.until(last_ms + 1_500), NORTH) == pytest.approx(0.5, abs=0.2)
 
 
+def test_farther_loops_learn_of_vehicles_that_turn_off_behind_the_next_one() -> None:
+    """Three of four turn off behind the 45 m loop: so a vehicle at 300 m is expected as one fourth, though nearly all come as far as 45 m."""
+    watch = Watch(tick_ms=1_000)
+    for k in range(160):
+        road, end_m = Road((20_000 * k + 1_000,)), 0.0 if k % 4 == 0 else 45.0
+        watch.add(road.events({d: name for d, name in lane_loops("e0").items() if d >= end_m}))
+    last_ms = 20_000 * 160 + 60_000
+    watch.add(drive("e0/300", last_ms))
+    assert total(watch.until(last_ms + 1_500), EAST) == pytest.approx(0.25, abs=0.2)
+
+
 def test_the_pace_is_learned() -> None:
     """On a lane where all drive at 10 m/s instead of 12.5, arrivals are predicted for 10 m/s after a while."""
 
