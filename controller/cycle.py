@@ -13,8 +13,10 @@ from typing import Final
 
 import numpy as np
 
+from controller.adaptive import SETTINGS as ADAPTIVE
 from controller.calls import Calls
 from controller.green_worth import ClosedLane, OpenLane, worth_holding
+from controller.horizon_model import HorizonModel
 from controller.junction import Junction, Node
 from controller.node_model import NodeModel
 from controller.plan import Plan, PlanStep
@@ -56,6 +58,7 @@ class CyclePlanner(Mailbox):
         self._max_green_s = [min([groups[g].max_green_ms or 10**9 for g in s.green], default=10**9) / 1000 for s in node.stages]
         self._order = self._programme_order()
         self._calls = Calls(self._model, self._order, transitions)
+        self._horizon = HorizonModel(junction, node, transitions, ADAPTIVE)  # it knows for how long those who wait inside must be let out
         self._greens_s: dict[int, float] = {}
         self._result: SplitResult | None = None
         self._rival_since_ms: int | None = None
@@ -70,6 +73,7 @@ class CyclePlanner(Mailbox):
         """Keep the stage, or go on to the next one that is needed; share out the greens anew where a cycle begins."""
         self.last_digest, self.last_solve_ms = b"", None
         now_ms, signals = snapshot.now_ms, snapshot.signals
+        self._horizon.margin.watch(snapshot)
         resumed = self._seen_ms is None or now_ms - self._seen_ms > _PAUSE_MS
         self._seen_ms = now_ms
         if resumed:
@@ -150,7 +154,7 @@ class CyclePlanner(Mailbox):
         if self._place(target) <= self._place(stage):
             self._share_out(snapshot)
             text, detail = f"{text}; {self._shares()}", self._detail()
-        self._plan = Plan(self.name, snapshot.now_ms, (PlanStep(target, None),), text, detail)
+        self._plan = Plan(self.name, snapshot.now_ms, (PlanStep(target, None, self._horizon.clear_to(snapshot, target)),), text, detail)
         self._rival_since_ms = None
 
     def _place(self, stage: int) -> int:

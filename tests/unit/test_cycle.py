@@ -209,3 +209,14 @@ def test_the_reason_names_every_share() -> None:
 def test_the_same_traffic_gives_the_same_plans() -> None:
     first, second = (run(planner(), scene_of(FLOWS_VEH_S), 300) for _ in range(2))
     assert first == second
+
+
+def test_those_who_wait_inside_for_a_gap_are_let_out_before_the_next_green() -> None:
+    clear_ms = []
+    for inside_veh in (0.0, 1.0):
+        scene = Scene(stage=STAGES.index("EW"), since_ms=40_000, arrivals_ms={"n0": [-3_000]}, beliefs={"e1": {"inside_veh": inside_veh}})
+        _, plans = run(planner(), scene, 2)
+        clear_ms.append(plans[-1].steps[0].clear_ms)
+        assert scene.stage == STAGES.index("NS")
+    assert clear_ms[0] == 0
+    assert clear_ms[1] > INTERGREEN_MS - 3_000
