@@ -11,6 +11,7 @@ from controller.transitions import TransitionTable
 _LIKELY: Final = 0.3  # expected vehicles from which somebody is taken to be there
 _LIKELY_WAY: Final = 0.15  # likewise of one way that they may go
 _QUEUE_VEH: Final = 1.5  # so many turners that stand call for a stage in which they need not yield
+_SHORT_MS: Final = 1_500  # a lane that is seen no farther holds two vehicles at most: one that stands fills it
 _PATIENCE_MS: Final = 60_000  # and so does one who has waited for a gap this long
 _AHEAD_MS: Final = 2_000  # beyond the transition: who comes so soon after it calls for it now
 
@@ -41,6 +42,10 @@ class Calls:
     def _freer(self, ways: frozenset[Way], stage: int, other: int, snapshot: Snapshot) -> bool:
         """Return whether some of the ways need the stage because they would yield in the other one."""
         return any(self._yields_long(way, stage, other, snapshot) for way in ways & (self._free[stage] - self._free[other]))
+
+    def releases(self, before: int, stage: int) -> bool:
+        """Return whether turners who had to yield in the stage before go on in this one and need not."""
+        return bool((self._free[stage] - self._free[before]) & self._open[before])
 
     def wanted_order(self, snapshot: Snapshot) -> tuple[int, ...]:
         """Return the stages of the next cycle: those that have vehicles coming for them, all where these are fewer than two."""
@@ -88,4 +93,5 @@ class Calls:
             return False
         turning_lane = all((lane, m) in self._free[stage] - self._free[other] for m in range(len(self._model.movements[lane])))
         waited_ms = snapshot.now_ms - belief.arrival_ms[0]
-        return (turning_lane and belief.queue_veh > _QUEUE_VEH) or (belief.head_yields and waited_ms > _PATIENCE_MS)
+        many_veh = _QUEUE_VEH if belief.known_ms > _SHORT_MS else _QUEUE_VEH - 1.0
+        return (turning_lane and belief.queue_veh > many_veh) or (belief.head_yields and waited_ms > _PATIENCE_MS)

@@ -21,7 +21,7 @@ from controller.junction import Junction, Node
 from controller.node_model import NodeModel
 from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox
-from controller.snapshot import Snapshot
+from controller.snapshot import SignalState, Snapshot
 from controller.solver import Solver, SplitProblem, SplitResult, digest
 from controller.transitions import TransitionTable
 
@@ -42,6 +42,7 @@ class CycleSettings:
 
 
 SETTINGS: Final = CycleSettings()
+_RELEASE_MS: Final = 3_000  # two vehicles that wait inside are out this long after the others' amber
 _PAUSE_MS: Final = 3_000  # not asked for this long: another planner has ruled meanwhile, and the cycle begins anew
 
 
@@ -87,11 +88,18 @@ class CyclePlanner(Mailbox):
             return
         if self._rival_since_ms is None:
             self._rival_since_ms = now_ms
-        if now_ms < max(signals.earliest_leave_ms, signals.settled_ms):
+        if now_ms < self._leave_ms(signals):
             return
         why = self._why_end(snapshot, needed)
         if why is not None:
             self._go_on(snapshot, needed[0], why)
+
+    def _leave_ms(self, signals: SignalState) -> int:
+        """Return when the stage may be left: after its minimum green, and where it lets turners go only when those they yielded to have stopped."""
+        leave_ms = max(signals.earliest_leave_ms, signals.settled_ms)
+        if signals.from_stage != signals.stage and self._calls.releases(signals.from_stage, signals.stage):
+            leave_ms = max(leave_ms, signals.settled_ms + self._transitions.amber_ms + _RELEASE_MS)
+        return leave_ms
 
     def _why_end(self, snapshot: Snapshot, needed: list[int]) -> str | None:
         """Return why the present green ends now, None where it is worth holding."""

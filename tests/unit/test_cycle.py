@@ -220,3 +220,26 @@ def test_those_who_wait_inside_for_a_gap_are_let_out_before_the_next_green() -> 
         assert scene.stage == STAGES.index("NS")
     assert clear_ms[0] == 0
     assert clear_ms[1] > INTERGREEN_MS - 3_000
+
+
+def test_turners_who_fill_a_short_lane_get_their_stage() -> None:
+    calls = {}
+    for known_ms in (1_000, 20_000):
+        scene = scene_with({"e1": [-3_000], "e0": [-3_000]})
+        scene.beliefs["e1"] = {"known_ms": known_ms}
+        calls[known_ms] = "EWL" in {g.stage for g in run(planner(), scene, 200)[0]}
+    assert calls == {1_000: True, 20_000: False}
+
+
+def test_a_stage_that_lets_turners_go_lasts_until_those_they_yielded_to_have_stopped() -> None:
+    one, left_ms = planner(), None
+    scene = Scene(stage=STAGES.index("EWL"), since_ms=60_000, arrivals_ms={"n0": [-3_000]})
+    while left_ms is None:
+        seen = scene.snapshot()
+        signals = replace(seen.signals, from_stage=STAGES.index("EW"), earliest_leave_ms=scene.since_ms)
+        one.submit(replace(seen, signals=signals))
+        made = one.poll()
+        if made is not None and made.steps[0].stage != scene.stage:
+            left_ms = scene.now_ms
+        scene.now_ms += STEP_MS
+    assert left_ms == scene.since_ms + 3_000 + 3_000
