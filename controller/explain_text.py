@@ -82,8 +82,8 @@ def _decision(one: Explanation, lang: Lang) -> list[str]:
     if plan.planner == "clearing":
         lines.append(text_of(TEXTS, "clearing", lang))
     greens, cycle_s, delay_s = plan.detail.get("greens_s"), plan.detail.get("cycle_s"), plan.detail.get("delay_s")
-    if isinstance(greens, list) and isinstance(cycle_s, float) and isinstance(delay_s, float):
-        shown = ", ".join(f"{one.node.stages[s.stage].id} {decimal(g, lang)} s" for s, g in zip(plan.steps, greens, strict=False))
+    if isinstance(greens, dict) and isinstance(cycle_s, float) and isinstance(delay_s, float):
+        shown = ", ".join(f"{stage} {decimal(g, lang)} s" for stage, g in greens.items())
         lines.append(text_of(TEXTS, "cycle", lang, cycle=decimal(cycle_s, lang), delay=decimal(delay_s, lang), greens=shown))
     if plan.planner not in ("adaptive", "clearing"):
         lines.append(text_of(TEXTS, "not_weighed", lang, planner=plan.planner))
