@@ -30,7 +30,7 @@ class AdaptiveSettings:
     stop_cost_ms: int = 2_000
     switch_cost_ms: int = 1_000
     gap_ms: int = 4_500  # critical gap of a permitted turn, HCM 2010 exhibit 18-B: 4.5 s for left turns
-    patience_s: int = 120  # beyond, a waiting lane's weight grows
+    patience_s: int = 60  # beyond, a waiting lane's weight grows
     patience_milli: int = 1_000  # by this at most
     max_red_s: int = 150  # an occupied stop line is served by then
 

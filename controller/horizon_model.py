@@ -267,7 +267,7 @@ class HorizonModel:
         weight_milli = self._persons_milli[lane] * self.gates.weight_milli(self.model.movements[lane], belief) // 1000
         if not belief.arrival_ms or belief.queue_veh < 0.5:
             return weight_milli
-        over_ms = min(now_ms - belief.waiting_since_ms, _LONGEST_WAIT_MS) - 1000 * self._settings.patience_s
+        over_ms = min(now_ms - belief.arrival_ms[0], _LONGEST_WAIT_MS) - 1000 * self._settings.patience_s
         return weight_milli * (1000 + min(max(0, over_ms) // 30, self._settings.patience_milli)) // 1000
 
     def _ready_ms(self, lane: int, belief: LaneBelief, snapshot: Snapshot) -> int:
