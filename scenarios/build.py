@@ -19,7 +19,7 @@ from hardware.ports import PortError
 from hardware.sumo_process import sumo_binary, sumo_home
 from scenarios.demand import RILSA, trips_xml
 from scenarios.streets import NETCONVERT, Layout, plain_files, through_and_turning
-from scenarios.stress import PREFIX, STRESS, routes_xml
+from scenarios.stress import PREFIX, STRESS
 
 if TYPE_CHECKING:
     from scenarios.catalogue import Scenario
@@ -66,7 +66,7 @@ def build_streets(name: str, layout: Layout, main_veh_h: int, side_veh_h: int, t
 def build_stress(name: str) -> Path:
     """Return the configuration of a stress world by its name without prefix, built where it is not in the cache. Raises `MissingError` or `ScenarioError`."""
     one = STRESS[name]
-    files = {**plain_files(one.layout), "demand.rou.xml": routes_xml(one.flows), CONFIG: _config_xml("net.net.xml", "demand.rou.xml", (), one.end_s)}
+    files = {**one.files(), CONFIG: _config_xml("net.net.xml", "demand.rou.xml", (), one.end_s)}
     return _cached(f"stress-{name}", files, one.netconvert)
 
 

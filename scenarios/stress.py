@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from scenarios.case import FAILS, STALLS, Outage
-from scenarios.streets import NETCONVERT, Layout
+from scenarios.streets import NETCONVERT, POCKET_M, Layout, plain_files
 
 PREFIX: Final = "stress/"
+CONNECTIONS: Final = "net.con.xml"
 CAR: Final = "car"
 BUS: Final = "bus"
 STUBBORN: Final = "stubborn"  # drives into the junction though its exit is full
@@ -54,13 +55,21 @@ class Stress:
     flows: tuple[Flow, ...]
     end_s: int
     changed: Mapping[str, str] = field(default_factory=dict)  # options of netconvert, against those of the street nets
+    closed: tuple[tuple[str, str], ...] = ()  # ways that nobody may take
     outages: tuple[Outage, ...] = ()
 
     @property
     def netconvert(self) -> tuple[str, ...]:
         """Return the options of netconvert."""
         usual = dict(zip(NETCONVERT[::2], NETCONVERT[1::2], strict=True))
-        return tuple(part for option in (usual | dict(self.changed)).items() for part in option)
+        return tuple(part for option in (usual | dict(self.changed) | {"-x": CONNECTIONS}).items() for part in option)
+
+    def files(self) -> dict[str, str]:
+        """Return the files that netconvert and SUMO read, by name."""
+        root = ET.Element("connections")
+        for origin, destination in self.closed:
+            ET.SubElement(root, "delete", {"from": f"{origin}.{-POCKET_M:g}", "to": destination})
+        return {**plain_files(self.layout), CONNECTIONS: ET.tostring(root, encoding="unicode"), "demand.rou.xml": routes_xml(self.flows)}
 
 
 def routes_xml(flows: Sequence[Flow]) -> str:
@@ -101,15 +110,15 @@ STRESS: Final[Mapping[str, Stress]] = {
         Layout(columns=1, rows=1, spacing_m=300, main_lanes=1, side_lanes=1),
         (
             *_flows(OPPOSITE[:1], 420, STUBBORN),
-            *_flows(OPPOSITE[1:2], 120, STUBBORN),
             *_flows(OPPOSITE[2:], 480, STUBBORN),
-            *_flows(RIGHT, 40, STUBBORN),
+            *_flows(RIGHT[2:], 40, STUBBORN),
             Flow(WEST, TO_EAST, 12, LORRY, begin_s=60, even=True, stop_s=120),
         ),
         end_s=1500,
+        closed=RIGHT[:1],
     ),
     "turners": Stress(
-        "left turns that must find gaps, from all sides at a full crossing whose programme has no all red",
+        "left turns, buses among them, that must find gaps from all sides, at a full crossing whose programme has no all red",
         Layout(columns=1, rows=1, spacing_m=300, main_lanes=2, side_lanes=2),
         (*_flows(OPPOSITE, 500), *_flows(LEFT, 400), *_flows(LEFT, 60, BUS), *_flows(RIGHT, 100)),
         end_s=1500,
