@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +11,7 @@ import numpy as np
 from controller.horizon_model import HorizonModel
 from controller.junction import Junction, Lane, Node
 from controller.plan import Plan, PlanStep
-from controller.planner import Mailbox
+from controller.planner import Mailbox, Predicted
 from controller.reasons import clearing_of, clearing_words, costs_by_stage, reason_of, sentence
 from controller.snapshot import Snapshot
 from controller.solver import HorizonProblem, HorizonResult, Solver, digest
@@ -53,6 +54,9 @@ class AdaptivePlanner(Mailbox):
         self._model = HorizonModel(junction, node, transitions, settings)
         self._node, self._solver, self._settings = node, solver, settings
         self.problem: HorizonProblem | None = None  # what was solved last, for `controller.explain`
+        self._solved: tuple[int, HorizonResult] | None = None  # when, and what
+        served = self._model.model.service
+        self._served = tuple(tuple(tuple(s.movement for s in serves) for serves in row) for row in served)
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
@@ -67,6 +71,7 @@ class AdaptivePlanner(Mailbox):
         """Build the arrays and solve."""
         self._model.margin.watch(snapshot)
         forced = self._model.overdue_stage(snapshot)
+        self._solved = None
         problem = self.problem = self._model.problem(snapshot)
         self.last_digest = digest(problem)
         if forced is not None and forced != snapshot.signals.stage:
@@ -76,7 +81,20 @@ class AdaptivePlanner(Mailbox):
         result = self._solver.horizon(problem)
         self.last_solve_ms = 1000.0 * self._solver.solve_s
         if result is not None and result.status == 0:
+            self._solved = snapshot.now_ms, result
             self._plan = self._to_plan(snapshot, problem, result)
+
+    def predicted(self) -> Sequence[Predicted]:
+        """Return who leaves when by the newest plan; nothing where none was made."""
+        if self._solved is None or self.problem is None:
+            return ()
+        now_ms, result = self._solved
+        found = self._solver.departures(self.problem, result)
+        return [
+            Predicted(lane.id, [now_ms + t for t in times], [self._served[s][i] for s in stages])
+            for i, (lane, times, stages) in enumerate(zip(self.lanes, found.at_ms, found.stage, strict=True))
+            if times
+        ]
 
     def _forced(self, snapshot: Snapshot, stage: int) -> Plan:
         name = self._node.stages[stage].id

@@ -7,6 +7,7 @@ from typing import Final
 
 from controller.actuated import ActuatedPlanner
 from controller.clearing import Clearing, with_all_red
+from controller.coordination import Coordination
 from controller.decide import NodeControl
 from controller.detection import Detection
 from controller.errors import ConfigError
@@ -15,6 +16,7 @@ from controller.fixed import FixedPlanner
 from controller.journal import Journal
 from controller.junction import Junction, Node
 from controller.loop import JunctionControl
+from controller.neighbours import NeighbourPort, NoNeighbours
 from controller.planner import Planner
 from controller.recorder import Recorder
 from controller.sequencer import Sequencer
@@ -38,11 +40,12 @@ def assemble(
     start_ms: int,
     estimator: Estimator | None = None,
     planner: PlannerFactory | None = None,
+    neighbours: NeighbourPort | None = None,
 ) -> JunctionControl:
     """Return the control of one junction in the mode ``control`` (a key of `MODES`).
 
-    ``planner`` replaces the mode's own planner (peers, users' controllers). Raises `ConfigError` where the junction has
-    faults or the mode is unknown.
+    ``planner`` replaces the mode's own planner (peers, users' controllers); without ``neighbours`` it hears of none and tells none.
+    Raises `ConfigError` where the junction has faults or the mode is unknown.
     """
     faults = junction.validate()
     if faults:
@@ -53,7 +56,7 @@ def assemble(
     if journal is not None:
         journal.junction(junction, control, start_ms, solvable=estimator is None and planner is None)
     junction = with_all_red(junction)
-    nodes = [
+    nodes = tuple(
         NodeControl(
             junction.id,
             node.id,
@@ -63,9 +66,10 @@ def assemble(
             Clearing(junction, node) if planner is None else None,
         )
         for node in junction.nodes
-    ]
+    )
     beliefs = estimator or LoopEstimator(junction, start_ms)
-    return JunctionControl(junction, LastingInputs(inputs), heads, Detection(junction, start_ms), beliefs, nodes, Recorder(journal, junction.id))
+    coordination = Coordination(junction, neighbours or NoNeighbours())
+    return JunctionControl(junction, LastingInputs(inputs), heads, Detection(junction, start_ms), beliefs, coordination, nodes, Recorder(journal, junction.id))
 
 
 def _planners(junction: Junction, node: Node, mode: Mode, factory: PlannerFactory | None) -> dict[Mode, Planner]:

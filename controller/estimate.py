@@ -67,6 +67,7 @@ class LoopEstimator:
             movements = tuple(m for m in junction.movements if m.lane == track.lane.id)
             ways = tuple(junction.gives_way_to(m) for m in movements)
             self._lanes[track.lane.id] = _LaneState(track, LaneModel(movements, ways), track.stop_loops)
+        self._far_loops = {x: _farthest(junction, x) for x in self._lanes}
         self._stop_loops = frozenset(loop for lane in self._lanes.values() for loop in lane.stop_loops)
 
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
@@ -94,12 +95,12 @@ class LoopEstimator:
 
     def blocked_exits(self) -> frozenset[str]:
         """Return the exits whose loop has been covered for some seconds."""
-        return frozenset(
-            lane
-            for loop, lanes in self._exits.items()
-            if self._states[loop].trusted and self._states[loop].occupied and self._now_ms - self._states[loop].changed_ms >= EXIT_FULL_AFTER_MS
-            for lane in lanes
-        )
+        return frozenset(lane for loop, lanes in self._exits.items() if self._stands(loop) for lane in lanes)
+
+    def _stands(self, loop: str) -> bool:
+        """Return whether traffic stands on the loop: it has been covered for some seconds."""
+        state = self._states[loop]
+        return state.trusted and state.occupied and self._now_ms - state.changed_ms >= EXIT_FULL_AFTER_MS
 
     def _edge(self, edge: Edge) -> None:
         detector = edge.detector
@@ -172,4 +173,10 @@ class LoopEstimator:
             stuck_ms=lane.model.stuck_ms,
             inside_veh=lane.model.inside_veh if lane.model.must_yield else 0.0,
             known_ms=lane.track.travel_ms(lane.track.reach_m),
+            full=any(self._stands(x) for x in self._far_loops[name]),
         )
+
+
+def _farthest(junction: Junction, lane: str) -> tuple[str, ...]:
+    """Return the loops at which the lane's vehicles come into view; not where that is only the stop line, which is covered at every red."""
+    return tuple(d.id for d in junction.detectors if lane in d.lanes and d.purpose is Purpose.ENTRY)

@@ -9,7 +9,7 @@ import numpy as np
 from controller.clearing import ClearingMargin
 from controller.junction import Junction, Lane, Node
 from controller.node_model import NodeModel, Service
-from controller.snapshot import LaneBelief, SignalState, Snapshot
+from controller.snapshot import Coming, LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
 from controller.transitions import TransitionTable
 
@@ -40,6 +40,7 @@ class HorizonModel:
         self._shared = {lane for lane, found in ways.items() if not all(found)}  # it is not sure how many of those who left such a lane turn
         lanes, stages = len(model.lanes), len(node.stages)
         self._grid = settings.grid_ms()
+        self._horizon_ms = int(self._grid[-1])
         self._amber_ms = transitions.amber_ms
         self._ends_ms = tuple(tuple(pair.ends_ms for pair in row) for row in transitions.pairs)
         self._foes = self._foe_table(lanes, stages)
@@ -108,7 +109,7 @@ class HorizonModel:
         weight = np.zeros((lanes, _MAX_VEHICLES), np.int64)
         count = np.zeros(lanes, np.int64)
         for i, belief in enumerate(beliefs):
-            times, weights = self._packets(belief, now_ms)
+            times, weights = self._packets(belief, snapshot.coming.get(self.model.lanes[i].id), now_ms)
             n = count[i] = len(times)
             arrival[i, :n] = times
             weight[i, :n] = weights
@@ -203,19 +204,26 @@ class HorizonModel:
                 found.append(lane)
         return found
 
-    def _packets(self, belief: LaneBelief, now_ms: int) -> tuple[list[int], list[int]]:
-        """Return the lane's vehicles as packets, the expected flow beyond what the loops have seen appended."""
+    def _packets(self, belief: LaneBelief, coming: Coming | None, now_ms: int) -> tuple[list[int], list[int]]:
+        """Return the lane's vehicles as packets, those appended that are expected from beyond what the loops have seen.
+
+        These are the ones that the neighbours tell of, and an even flow of those that nobody tells of.
+        """
         times = [max(a - now_ms, -_LONGEST_WAIT_MS) for a in belief.arrival_ms]
         weights = [int(1000 * w) for w in belief.weight]
         for i in range(1, len(times)):
             times[i] = max(times[i], times[i - 1])
-        future = int(1000 * belief.flow_veh_s * _FUTURE_STEP_MS / 1000)
+        later: list[tuple[int, int]] = []
+        begin_ms = max(belief.known_ms, times[-1] if times else 0)
+        future = int(_FUTURE_STEP_MS * belief.flow_veh_s * (1.0 if coming is None else coming.rest_ratio))
         if future >= 20:
-            at_ms = max(belief.known_ms, times[-1] if times else 0) + _FUTURE_STEP_MS // 2
-            while at_ms < self._grid[-1]:
-                times.append(at_ms)
-                weights.append(future)
-                at_ms += _FUTURE_STEP_MS
+            later += [(at_ms, future) for at_ms in range(begin_ms + _FUTURE_STEP_MS // 2, self._horizon_ms, _FUTURE_STEP_MS)]
+        if coming is not None:
+            told = ((a - now_ms, w) for a, w in zip(coming.arrival_ms, coming.weight_milli, strict=True))
+            later += [(max(at_ms, begin_ms), w) for at_ms, w in told if at_ms < self._horizon_ms]
+            later.sort()
+        times += [at_ms for at_ms, _ in later]
+        weights += [w for _, w in later]
         return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
 
     def _person_milli(self, belief: LaneBelief, now_ms: int) -> int:

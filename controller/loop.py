@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from controller.coordination import Coordination
 from controller.decide import NodeControl, aspects_of
 from controller.detection import Detection
 from controller.estimate import Estimator
@@ -26,7 +26,8 @@ class JunctionControl:
     heads: HeadPort
     detection: Detection
     estimator: Estimator
-    nodes: Sequence[NodeControl]
+    neighbours: Coordination
+    nodes: tuple[NodeControl, ...]
     record: Recorder
     plan_interval_ms: int = 1_000
     solve_ms: list[float] = field(default_factory=list)
@@ -62,13 +63,14 @@ class JunctionControl:
         edges, health = self.detection.feed(events, now_ms)
         self._signals = [node.state(now_ms) for node in self.nodes]
         self.estimator.update(now_ms, edges, self.detection.states(), {g: since for s in self._signals for g, since in s.green_since_ms.items()})
-        self.record.inputs(events, health)
+        self.record.inputs(events, health, self.neighbours.receive(now_ms))
 
     def _decide(self, now_ms: int) -> None:
-        seen = self.detection.states(), self.estimator.beliefs(now_ms), self.estimator.blocked_exits()
+        lanes, blocked = self.estimator.beliefs(now_ms), self.estimator.blocked_exits()
+        seen = self.detection.states(), lanes, blocked, *self.neighbours.told(lanes, now_ms)
         snapshots = [Snapshot(self._tick, now_ms, signals, *seen) for signals in self._signals]
-        took_ms = [node.decide(snapshot, self.record.journal) for node, snapshot in zip(self.nodes, snapshots, strict=True)]
-        self.solve_ms += [ms for ms in took_ms if ms is not None]
+        self.solve_ms += [ms for node, s in zip(self.nodes, snapshots, strict=True) if (ms := node.decide(s, self.record.journal)) is not None]
+        self.neighbours.tell(now_ms, lanes, self.nodes)
 
     def _show(self, now_ms: int) -> None:
         aspects = aspects_of(self.nodes, self.junction, now_ms)

@@ -89,6 +89,7 @@ class OracleEstimator:
             head_yields=learned.head_yields,
             stuck_ms=learned.stuck_ms,
             inside_veh=learned.inside_veh,
+            full=learned.full,
         )
 
     def _head(self, moves: tuple[Movement, ...], vehicles: list[tuple[float, int, float, str]]) -> tuple[float, ...]:

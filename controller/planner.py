@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 from controller.plan import Plan
 from controller.snapshot import Snapshot
+
+
+class Predicted(NamedTuple):
+    """The departures that a plan makes likely on one lane: when (monotonic, in order), and which of the lane's movements are green then."""
+
+    lane: str
+    at_ms: Sequence[int]
+    served: Sequence[tuple[int, ...]]
 
 
 class Planner(Protocol):
@@ -23,6 +32,10 @@ class Planner(Protocol):
         """Return a new plan, or None where there is none yet (the old one stays in force)."""
         ...
 
+    def predicted(self) -> Sequence[Predicted]:
+        """Return who leaves when by the newest plan, as far as the planner can tell."""
+        ...
+
 
 class Mailbox:
     """What planners that answer at once share: the newest plan, handed out once."""
@@ -35,3 +48,7 @@ class Mailbox:
         """Return the newest plan once, then None until there is a newer one."""
         plan, self._plan = self._plan, None
         return plan
+
+    def predicted(self) -> Sequence[Predicted]:
+        """Return nothing: the planner does not look ahead."""
+        return ()

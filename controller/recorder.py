@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from controller.detection import HealthEvent
 from controller.journal import Journal
 from controller.journal_schema import RESTART
+from controller.neighbours import Message
 from hardware.ports import InputEvent
 from hardware.signals import Aspect
 
@@ -23,13 +24,15 @@ class Recorder:
         if self.journal is not None:
             self.journal.tick(tick, now_ms)
 
-    def inputs(self, events: Iterable[InputEvent], health: Iterable[HealthEvent]) -> None:
-        """Record what arrived, and what it told of the detectors."""
+    def inputs(self, events: Iterable[InputEvent], health: Iterable[HealthEvent], messages: Iterable[Message] = ()) -> None:
+        """Record what arrived, also from the neighbours, and what it told of the detectors."""
         if self.journal is not None:
             for event in events:
                 self.journal.event(self._junction_id, event)
             for change in health:
                 self.journal.note(change.at_ms, "detector", f"{change.detector}: {change.why}", {"trusted": change.trusted})
+            for message in messages:
+                self.journal.message(self._junction_id, message)
 
     def frame(self, tick: int, now_ms: int, aspects: tuple[Aspect, ...]) -> None:
         """Record what is about to be shown."""

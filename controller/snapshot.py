@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class LaneBelief:
     the lane is believed not to discharge; ``last_leave_ms`` when a vehicle last left over the stop line; ``known_ms`` how
     far ahead arrivals are seen; ``head_yields`` whether the first vehicle is seen to wait for a gap under the present green;
     ``stuck_ms`` how much green time its stop loop was covered since somebody left;
-    ``inside_veh`` how many of its vehicles wait for a gap inside the junction.
+    ``inside_veh`` how many of its vehicles wait for a gap inside the junction; ``full`` whether they stand as far back as its loops reach.
     """
 
     arrival_ms: tuple[int, ...]
@@ -62,11 +63,27 @@ class LaneBelief:
     head_yields: bool = False
     stuck_ms: int = 0
     inside_veh: float = 0.0
+    full: bool = False
+
+
+class Coming(NamedTuple):
+    """Who comes to a lane from beyond its farthest loop, as its neighbours tell: arrivals at the stop line (monotonic, in order) and weights.
+
+    ``rest_ratio`` of the lane's mean flow is of vehicles that no neighbour tells of.
+    """
+
+    arrival_ms: tuple[int, ...]
+    weight_milli: tuple[int, ...]
+    rest_ratio: float
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The node's state at tick ``tick``, monotonic ``now_ms``."""
+    """The node's state at tick ``tick``, monotonic ``now_ms``.
+
+    ``coming``: by lane, what the neighbours tell; lanes that they do not tell of are missing. ``exit_room_veh``: how many vehicles
+    the street behind an exit still takes, where the neighbour there tells it.
+    """
 
     tick: int
     now_ms: int
@@ -74,3 +91,5 @@ class Snapshot:
     detectors: Mapping[str, DetectorState]
     lanes: Mapping[str, LaneBelief]
     blocked_exits: frozenset[str]
+    coming: Mapping[str, Coming] = field(default_factory=dict)
+    exit_room_veh: Mapping[str, int] = field(default_factory=dict)

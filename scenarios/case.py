@@ -37,6 +37,7 @@ class Case:
     rules: str = "net"
     detection: str = "loops"
     insertion: str = "sumo"
+    neighbour_loss_ratio: float = 0.01  # of the messages between neighbouring lights
     begin_s: float | None = None
     end_s: float | None = None
     tls: tuple[str, ...] = ()

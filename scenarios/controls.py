@@ -10,6 +10,7 @@ from typing import Protocol, cast
 from controller.errors import MissingError
 from controller.journal import Journal
 from controller.junction import Junction, Purpose
+from controller.neighbours import NeighbourPort
 from controller.supervisor import ModeChange
 from hardware.interlock import Interlock
 from hardware.ports import InputPort
@@ -46,6 +47,7 @@ class Place:
     inputs: InputPort
     heads: Interlock
     journal: Journal | None
+    neighbours: NeighbourPort
 
 
 ControlFactory = Callable[[Place], Control]
@@ -61,7 +63,9 @@ def stop_loops_of(junction: Junction) -> dict[str, str]:
     return {detector.id: PREFIX + detector.id for detector in junction.detectors if detector.purpose is Purpose.STOP}
 
 
-def build_control(world: SumoWorld, case: Case, junction: Junction, journal: Journal | None, meter: SaturationMeter) -> tuple[Control, Held]:
+def build_control(
+    world: SumoWorld, case: Case, junction: Junction, journal: Journal | None, meter: SaturationMeter, neighbours: NeighbourPort
+) -> tuple[Control, Held]:
     """Return the control of one light, and the light as it is held. Raises `ConfigError`, `MissingError` or `PortError`."""
     if case.control in PEERS:
         from scenarios.peers import peer_junction
@@ -77,7 +81,7 @@ def build_control(world: SumoWorld, case: Case, junction: Junction, journal: Jou
     )
     heads = open_site(spec, raw, now_ms=world.now_ms)
     inputs = MeteredInputs(world.inputs(loops_of(junction)), meter)
-    place = Place(world, case, junction, inputs, heads, journal)
+    place = Place(world, case, junction, inputs, heads, journal, neighbours)
     control = _ours(place) if case.control in OURS else _peer(case.control)(place)
     return control, Held(junction.id, heads, raw)
 
@@ -90,7 +94,8 @@ def _ours(place: Place) -> Control:
     estimator = None
     if place.case.detection == "oracle":
         estimator = OracleEstimator(junction, world.now_ms, lambda: cast("Sequence[Seen]", world.vehicles_before(junction.id, RANGE_M)))
-    return assemble(junction, place.case.control, place.inputs, place.heads, place.journal, start_ms=world.now_ms, estimator=estimator)
+    ports = place.inputs, place.heads, place.journal
+    return assemble(junction, place.case.control, *ports, start_ms=world.now_ms, estimator=estimator, neighbours=place.neighbours)
 
 
 def _peer(name: str) -> ControlFactory:
