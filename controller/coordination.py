@@ -6,13 +6,13 @@ an approach, each lane gets its share of the flow measured there, and what the n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from controller.decide import NodeControl
 from controller.junction import Junction
-from controller.neighbours import Lanes, Mail, Message, NeighbourPort, Stored, Stream
+from controller.neighbours import Lanes, Mail, Message, NeighbourPort, Stored, Stream, sure_milli
 from controller.planner import Predicted
 from controller.snapshot import Coming, LaneBelief
 
@@ -63,25 +63,27 @@ class Coordination:
 
     def coming(self, lanes: Mapping[str, LaneBelief], now_ms: int) -> dict[str, Coming]:
         """Return who comes to which lane from beyond its farthest loop, for the lanes that valid messages tell of."""
-        by_lanes: dict[Lanes, list[Stream]] = {}
+        by_lanes: dict[Lanes, list[tuple[int, Stream, int]]] = {}
         for message in self._mail.valid(now_ms):
             for stream in message.streams:
                 if all(x in lanes for x in stream.lanes):
-                    by_lanes.setdefault(stream.lanes, []).append(stream)
+                    way_ms = int(1000 * stream.way_m / self._speed_m_s[stream.lanes[0]])
+                    by_lanes.setdefault(stream.lanes, []).append((message.made_ms, stream, way_ms))
         found: dict[str, Coming] = {}
         for names, streams in by_lanes.items():
-            told_veh_h = sum(s.flow_veh_h for s in streams)
+            told_veh_h = sum(s.flow_veh_h for _, s, _ in streams)
             seen_veh_h = 3600 * sum(lanes[x].flow_veh_s for x in names)
             if told_veh_h < LEAST_FLOW_VEH_H or seen_veh_h < LEAST_FLOW_VEH_H:
                 continue
-            packets = sorted((t + int(1000 * s.way_m / self._speed_m_s[names[0]]), w) for s in streams for t, w in zip(s.exit_ms, s.weight_milli, strict=True))
+            packets = sorted(packet for made_ms, s, way_ms in streams for packet in _arrivals(s, made_ms, way_ms))
+            told_ms = min(made_ms + way_ms for made_ms, _, way_ms in streams)
             for name in names:
                 belief = lanes[name]
                 ratio = 3600 * belief.flow_veh_s / max(told_veh_h, seen_veh_h)
                 first_ms = now_ms + belief.known_ms
                 mine = [(t, milli) for t, w in packets if t > first_ms and (milli := int(w * ratio)) >= LEAST_MILLI]
                 rest = max(0.0, 1.0 - told_veh_h / seen_veh_h)
-                found[name] = Coming(tuple(t for t, _ in mine), tuple(w for _, w in mine), rest)
+                found[name] = Coming(tuple([t for t, _ in mine]), tuple([w for _, w in mine]), rest, told_ms)
         return found
 
     def exit_room_veh(self, now_ms: int) -> dict[str, int]:
@@ -143,3 +145,9 @@ class Coordination:
             return []
         ways = ((w, int(1000 * belief.movement_ratio[w.movement] / total)) for w in self._ways[lane] if w.movement in served)
         return [(w.stream, w.crossing_ms, milli) for w, milli in ways if milli >= LEAST_MILLI]
+
+
+def _arrivals(stream: Stream, made_ms: int, way_ms: int) -> Iterator[tuple[int, int]]:
+    """Yield when the vehicles of a stream arrive, and how likely each is to come, told of at ``made_ms``."""
+    for exit_ms, milli in zip(stream.exit_ms, stream.weight_milli, strict=True):
+        yield exit_ms + way_ms, milli * sure_milli(exit_ms - made_ms) // 1000

@@ -8,6 +8,7 @@ import numpy as np
 
 from controller.clearing import ClearingMargin
 from controller.junction import Junction, Lane, Node
+from controller.neighbours import sure_milli
 from controller.node_model import NodeModel, Service
 from controller.snapshot import Coming, LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
@@ -215,9 +216,11 @@ class HorizonModel:
             times[i] = max(times[i], times[i - 1])
         later: list[tuple[int, int]] = []
         begin_ms = max(belief.known_ms, times[-1] if times else 0)
-        future = int(_FUTURE_STEP_MS * belief.flow_veh_s * (1.0 if coming is None else coming.rest_ratio))
+        future = int(_FUTURE_STEP_MS * belief.flow_veh_s)
         if future >= 20:
-            later += [(at_ms, future) for at_ms in range(begin_ms + _FUTURE_STEP_MS // 2, self._horizon_ms, _FUTURE_STEP_MS)]
+            steps = range(begin_ms + _FUTURE_STEP_MS // 2, self._horizon_ms, _FUTURE_STEP_MS)
+            even = ((at_ms, future if coming is None else _untold(future, coming, now_ms + at_ms)) for at_ms in steps)
+            later += [(at_ms, w) for at_ms, w in even if w >= 20]
         if coming is not None:
             told = ((a - now_ms, w) for a, w in zip(coming.arrival_ms, coming.weight_milli, strict=True))
             later += [(max(at_ms, begin_ms), w) for at_ms, w in told if at_ms < self._horizon_ms]
@@ -272,6 +275,11 @@ class HorizonModel:
             if belief.blocked_ms > snapshot.now_ms:
                 table[snapshot.signals.stage, i] = 0
         return table
+
+
+def _untold(flow_milli: int, coming: Coming, at_ms: int) -> int:
+    """Return what, of a mean flow, is to be expected beside those that the neighbours tell of."""
+    return int(flow_milli * (1.0 - (1.0 - coming.rest_ratio) * sure_milli(at_ms - coming.told_ms) / 1000))
 
 
 def _yield_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:

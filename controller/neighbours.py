@@ -15,6 +15,11 @@ from typing import Final, NamedTuple, Protocol
 
 VALID_MS: Final = 4_000  # after this a message counts as lost: the plan it was made from has changed since
 
+# How far predicted departures come true: the correlation of expected and real arrivals by how far ahead the departure was predicted, as
+# measured on our arterial (docs/decisions/0034-neighbours.md). The rest is mean flow.
+SURE_MILLI: Final = 800
+SURE_LOST_MILLI_PER_S: Final = 22
+
 Lanes = tuple[str, ...]
 
 
@@ -43,6 +48,11 @@ class Message(NamedTuple):
     made_ms: int
     streams: tuple[Stream, ...] = ()
     stored: tuple[Stored, ...] = ()
+
+
+def sure_milli(ahead_ms: int) -> int:
+    """Return how far a departure predicted so long ago, or so far ahead, is to be believed."""
+    return min(max(SURE_MILLI - SURE_LOST_MILLI_PER_S * ahead_ms // 1000, 0), SURE_MILLI)
 
 
 class NeighbourPort(Protocol):

@@ -69,12 +69,14 @@ class LaneBelief:
 class Coming(NamedTuple):
     """Who comes to a lane from beyond its farthest loop, as its neighbours tell: arrivals at the stop line (monotonic, in order) and weights.
 
-    ``rest_ratio`` of the lane's mean flow is of vehicles that no neighbour tells of.
+    ``rest_ratio`` of the lane's mean flow is of vehicles that no neighbour tells of. ``told_ms``: when those arrive that left as the
+    messages were made; the later somebody comes, the less sure it is, and the weights are so much less than the flow.
     """
 
     arrival_ms: tuple[int, ...]
     weight_milli: tuple[int, ...]
     rest_ratio: float
+    told_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from support_control import belief
 from support_neighbours import SPEED_M_S, WAY_M, pair
 
 from controller.coordination import Coordination
-from controller.neighbours import VALID_MS, Mail, Message, Stored, Stream, message_of, message_text
+from controller.neighbours import SURE_LOST_MILLI_PER_S, SURE_MILLI, VALID_MS, Mail, Message, Stored, Stream, message_of, message_text, sure_milli
 from controller.planner import Predicted
 from scenarios.neighbour_link import DELAY_MS, PostOffice
 
@@ -127,8 +127,8 @@ def test_what_a_neighbour_lets_go_comes_when_it_has_driven_here() -> None:
     coming = second.coming(beliefs(), 10_000)
     assert list(coming) == ["n"]
     assert coming["n"].arrival_ms == (11_000 + TRAVEL_MS, 13_000 + TRAVEL_MS)
-    assert coming["n"].weight_milli == (1_000, 1_000)
-    assert coming["n"].rest_ratio == 0.0
+    assert coming["n"].weight_milli == (SURE_MILLI - 2 * SURE_LOST_MILLI_PER_S, SURE_MILLI - 4 * SURE_LOST_MILLI_PER_S), "the later, the less sure"
+    assert (coming["n"].rest_ratio, coming["n"].told_ms) == (0.0, 9_000 + TRAVEL_MS)
 
 
 def test_who_must_have_passed_the_farthest_loop_is_left_to_the_loops() -> None:
@@ -138,10 +138,10 @@ def test_who_must_have_passed_the_farthest_loop_is_left_to_the_loops() -> None:
 
 def test_what_no_neighbour_tells_of_stays_an_even_flow_and_what_turns_off_before_is_left_out() -> None:
     more = second_hears(told(90, 11_000)).coming(beliefs(), 10_000)["n"]
-    assert more.weight_milli == (1_000,)
+    assert more.weight_milli == (sure_milli(2_000),)
     assert more.rest_ratio == pytest.approx(0.75)
     less = second_hears(told(720, 11_000)).coming(beliefs(), 10_000)["n"]
-    assert less.weight_milli == (500,)
+    assert less.weight_milli == (sure_milli(2_000) // 2,)
     assert less.rest_ratio == 0.0
 
 
