@@ -10,6 +10,7 @@ import numpy as np
 
 from controller.horizon_model import HorizonModel
 from controller.junction import Junction, Lane, Node
+from controller.neighbours import SURE_FOR_MS
 from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox, Predicted
 from controller.reasons import clearing_of, clearing_words, costs_by_stage, reason_of, sentence
@@ -56,7 +57,7 @@ class AdaptivePlanner(Mailbox):
         self.problem: HorizonProblem | None = None  # what was solved last, for `controller.explain`
         self._solved: tuple[int, HorizonResult] | None = None  # when, and what
         served = self._model.model.service
-        self._served = tuple(tuple(tuple(s.movement for s in serves) for serves in row) for row in served)
+        self._served = tuple(tuple(tuple(s.movement for s in row[lane]) for row in served) for lane in range(len(self.lanes)))
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
@@ -89,10 +90,10 @@ class AdaptivePlanner(Mailbox):
         if self._solved is None or self.problem is None:
             return ()
         now_ms, result = self._solved
-        found = self._solver.departures(self.problem, result)
+        found = self._solver.departures(self.problem, result, SURE_FOR_MS)
         return [
-            Predicted(lane.id, [now_ms + t for t in times], [self._served[s][i] for s in stages])
-            for i, (lane, times, stages) in enumerate(zip(self.lanes, found.at_ms, found.stage, strict=True))
+            Predicted(lane.id, now_ms, times, stages, served)
+            for lane, times, stages, served in zip(self.lanes, found.at_ms, found.stage, self._served, strict=True)
             if times
         ]
 

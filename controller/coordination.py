@@ -7,22 +7,28 @@ an approach, each lane gets its share of the flow measured there, and what the n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
-from controller.decide import NodeControl
 from controller.junction import Junction
-from controller.neighbours import Lanes, Mail, Message, NeighbourPort, Stored, Stream, sure_milli
+from controller.neighbours import TELL_MS, VALID_MS, Lanes, Mail, Message, NeighbourPort, Stored, Stream, sure_milli
 from controller.planner import Predicted
 from controller.snapshot import Coming, LaneBelief
 
 SPACING_M: Final = 7.5  # of queued vehicles
 LEAST_FLOW_VEH_H: Final = 10
 LEAST_MILLI: Final = 20
+_NEVER_MS: Final = -(1 << 40)
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class Predicting(Protocol):
+    """A node whose plan tells who leaves when."""
+
+    def predicted(self) -> Sequence[Predicted]:
+        """Return the departures by lane."""
+        ...
+
+
+class _Way(NamedTuple):
     """Where one movement of a lane leads on: the stream (by number) and how long crossing the junction takes."""
 
     movement: int
@@ -36,35 +42,53 @@ class Coordination:
     def __init__(self, junction: Junction, port: NeighbourPort) -> None:
         self._junction_id, self._port, self._mail = junction.id, port, Mail()
         self._speed_m_s = {x.id: x.speed_m_s for x in junction.lanes}
-        onward = {x.id: x.onward for x in junction.exits}
-        keys: dict[tuple[str, Lanes, int], int] = {}
+        self._exits_of: dict[tuple[str, Lanes], dict[str, float]] = {}  # by neighbour and its lanes: our exits that lead there, and their storage
         self._ways: dict[str, list[_Way]] = {x.id: [] for x in junction.lanes}
-        self._exits_of: dict[tuple[str, Lanes], dict[str, float]] = {}
-        storage = {x.id: (x.storage_m, x.speed_m_s) for x in junction.exits}
+        self._streams = tuple(self._find_ways(junction))
+        self._fed: dict[str, tuple[Lanes, ...]] = {}  # by sender: our lanes that it feeds
+        self._coming: dict[str, Coming] = {}
+        self._room: dict[str, int] = {}
+        self._fresh_to_ms = _NEVER_MS  # what was made of the messages holds until then
+        self._tell_ms = _NEVER_MS
+
+    def _find_ways(self, junction: Junction) -> dict[tuple[str, Lanes, int], int]:
+        """Fill the ways and exits, and return the streams: neighbour, its lanes, and the way to them, with their numbers."""
+        exits, streams = {x.id: x for x in junction.exits}, dict[tuple[str, Lanes, int], int]()
         for lane in junction.lanes:
             for at, move in enumerate(m for m in junction.movements if m.lane == lane.id):
-                for way in onward.get(move.exit, ()):
-                    key = way.junction, way.lanes, round(way.way_m)
-                    stream = keys.setdefault(key, len(keys))
-                    storage_m, speed_m_s = storage[move.exit]
-                    self._exits_of.setdefault((way.junction, way.lanes), {})[move.exit] = storage_m
-                    self._ways[lane.id].append(_Way(at, stream, int(1000 * move.crossing_m / speed_m_s)))
-        self._streams = tuple(keys)
-        self._fed: dict[str, dict[Lanes, int]] = {}  # by sender: our lanes that it feeds
+                out = exits[move.exit]
+                for way in out.onward:
+                    stream = streams.setdefault((way.junction, way.lanes, round(way.way_m)), len(streams))
+                    self._exits_of.setdefault((way.junction, way.lanes), {})[out.id] = out.storage_m
+                    self._ways[lane.id].append(_Way(at, stream, int(1000 * move.crossing_m / out.speed_m_s)))
+        return streams
 
     def receive(self, now_ms: int) -> Sequence[Message]:
         """Take what has arrived, and return it."""
         messages = self._port.receive(now_ms)
-        self._mail.take(messages)
+        if messages:
+            self._mail.take(messages)
+            self._fresh_to_ms = _NEVER_MS
         for message in messages:
             if message.streams:
-                self._fed[message.sender] = {s.lanes: 0 for s in message.streams if all(x in self._ways for x in s.lanes)}
+                self._fed[message.sender] = tuple(s.lanes for s in message.streams if all(x in self._ways for x in s.lanes))
         return messages
 
-    def coming(self, lanes: Mapping[str, LaneBelief], now_ms: int) -> dict[str, Coming]:
-        """Return who comes to which lane from beyond its farthest loop, for the lanes that valid messages tell of."""
+    def told(self, lanes: Mapping[str, LaneBelief], now_ms: int) -> tuple[Mapping[str, Coming], Mapping[str, int]]:
+        """Return who comes to which lane from beyond its farthest loop, and for how many vehicles there is room behind which exit.
+
+        Only lanes and exits that valid messages tell of are in it. It is worked out when messages come or expire, not every tick.
+        """
+        if now_ms > self._fresh_to_ms:
+            valid = self._mail.valid(now_ms)
+            self._coming = self._expect(valid, lanes)
+            self._room = self._find_room(valid)
+            self._fresh_to_ms = min((m.made_ms + VALID_MS for m in valid), default=1 << 40)
+        return self._coming, self._room
+
+    def _expect(self, valid: Sequence[Message], lanes: Mapping[str, LaneBelief]) -> dict[str, Coming]:
         by_lanes: dict[Lanes, list[tuple[int, Stream, int]]] = {}
-        for message in self._mail.valid(now_ms):
+        for message in valid:
             for stream in message.streams:
                 if all(x in lanes for x in stream.lanes):
                     way_ms = int(1000 * stream.way_m / self._speed_m_s[stream.lanes[0]])
@@ -76,71 +100,66 @@ class Coordination:
             if told_veh_h < LEAST_FLOW_VEH_H or seen_veh_h < LEAST_FLOW_VEH_H:
                 continue
             packets = sorted(packet for made_ms, s, way_ms in streams for packet in _arrivals(s, made_ms, way_ms))
-            told_ms = min(made_ms + way_ms for made_ms, _, way_ms in streams)
+            times, weights = tuple([t for t, _ in packets]), [w for _, w in packets]
+            told_ms, rest = min(made_ms + way_ms for made_ms, _, way_ms in streams), max(0.0, 1.0 - told_veh_h / seen_veh_h)
             for name in names:
-                belief = lanes[name]
-                ratio = 3600 * belief.flow_veh_s / max(told_veh_h, seen_veh_h)
-                first_ms = now_ms + belief.known_ms
-                mine = [(t, milli) for t, w in packets if t > first_ms and (milli := int(w * ratio)) >= LEAST_MILLI]
-                rest = max(0.0, 1.0 - told_veh_h / seen_veh_h)
-                found[name] = Coming(tuple([t for t, _ in mine]), tuple([w for _, w in mine]), rest, told_ms)
+                ratio = 3600 * lanes[name].flow_veh_s / max(told_veh_h, seen_veh_h)
+                found[name] = Coming(times, tuple([int(w * ratio) for w in weights]), rest, told_ms)
         return found
 
-    def exit_room_veh(self, now_ms: int) -> dict[str, int]:
-        """Return, per exit that a valid message tells of, how many vehicles the street behind it still takes."""
+    def _find_room(self, valid: Sequence[Message]) -> dict[str, int]:
         found: dict[str, int] = {}
-        for message in self._mail.valid(now_ms):
+        for message in valid:
             for stored in message.stored:
                 exits = self._exits_of.get((message.sender, stored.lanes), {})
                 room = 0 if stored.full else max(int(sum(exits.values()) / SPACING_M) - stored.vehicles, 0)
                 found.update((name, min(found.get(name, room), room)) for name in exits)
         return found
 
-    def told(self, lanes: Mapping[str, LaneBelief], now_ms: int) -> tuple[dict[str, Coming], dict[str, int]]:
-        """Return what valid messages tell: who comes (`coming`), and how much room there is (`exit_room_veh`)."""
-        return self.coming(lanes, now_ms), self.exit_room_veh(now_ms)
-
-    def tell(self, now_ms: int, lanes: Mapping[str, LaneBelief], nodes: Sequence[NodeControl]) -> None:
-        """Send the neighbours what they should know of the plans just made and of the lanes that they feed."""
-        if not self._streams and not self._fed:
+    def tell(self, now_ms: int, lanes: Mapping[str, LaneBelief], nodes: Sequence[Predicting]) -> None:
+        """Send the neighbours, every `TELL_MS`, what they should know of the plans just made and of the lanes that they feed."""
+        if not (self._streams or self._fed) or now_ms < self._tell_ms:
             return
-        predicted = [lane for node in nodes for lane in node.predicted()] if self._streams else []
-        packets: list[list[tuple[int, int]]] = [[] for _ in self._streams]
-        flows = [0.0] * len(self._streams)
-        for name, ways in self._ways.items():
-            belief = lanes[name]
-            for way in ways:
-                flows[way.stream] += 3600 * belief.flow_veh_s * belief.movement_ratio[way.movement]
-        for lane in predicted:
-            self._lead_on(lane, lanes[lane.lane], packets)
+        self._tell_ms = now_ms + TELL_MS
         letters: dict[str, tuple[list[Stream], list[Stored]]] = {}
-        if predicted:
-            for (receiver, names, way_m), flow, mine in zip(self._streams, flows, packets, strict=True):
-                mine.sort()
-                stream = Stream(names, way_m, round(flow), tuple([t for t, _ in mine]), tuple([w for _, w in mine]))
-                letters.setdefault(receiver, ([], []))[0].append(stream)
+        if self._streams:
+            self._tell_departures(lanes, nodes, letters)
         for sender, fed in self._fed.items():
-            for names in fed:
-                vehicles = round(sum(sum(lanes[x].weight) for x in names))
-                letters.setdefault(sender, ([], []))[1].append(Stored(names, vehicles, all(lanes[x].full for x in names)))
+            stored = letters.setdefault(sender, ([], []))[1]
+            stored += [Stored(names, round(sum([sum(lanes[x].weight) for x in names])), all(lanes[x].full for x in names)) for names in fed]
         for receiver, (streams, stored) in letters.items():
             self._port.send(receiver, Message(self._junction_id, now_ms, tuple(streams), tuple(stored)))
 
+    def _tell_departures(self, lanes: Mapping[str, LaneBelief], nodes: Sequence[Predicting], letters: dict[str, tuple[list[Stream], list[Stored]]]) -> None:
+        predicted = [lane for node in nodes for lane in node.predicted()]
+        if not predicted:
+            return
+        packets: list[list[tuple[int, int]]] = [[] for _ in self._streams]
+        for lane in predicted:
+            if self._ways[lane.lane]:
+                self._lead_on(lane, lanes[lane.lane], packets)
+        flows = [0.0] * len(self._streams)
+        for name, ways in self._ways.items():
+            for way in ways:
+                flows[way.stream] += 3600 * lanes[name].flow_veh_s * lanes[name].movement_ratio[way.movement]
+        for (receiver, names, way_m), flow, mine in zip(self._streams, flows, packets, strict=True):
+            mine.sort()
+            stream = Stream(names, way_m, round(flow), tuple([t for t, _ in mine]), tuple([w for _, w in mine]))
+            letters.setdefault(receiver, ([], []))[0].append(stream)
+
     def _lead_on(self, lane: Predicted, belief: LaneBelief, packets: list[list[tuple[int, int]]]) -> None:
         """Share out one lane's departures among the streams, by the ways that are green."""
-        if not self._ways[lane.lane]:
-            return
-        known: dict[tuple[int, ...], list[tuple[int, int, int]]] = {}
-        for at_ms, served in zip(lane.at_ms, lane.served, strict=True):
-            shares = known.get(served)
+        known: dict[int, list[tuple[int, int, int]]] = {}
+        for after_ms, stage in zip(lane.after_ms, lane.stage, strict=True):
+            shares = known.get(stage)
             if shares is None:
-                shares = known[served] = self._shares(lane.lane, belief, served)
+                shares = known[stage] = self._shares(lane.lane, belief, lane.served[stage])
             for stream, crossing_ms, milli in shares:
-                packets[stream].append((at_ms + crossing_ms, milli))
+                packets[stream].append((lane.made_ms + after_ms + crossing_ms, milli))
 
-    def _shares(self, lane: str, belief: LaneBelief, served: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    def _shares(self, lane: str, belief: LaneBelief, served: Sequence[int]) -> list[tuple[int, int, int]]:
         """Return, of one vehicle that leaves the lane by one of the movements served, how much goes to which stream, and its crossing time."""
-        total = sum(belief.movement_ratio[x] for x in served)
+        total = sum([belief.movement_ratio[x] for x in served])
         if total <= 0.0:
             return []
         ways = ((w, int(1000 * belief.movement_ratio[w.movement] / total)) for w in self._ways[lane] if w.movement in served)
@@ -150,4 +169,6 @@ class Coordination:
 def _arrivals(stream: Stream, made_ms: int, way_ms: int) -> Iterator[tuple[int, int]]:
     """Yield when the vehicles of a stream arrive, and how likely each is to come, told of at ``made_ms``."""
     for exit_ms, milli in zip(stream.exit_ms, stream.weight_milli, strict=True):
-        yield exit_ms + way_ms, milli * sure_milli(exit_ms - made_ms) // 1000
+        sure = milli * sure_milli(exit_ms - made_ms) // 1000
+        if sure >= LEAST_MILLI:
+            yield exit_ms + way_ms, sure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _MAX_VEHICLES: Final = 64
 _WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
 _FUTURE_STEP_MS: Final = 4_000
+_LEAST_MILLI: Final = 20  # thinner packets of expected vehicles are left out
 _INSIDE_VEH: Final = 0.5  # expected vehicles inside from which they are waited for
 _MORE_INSIDE_MS: Final = 2_000  # for each one after the first
 _UNSURE_MS: Final = 1_000
@@ -217,13 +219,14 @@ class HorizonModel:
         later: list[tuple[int, int]] = []
         begin_ms = max(belief.known_ms, times[-1] if times else 0)
         future = int(_FUTURE_STEP_MS * belief.flow_veh_s)
-        if future >= 20:
+        if future >= _LEAST_MILLI:
             steps = range(begin_ms + _FUTURE_STEP_MS // 2, self._horizon_ms, _FUTURE_STEP_MS)
             even = ((at_ms, future if coming is None else _untold(future, coming, now_ms + at_ms)) for at_ms in steps)
-            later += [(at_ms, w) for at_ms, w in even if w >= 20]
+            later += [(at_ms, w) for at_ms, w in even if w >= _LEAST_MILLI]
         if coming is not None:
-            told = ((a - now_ms, w) for a, w in zip(coming.arrival_ms, coming.weight_milli, strict=True))
-            later += [(max(at_ms, begin_ms), w) for at_ms, w in told if at_ms < self._horizon_ms]
+            first, last = bisect_right(coming.arrival_ms, now_ms + belief.known_ms), bisect_left(coming.arrival_ms, now_ms + self._horizon_ms)
+            told = zip(coming.arrival_ms[first:last], coming.weight_milli[first:last], strict=True)
+            later += [(max(a - now_ms, begin_ms), w) for a, w in told if w >= _LEAST_MILLI]
             later.sort()
         times += [at_ms for at_ms, _ in later]
         weights += [w for _, w in later]

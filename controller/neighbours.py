@@ -1,6 +1,6 @@
 """What neighbouring junctions tell each other: who leaves towards whom and when, and how full the approaches are.
 
-Theory of operation. Every junction knows from its own site file where its exits lead (`controller.junction.Onward`). Once a second it
+Theory of operation. Every junction knows from its own site file where its exits lead (`controller.junction.Onward`). Every two seconds it
 sends each neighbour a message: the departures that its newest plan makes likely, by the lanes they lead to, and how many vehicles
 stand on the lanes that the neighbour feeds. Messages take time and get lost; each is good for some seconds. A junction that hears nothing
 plans as if it had no neighbours, so a lost one costs quality, nothing else. What was received is journalled, for it is an input like a
@@ -13,12 +13,14 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-VALID_MS: Final = 4_000  # after this a message counts as lost: the plan it was made from has changed since
+TELL_MS: Final = 2_000  # between two messages
+VALID_MS: Final = 5_000  # after this a message counts as lost: the plan it was made from has changed since
 
 # How far predicted departures come true: the correlation of expected and real arrivals by how far ahead the departure was predicted, as
 # measured on our arterial (docs/decisions/0034-neighbours.md). The rest is mean flow.
 SURE_MILLI: Final = 800
 SURE_LOST_MILLI_PER_S: Final = 22
+SURE_FOR_MS: Final = 1000 * SURE_MILLI // SURE_LOST_MILLI_PER_S
 
 Lanes = tuple[str, ...]
 

@@ -10,11 +10,16 @@ from controller.snapshot import Snapshot
 
 
 class Predicted(NamedTuple):
-    """The departures that a plan makes likely on one lane: when (monotonic, in order), and which of the lane's movements are green then."""
+    """The departures that a plan makes likely on one lane: how long after ``made_ms``, in order, and under which stage.
+
+    ``served``: by stage, which of the lane's movements are green.
+    """
 
     lane: str
-    at_ms: Sequence[int]
-    served: Sequence[tuple[int, ...]]
+    made_ms: int
+    after_ms: Sequence[int]
+    stage: Sequence[int]
+    served: Sequence[Sequence[int]]
 
 
 class Planner(Protocol):

@@ -32,8 +32,8 @@ class Solver(Protocol):
         """Return the best sequence, or the best that begins with stage ``first``; None where it is not there yet (then ask again with the next snapshot)."""
         ...
 
-    def departures(self, problem: HorizonProblem, result: HorizonResult) -> Departures:
-        """Return who leaves when if the result of this problem is followed."""
+    def departures(self, problem: HorizonProblem, result: HorizonResult, within_ms: int) -> Departures:
+        """Return who leaves when, so far ahead, if the result of this problem is followed."""
         ...
 
     def splits(self, problem: SplitProblem) -> SplitResult | None:
@@ -49,7 +49,7 @@ class InlineSolver:
         from optimizer.horizon import solve_horizon
         from optimizer.splits import solve_splits
 
-        self._departures: Callable[[HorizonProblem, Ints, Ints], Departures] = departures
+        self._departures: Callable[[HorizonProblem, Ints, Ints, int], Departures] = departures
         self._horizon: Callable[[HorizonProblem, int], HorizonResult] = solve_horizon
         self._splits: Callable[[SplitProblem], SplitResult] = solve_splits
         self.solve_s = 0.0
@@ -61,9 +61,9 @@ class InlineSolver:
         self.solve_s = elapsed_s() - begin_s
         return result
 
-    def departures(self, problem: HorizonProblem, result: HorizonResult) -> Departures:
+    def departures(self, problem: HorizonProblem, result: HorizonResult, within_ms: int) -> Departures:
         """Return who leaves when."""
-        return self._departures(problem, result.stages, result.begin_ms)
+        return self._departures(problem, result.stages, result.begin_ms, within_ms)
 
     def lane_costs(self, problem: HorizonProblem, stages: list[int], begin_ms: list[int]) -> LaneCosts:
         """Return what a sequence costs lane by lane."""

@@ -24,7 +24,7 @@ class Departures(NamedTuple):
 
 @kernel(
     "void(i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],"
-    "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8[::1],i8[::1],"
+    "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8[::1],i8[::1],i8,"
     "i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1],"
     "i8[:,::1],i8[:,::1],i8[::1])"
 )
@@ -50,6 +50,7 @@ def walk(
     leave_ms: int,
     stages: Ints,
     begin: Ints,
+    within_ms: int,
     facts: Ints,
     vehicles: Ints,
     here: Ints,
@@ -64,6 +65,8 @@ def walk(
 ) -> None:
     """Follow `stages`, each begun at `begin`; write when whole vehicles leave to `at`, the stage to `under`, and how many per lane to `left`.
 
+    Intervals that begin at `within_ms` or later are left out.
+
     Two rows of `states` per lane, and as many places of `at` as there may be departures (`most_departures`).
     """
     sum_up(arrival, weight, count, grid, vehicles, here)
@@ -77,7 +80,7 @@ def walk(
             states[lane, column] = 0
         states[lane, READY] = max(ready[lane], 0)
     k, place = 0, 0
-    while k < last:
+    while k < last and grid[k] < within_ms:
         now_ms, old = grid[k], stages[place]
         if place + 1 < stages.shape[0] and begin[place + 1] <= now_ms:
             place += 1
@@ -101,11 +104,14 @@ def walk(
         k = to
 
 
-def departures(p: HorizonProblem, stages: Ints, begin_ms: Ints) -> Departures:
-    """Return who leaves when under a sequence that `solve_horizon` gave for this very problem. The scratch arrays are those of `solve_horizon`."""
+def departures(p: HorizonProblem, stages: Ints, begin_ms: Ints, within_ms: int = NEVER) -> Departures:
+    """Return who leaves when under a sequence that `solve_horizon` gave for this very problem. The scratch arrays are those of `solve_horizon`.
+
+    What begins at `within_ms` or later is left out.
+    """
     w = workspace_for(p, most_departures(p.weight_milli, p.vehicles))
     lanes = len(p.vehicles)
     at, under, left = np.empty((lanes, w.departures), np.int64), np.empty((lanes, w.departures), np.int64), np.empty(lanes, np.int64)
-    walk(*p[:18], p.leave_ms, stages, begin_ms, w.facts, w.vehicles, w.here, w.rules, w.turns, w.states, w.departs, w.notes, at, under, left)
+    walk(*p[:18], p.leave_ms, stages, begin_ms, within_ms, w.facts, w.vehicles, w.here, w.rules, w.turns, w.states, w.departs, w.notes, at, under, left)
     counts = left.tolist()
     return Departures([at[i, :n].tolist() for i, n in enumerate(counts)], [under[i, :n].tolist() for i, n in enumerate(counts)])

@@ -307,12 +307,12 @@ def first_from(grid, k, time):
     return len(grid) - 1
 
 
-def walk(p, stages, begins):
+def walk(p, stages, begins, within=NEVER):
     """Return, by lane, when whole vehicles leave and under which stage, if the stages are begun at these times."""
     states, grid, left = plant(p).states, p.grid_ms.tolist(), [[] for _ in p.vehicles]
     k, stage, leave = 0, stages[0], p.leave_ms
     later = list(zip(stages[1:], begins[1:], strict=True))
-    while k < len(grid) - 1:
+    while k < len(grid) - 1 and grid[k] < within:
         old, noted = stage, {}
         if later and later[0][1] <= grid[k]:
             stage = later.pop(0)[0]

@@ -249,14 +249,14 @@ def test_solve_search_and_read_out(p, first):
 
 
 @many
-@given(horizon_problems(), st.sampled_from([horizon.ANY, 0, 1]))
-def test_walk(p, first):
+@given(horizon_problems(), st.sampled_from([horizon.ANY, 0, 1]), st.sampled_from([NEVER_MS, 5_000]))
+def test_walk(p, first, within):
     result = horizon.solve_horizon(p, min(first, len(p.service_milli) - 1))
     if result.status != 0:
         return
-    found = departures.departures(p, result.stages, result.begin_ms)
+    found = departures.departures(p, result.stages, result.begin_ms, within)
     pairs = [list(zip(times, stages, strict=True)) for times, stages in zip(found.at_ms, found.stage, strict=True)]
-    assert pairs == naive.walk(p, result.stages.tolist(), result.begin_ms.tolist())
+    assert pairs == naive.walk(p, result.stages.tolist(), result.begin_ms.tolist(), within)
 
 
 @many

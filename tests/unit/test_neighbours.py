@@ -124,36 +124,31 @@ TRAVEL_MS = int(1_000 * WAY_M / SPEED_M_S)
 
 def test_what_a_neighbour_lets_go_comes_when_it_has_driven_here() -> None:
     second = second_hears(told(360, 11_000, 13_000))
-    coming = second.coming(beliefs(), 10_000)
+    coming = second.told(beliefs(), 10_000)[0]
     assert list(coming) == ["n"]
     assert coming["n"].arrival_ms == (11_000 + TRAVEL_MS, 13_000 + TRAVEL_MS)
     assert coming["n"].weight_milli == (SURE_MILLI - 2 * SURE_LOST_MILLI_PER_S, SURE_MILLI - 4 * SURE_LOST_MILLI_PER_S), "the later, the less sure"
     assert (coming["n"].rest_ratio, coming["n"].told_ms) == (0.0, 9_000 + TRAVEL_MS)
 
 
-def test_who_must_have_passed_the_farthest_loop_is_left_to_the_loops() -> None:
-    second = second_hears(told(360, 19_000 - TRAVEL_MS, 19_001 - TRAVEL_MS))
-    assert second.coming(beliefs(), 10_000)["n"].arrival_ms == (19_001,)
-
-
 def test_what_no_neighbour_tells_of_stays_an_even_flow_and_what_turns_off_before_is_left_out() -> None:
-    more = second_hears(told(90, 11_000)).coming(beliefs(), 10_000)["n"]
+    more = second_hears(told(90, 11_000)).told(beliefs(), 10_000)[0]["n"]
     assert more.weight_milli == (sure_milli(2_000),)
     assert more.rest_ratio == pytest.approx(0.75)
-    less = second_hears(told(720, 11_000)).coming(beliefs(), 10_000)["n"]
+    less = second_hears(told(720, 11_000)).told(beliefs(), 10_000)[0]["n"]
     assert less.weight_milli == (sure_milli(2_000) // 2,)
     assert less.rest_ratio == 0.0
 
 
 def test_an_old_message_says_nothing() -> None:
-    second = second_hears(told(360, 40_000))
-    assert second.coming(beliefs(), 9_000 + VALID_MS)
-    assert not second.coming(beliefs(), 9_001 + VALID_MS)
+    second = second_hears(told(360, 12_000))
+    assert second.told(beliefs(), 9_000 + VALID_MS)[0]["n"].arrival_ms
+    assert second.told(beliefs(), 9_001 + VALID_MS) == ({}, {})
 
 
 def test_a_message_on_lanes_that_do_not_exist_is_passed_over() -> None:
     second = second_hears(Message("first", 9_000, (Stream(("x",), 250, 360, (11_000,), (1_000,)),)))
-    assert not second.coming(beliefs(), 10_000)
+    assert not second.told(beliefs(), 10_000)[0]
     second.tell(10_000, beliefs(), [])
 
 
@@ -161,7 +156,7 @@ def test_departures_are_told_by_the_ways_that_are_green() -> None:
     box = Box()
     first = Coordination(pair()[0], box)
     lanes = {"n": replace(belief(), flow_veh_s=0.1), "e": replace(belief(), flow_veh_s=0.2)}
-    first.tell(10_000, lanes, [Plans(Predicted("n", [12_000, 14_000], [(0,), ()]), Predicted("e", [13_000], [(0,)]))])
+    first.tell(10_000, lanes, [Plans(Predicted("n", 10_000, [2_000, 4_000], [0, 1], ((0,), ())), Predicted("e", 10_000, [3_000], [1], ((), (0,))))])
     assert box.sent == [("second", Message("first", 10_000, (Stream(("n",), 250, 360, (12_000,), (1_000,)),)))]
 
 
@@ -183,8 +178,16 @@ def test_who_is_fed_answers_how_full_it_is_and_the_feeder_knows_its_room() -> No
     first = Coordination(pair()[0], back)
     back.inbox.append(answer)
     first.receive(11_000)
-    assert first.exit_room_veh(11_000) == {"south": int(200.0 / 7.5) - 3}
-    assert first.exit_room_veh(10_001 + VALID_MS) == {}
-    back.inbox.append(Message("second", 12_000, (), (Stored(("n",), 3, True),)))
-    first.receive(12_000)
-    assert first.exit_room_veh(12_000) == {"south": 0}
+    assert first.told(beliefs(), 11_000)[1] == {"south": int(200.0 / 7.5) - 3}
+    assert first.told(beliefs(), 10_001 + VALID_MS) == ({}, {})
+    back.inbox.append(Message("second", 16_000, (), (Stored(("n",), 3, True),)))
+    first.receive(16_000)
+    assert first.told(beliefs(), 16_000)[1] == {"south": 0}
+
+
+def test_neighbours_are_told_every_two_seconds() -> None:
+    box = Box()
+    first = Coordination(pair()[0], box)
+    for now_ms in range(10_000, 20_000, 1_000):
+        first.tell(now_ms, beliefs(), [Plans(Predicted("n", now_ms, [2_000], [0], ((0,),)))])
+    assert [message.made_ms for _, message in box.sent] == [10_000, 12_000, 14_000, 16_000, 18_000]
