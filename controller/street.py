@@ -88,6 +88,13 @@ def street_ways(junctions: Mapping[str, Junction], lights: Sequence[str]) -> lis
     return ways
 
 
+def bands(one: StreetLight, other: StreetLight) -> list[tuple[int, int, int]]:
+    """Return who drives from a green of one light into a green of the next at the speed limit: first and last departure, and the travel time (ms)."""
+    travel_ms = int(1000 * (other.place_m - one.place_m) / other.speed_m_s)
+    both = ((max(a, c - travel_ms), min(b, d - travel_ms)) for a, b in one.greens_ms for c, d in other.greens_ms)
+    return [(begin_ms, end_ms, travel_ms) for begin_ms, end_ms in both if begin_ms < end_ms]
+
+
 def _presences(edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     found, on_ms = [], None
     for at_ms, value in sorted(edges):

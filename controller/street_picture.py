@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from controller.street import LEAST_M_S, Passage, StreetLight
+from controller.street import LEAST_M_S, Passage, StreetLight, bands
 from controller.words import Lang, text_of
 
 DPI: Final = 110
 WIDTH_IN: Final = 11.0
 STROKE_M: Final = 34.0
 BAND_M: Final = 9.0
-GREEN, RED, DARK, GREY = "#2E9E5B", "#D9A9A3", "#0B4F8A", "#8A8A8A"
+GREEN, RED, DARK, GREY, BAND = "#2E9E5B", "#D9A9A3", "#0B4F8A", "#8A8A8A", "#DDF0E3"
 
 TEXTS: Final = {
     "title": ("{first} to {last}, {way} m: {time} s of the journal", "{first} bis {last}, {way} m: {time} s aus dem Journal"),
@@ -31,7 +32,7 @@ TEXTS: Final = {
     "red": ("not green", "kein Grün"),
     "stroke": ("a vehicle over a loop, as steep as it drove", "ein Fahrzeug über einer Schleife, so steil wie es fuhr"),
     "stands": ("a vehicle that stands on a loop", "ein Fahrzeug, das auf einer Schleife steht"),
-    "limit": ("the speed limit", "die zulässige Geschwindigkeit"),
+    "band": ("from green to green at the speed limit", "von Grün zu Grün mit der zulässigen Geschwindigkeit"),
     "alt": (
         "{light}, at {place} m: green {share} per cent of the time, {drove} of {count} vehicles over its loops drove at half the speed limit or more.",
         "{light}, bei {place} m: grün in {share} Prozent der Zeit, {drove} von {count} Fahrzeugen über seinen Schleifen fuhren mindestens halb so "
@@ -52,8 +53,7 @@ def draw_street(street: Sequence[StreetLight], from_ms: int, to_ms: int, path: P
     passages = [p for light in street for p in light.passages]
     axes.add_collection(LineCollection([_stroke(p) for p in passages if p.speed_m_s > LEAST_M_S], colors=DARK, linewidths=0.9))
     axes.add_collection(LineCollection([_standing(p) for p in passages if p.speed_m_s <= LEAST_M_S], colors=GREY, linewidths=1.6))
-    limit_m_s = max(light.speed_m_s for light in street)
-    axes.plot([from_ms / 1000, from_ms / 1000 + (last_m - first_m) / limit_m_s], [first_m, last_m], color="black", linestyle=(0, (5, 3)), linewidth=0.8)
+    axes.add_collection(PolyCollection([band for one, other in pairwise(street) for band in _bands(one, other)], facecolors=BAND, edgecolors="none", zorder=0))
     axes.set_xlim(from_ms / 1000, to_ms / 1000)
     axes.set_ylim(first_m, last_m)
     axes.set_yticks([light.place_m for light in street], [f"{light.place_m:.0f}  {light.id}" for light in street])
@@ -65,7 +65,7 @@ def draw_street(street: Sequence[StreetLight], from_ms: int, to_ms: int, path: P
     )
     axes.set_title(title, loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(handles=_legend(lang), loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
+    figure.legend(handles=_legend(lang), loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
     words = {"Title": title, "Description": alternative_text(street, from_ms, to_ms, lang), **({"Date": None} if path.suffix.lower() == ".svg" else {})}
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "umlauf"}):
         figure.savefig(path, dpi=DPI, facecolor="white", format=path.suffix.lower()[1:], metadata=words)
@@ -87,6 +87,14 @@ def _bar(axes, light: StreetLight, from_ms: int, to_ms: int) -> None:  # type: i
     axes.broken_barh([(a / 1000, (b - a) / 1000) for a, b in light.greens_ms], (light.place_m - BAND_M, 2 * BAND_M), facecolor=GREEN, zorder=2)
 
 
+def _bands(one: StreetLight, other: StreetLight) -> list[list[tuple[float, float]]]:
+    """Return the corners of each band between two lights."""
+    return [
+        [(a / 1000, one.place_m), (b / 1000, one.place_m), ((b + travel_ms) / 1000, other.place_m), ((a + travel_ms) / 1000, other.place_m)]
+        for a, b, travel_ms in bands(one, other)
+    ]
+
+
 def _stroke(p: Passage) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return a line through the passage as steep as the vehicle drove; who crawls gets a shorter one, for nobody crawls for that long."""
     half_s = min(STROKE_M / 2 / p.speed_m_s, 2.5)
@@ -104,5 +112,5 @@ def _legend(lang: Lang) -> list[Patch | Line2D]:
         Patch(facecolor=RED, label=text_of(TEXTS, "red", lang)),
         Line2D([], [], color=DARK, linewidth=1.2, label=text_of(TEXTS, "stroke", lang)),
         Line2D([], [], color=GREY, linewidth=1.6, label=text_of(TEXTS, "stands", lang)),
-        Line2D([], [], color="black", linestyle=(0, (5, 3)), linewidth=0.8, label=text_of(TEXTS, "limit", lang)),
+        Patch(facecolor=BAND, label=text_of(TEXTS, "band", lang)),
     ]
