@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from controller.clearing import ClearingMargin
+from controller.expected import expected
 from controller.junction import Junction, Lane, Node
-from controller.neighbours import sure_milli
 from controller.node_model import NodeModel, Service
 from controller.snapshot import Coming, LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 _MAX_VEHICLES: Final = 64
 _WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
-_FUTURE_STEP_MS: Final = 4_000
-_LEAST_MILLI: Final = 20  # thinner packets of expected vehicles are left out
 _INSIDE_VEH: Final = 0.5  # expected vehicles inside from which they are waited for
 _MORE_INSIDE_MS: Final = 2_000  # for each one after the first
 _UNSURE_MS: Final = 1_000
@@ -216,20 +213,9 @@ class HorizonModel:
         weights = [int(1000 * w) for w in belief.weight]
         for i in range(1, len(times)):
             times[i] = max(times[i], times[i - 1])
-        later: list[tuple[int, int]] = []
-        begin_ms = max(belief.known_ms, times[-1] if times else 0)
-        future = int(_FUTURE_STEP_MS * belief.flow_veh_s)
-        if future >= _LEAST_MILLI:
-            steps = range(begin_ms + _FUTURE_STEP_MS // 2, self._horizon_ms, _FUTURE_STEP_MS)
-            even = ((at_ms, future if coming is None else _untold(future, coming, now_ms + at_ms)) for at_ms in steps)
-            later += [(at_ms, w) for at_ms, w in even if w >= _LEAST_MILLI]
-        if coming is not None:
-            first, last = bisect_right(coming.arrival_ms, now_ms + belief.known_ms), bisect_left(coming.arrival_ms, now_ms + self._horizon_ms)
-            told = zip(coming.arrival_ms[first:last], coming.weight_milli[first:last], strict=True)
-            later += [(max(a - now_ms, begin_ms), w) for a, w in told if w >= _LEAST_MILLI]
-            later.sort()
-        times += [at_ms for at_ms, _ in later]
-        weights += [w for _, w in later]
+        later_ms, later_milli = expected(belief, coming, max(belief.known_ms, times[-1] if times else 0), now_ms, self._horizon_ms)
+        times += later_ms
+        weights += later_milli
         return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
 
     def _person_milli(self, belief: LaneBelief, now_ms: int) -> int:
@@ -278,11 +264,6 @@ class HorizonModel:
             if belief.blocked_ms > snapshot.now_ms:
                 table[snapshot.signals.stage, i] = 0
         return table
-
-
-def _untold(flow_milli: int, coming: Coming, at_ms: int) -> int:
-    """Return what, of a mean flow, is to be expected beside those that the neighbours tell of."""
-    return int(flow_milli * (1.0 - (1.0 - coming.rest_ratio) * sure_milli(at_ms - coming.told_ms) / 1000))
 
 
 def _yield_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:
