@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 from controller.junction import Junction
 from controller.neighbours import TELL_MS, VALID_MS, Lanes, Mail, Message, NeighbourPort, Stored, Stream, sure_milli
 from controller.planner import Predicted
-from controller.snapshot import Coming, LaneBelief
+from controller.snapshot import Coming, LaneBelief, Snapshot
 
 SPACING_M: Final = 7.5  # of queued vehicles
 LEAST_FLOW_VEH_H: Final = 10
@@ -29,9 +29,10 @@ class Predicting(Protocol):
 
 
 class _Way(NamedTuple):
-    """Where one movement of a lane leads on: the stream (by number) and how long crossing the junction takes."""
+    """Where one movement of a lane leads on: its group, the stream (by number) and how long crossing the junction takes."""
 
     movement: int
+    group: str
     stream: int
     crossing_ms: int
 
@@ -44,7 +45,11 @@ class Coordination:
         self._speed_m_s = {x.id: x.speed_m_s for x in junction.lanes}
         self._exits_of: dict[tuple[str, Lanes], dict[str, float]] = {}  # by neighbour and its lanes: our exits that lead there, and their storage
         self._ways: dict[str, list[_Way]] = {x.id: [] for x in junction.lanes}
+        self._groups = {x.id: [m.group for m in junction.movements if m.lane == x.id] for x in junction.lanes}
+        self._way_ms: list[int] = []  # by stream
         self._streams = tuple(self._find_ways(junction))
+        self._left: list[list[tuple[int, int]]] = [[] for _ in self._streams]  # by stream: who is on the way, as packets
+        self._last_leave_ms: dict[str, int] = {}
         self._fed: dict[str, tuple[Lanes, ...]] = {}  # by sender: our lanes that it feeds
         self._coming: dict[str, Coming] = {}
         self._room: dict[str, int] = {}
@@ -59,8 +64,10 @@ class Coordination:
                 out = exits[move.exit]
                 for way in out.onward:
                     stream = streams.setdefault((way.junction, way.lanes, round(way.way_m)), len(streams))
+                    if stream == len(self._way_ms):
+                        self._way_ms.append(int(1000 * way.way_m / out.speed_m_s))
                     self._exits_of.setdefault((way.junction, way.lanes), {})[out.id] = out.storage_m
-                    self._ways[lane.id].append(_Way(at, stream, int(1000 * move.crossing_m / out.speed_m_s)))
+                    self._ways[lane.id].append(_Way(at, move.group, stream, int(1000 * move.crossing_m / out.speed_m_s)))
         return streams
 
     def receive(self, now_ms: int) -> Sequence[Message]:
@@ -116,25 +123,43 @@ class Coordination:
                 found.update((name, min(found.get(name, room), room)) for name in exits)
         return found
 
-    def tell(self, now_ms: int, lanes: Mapping[str, LaneBelief], nodes: Sequence[Predicting]) -> None:
-        """Send the neighbours, every `TELL_MS`, what they should know of the plans just made and of the lanes that they feed."""
+    def tell(self, snapshots: Sequence[Snapshot], nodes: Sequence[Predicting]) -> None:
+        """Send the neighbours, every `TELL_MS`, what they should know: who has left, who leaves by the plans just made, and the lanes that they feed."""
+        now_ms, lanes = snapshots[0].now_ms, snapshots[0].lanes
+        self._see_off(snapshots)
         if not (self._streams or self._fed) or now_ms < self._tell_ms:
             return
         self._tell_ms = now_ms + TELL_MS
         letters: dict[str, tuple[list[Stream], list[Stored]]] = {}
         if self._streams:
-            self._tell_departures(lanes, nodes, letters)
+            self._tell_departures(now_ms, lanes, nodes, letters)
         for sender, fed in self._fed.items():
             stored = letters.setdefault(sender, ([], []))[1]
             stored += [Stored(names, round(sum([sum(lanes[x].weight) for x in names])), all(lanes[x].full for x in names)) for names in fed]
         for receiver, (streams, stored) in letters.items():
             self._port.send(receiver, Message(self._junction_id, now_ms, tuple(streams), tuple(stored)))
 
-    def _tell_departures(self, lanes: Mapping[str, LaneBelief], nodes: Sequence[Predicting], letters: dict[str, tuple[list[Stream], list[Stored]]]) -> None:
+    def _see_off(self, snapshots: Sequence[Snapshot]) -> None:
+        """Note who has left towards a neighbour since the last tick, by the ways that are green."""
+        lanes = snapshots[0].lanes
+        for name, ways in self._ways.items():
+            left_ms = lanes[name].last_leave_ms
+            if not ways or left_ms <= self._last_leave_ms.setdefault(name, left_ms):
+                continue
+            self._last_leave_ms[name] = left_ms
+            green = {g for s in snapshots for g, since in s.signals.green_since_ms.items() if since is not None}
+            served = [at for at, group in enumerate(self._groups[name]) if group in green] or range(len(self._groups[name]))
+            for stream, crossing_ms, milli in self._shares(name, lanes[name], served):
+                self._left[stream].append((left_ms + crossing_ms, milli))
+
+    def _tell_departures(
+        self, now_ms: int, lanes: Mapping[str, LaneBelief], nodes: Sequence[Predicting], letters: dict[str, tuple[list[Stream], list[Stored]]]
+    ) -> None:
         predicted = [lane for node in nodes for lane in node.predicted()]
         if not predicted:
             return
-        packets: list[list[tuple[int, int]]] = [[] for _ in self._streams]
+        self._left = [[p for p in left if p[0] + way_ms > now_ms] for left, way_ms in zip(self._left, self._way_ms, strict=True)]
+        packets = [list(left) for left in self._left]
         for lane in predicted:
             if self._ways[lane.lane]:
                 self._lead_on(lane, lanes[lane.lane], packets)

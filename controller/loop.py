@@ -68,7 +68,7 @@ class JunctionControl:
         seen = self.detection.states(), lanes, self.estimator.blocked_exits(), *self.neighbours.told(lanes, now_ms)
         snapshots = [Snapshot(self.record.number, now_ms, signals, *seen) for signals in self._signals]
         self.solve_ms += [ms for node, s in zip(self.nodes, snapshots, strict=True) if (ms := node.decide(s, self.record.journal)) is not None]
-        self.neighbours.tell(now_ms, lanes, self.nodes)
+        self.neighbours.tell(snapshots, self.nodes)
 
     def _show(self, now_ms: int) -> None:
         aspects = aspects_of(self.nodes, self.junction, now_ms)

@@ -26,7 +26,7 @@ Lanes = tuple[str, ...]
 
 
 class Stream(NamedTuple):
-    """Predicted departures towards some approach lanes of the receiver. ``way_m``: from where the departures are counted to their stop line."""
+    """Departures towards some approach lanes of the receiver: of those on the way, and predicted. ``way_m``: from the exit to their stop line."""
 
     lanes: Lanes
     way_m: int

@@ -13,6 +13,7 @@ from support_neighbours import SPEED_M_S, WAY_M, pair
 from controller.coordination import Coordination
 from controller.neighbours import SURE_LOST_MILLI_PER_S, SURE_MILLI, VALID_MS, Mail, Message, Stored, Stream, message_of, message_text, sure_milli
 from controller.planner import Predicted
+from controller.snapshot import SignalState, Snapshot
 from scenarios.neighbour_link import DELAY_MS, PostOffice
 
 pytestmark = pytest.mark.quick
@@ -119,6 +120,11 @@ def beliefs(flow_veh_s: float = 0.1, **more: object) -> dict:
     return {"n": replace(belief(), flow_veh_s=flow_veh_s, known_ms=9_000, **more), "e": belief()}
 
 
+def seen(now_ms: int, lanes: dict, green: str = "north") -> Snapshot:
+    since = {"north": None, "east": None, "walk": None} | {green: now_ms - 5_000}
+    return Snapshot(0, now_ms, SignalState(0, 0, now_ms, now_ms, since, {}), {}, lanes, frozenset())
+
+
 TRAVEL_MS = int(1_000 * WAY_M / SPEED_M_S)
 
 
@@ -149,20 +155,20 @@ def test_an_old_message_says_nothing() -> None:
 def test_a_message_on_lanes_that_do_not_exist_is_passed_over() -> None:
     second = second_hears(Message("first", 9_000, (Stream(("x",), 250, 360, (11_000,), (1_000,)),)))
     assert not second.told(beliefs(), 10_000)[0]
-    second.tell(10_000, beliefs(), [])
+    second.tell([seen(10_000, beliefs())], [])
 
 
 def test_departures_are_told_by_the_ways_that_are_green() -> None:
     box = Box()
     first = Coordination(pair()[0], box)
     lanes = {"n": replace(belief(), flow_veh_s=0.1), "e": replace(belief(), flow_veh_s=0.2)}
-    first.tell(10_000, lanes, [Plans(Predicted("n", 10_000, [2_000, 4_000], [0, 1], ((0,), ())), Predicted("e", 10_000, [3_000], [1], ((), (0,))))])
+    first.tell([seen(10_000, lanes)], [Plans(Predicted("n", 10_000, [2_000, 4_000], [0, 1], ((0,), ())), Predicted("e", 10_000, [3_000], [1], ((), (0,))))])
     assert box.sent == [("second", Message("first", 10_000, (Stream(("n",), 250, 360, (12_000,), (1_000,)),)))]
 
 
 def test_who_plans_nothing_tells_of_no_departures() -> None:
     box = Box()
-    Coordination(pair()[0], box).tell(10_000, beliefs(), [Plans()])
+    Coordination(pair()[0], box).tell([seen(10_000, beliefs())], [Plans()])
     assert box.sent == []
 
 
@@ -171,7 +177,7 @@ def test_who_is_fed_answers_how_full_it_is_and_the_feeder_knows_its_room() -> No
     box.inbox.append(told(360, 11_000))
     second = Coordination(pair()[1], box)
     second.receive(10_000)
-    second.tell(10_000, beliefs(arrival_ms=(1, 2, 3), weight=(1.0, 1.0, 0.9)), [])
+    second.tell([seen(10_000, beliefs(arrival_ms=(1, 2, 3), weight=(1.0, 1.0, 0.9)))], [])
     ((receiver, answer),) = box.sent
     assert (receiver, answer.stored) == ("first", (Stored(("n",), 3, False),))
     back = Box()
@@ -189,5 +195,19 @@ def test_neighbours_are_told_every_two_seconds() -> None:
     box = Box()
     first = Coordination(pair()[0], box)
     for now_ms in range(10_000, 20_000, 1_000):
-        first.tell(now_ms, beliefs(), [Plans(Predicted("n", now_ms, [2_000], [0], ((0,),)))])
+        first.tell([seen(now_ms, beliefs())], [Plans(Predicted("n", now_ms, [2_000], [0], ((0,),)))])
     assert [message.made_ms for _, message in box.sent] == [10_000, 12_000, 14_000, 16_000, 18_000]
+
+
+def test_who_is_on_the_way_is_told_until_they_have_arrived() -> None:
+    box = Box()
+    first = Coordination(pair()[0], box)
+    for now_ms in range(10_000, 40_000, 1_000):
+        lanes = beliefs(last_leave_ms=min(now_ms, 13_000) - 400)
+        first.tell([seen(now_ms, lanes)], [Plans(Predicted("n", now_ms, [5_000], [0], ((0,),)))])
+    on_the_way = {message.made_ms: [t for t in message.streams[0].exit_ms if t <= message.made_ms] for _, message in box.sent}
+    assert on_the_way[10_000] == [], "nobody has been seen to leave"
+    assert on_the_way[12_000] == [10_600, 11_600]
+    assert on_the_way[14_000] == [10_600, 11_600, 12_600]
+    assert on_the_way[30_000] == [12_600], "the others have had the time to arrive"
+    assert on_the_way[32_000] == []
