@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 
 import pytest
 from support_neighbours import apart, pair, record_pair
 
+from controller.cli import main
 from controller.journal_reader import JournalReader
 from controller.replay_solve import replay_solve
 from scenarios.neighbour_link import PostOffice
@@ -63,3 +65,15 @@ def test_without_its_messages_a_replay_differs(days: Path, tmp_path: Path) -> No
         outcome = replay_solve(reader, "second")
     assert outcome.difference is not None
     assert "snapshot digest" in outcome.difference.text
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "the neighbours tell of"), ("de", "die Nachbarn melden")])
+def test_an_explanation_names_whom_the_neighbours_tell_of(days: Path, capsys: pytest.CaptureFixture[str], lang: str, words: str) -> None:
+    options = ["--tls", "second", "--at", "06:05:00", "--lang", lang]
+    assert main(["explain", str(days / "near"), *options]) == 0
+    assert words in capsys.readouterr().out
+    assert main(["explain", str(days / "lost"), *options]) == 0
+    assert words not in capsys.readouterr().out
+    assert main(["explain", str(days / "near"), *options, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["explanations"][0]["signals"]["told_by_neighbours_veh"]
+    assert told["n"] > 0
