@@ -23,6 +23,7 @@ RULES: Final = ("net", "published", "street")
 DETECTIONS: Final = ("loops", "oracle")
 INSERTIONS: Final = ("sumo", "legacy")
 ENGINES: Final = ("libsumo", "traci")
+NEIGHBOUR_LOSS_RATIO: Final = 0.01  # of the messages between neighbouring lights, where nothing else is asked for
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Case:
     rules: str = "net"
     detection: str = "loops"
     insertion: str = "sumo"
-    neighbour_loss_ratio: float = 0.01  # of the messages between neighbouring lights
+    neighbour_loss_ratio: float = NEIGHBOUR_LOSS_RATIO
     begin_s: float | None = None
     end_s: float | None = None
     tls: tuple[str, ...] = ()

@@ -10,13 +10,12 @@ from typing import Final
 from controller.neighbours import Message
 
 DELAY_MS: Final = 1_000
-LOSS_RATIO: Final = 0.01  # of the messages, where nothing else is asked for
 
 
 class PostOffice:
     """Carries the messages of all junctions of one simulation. Which get lost depends on the seed, the pair and the count, on nothing else."""
 
-    def __init__(self, seed: int, loss_ratio: float = LOSS_RATIO, delay_ms: int = DELAY_MS) -> None:
+    def __init__(self, seed: int, loss_ratio: float, delay_ms: int = DELAY_MS) -> None:
         self._seed, self._loss_ratio, self._delay_ms = seed, loss_ratio, delay_ms
         self._boxes: dict[str, deque[tuple[int, Message]]] = {}
         self._draws: dict[tuple[str, str], random.Random] = {}

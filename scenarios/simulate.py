@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from controller.clock import utc_now
 from controller.errors import ConfigError, MissingError, UmlaufError
-from scenarios.case import DETECTIONS, ENGINES, INSERTIONS, RULES, Case, check_control, parse_address
+from scenarios.case import DETECTIONS, ENGINES, INSERTIONS, NEIGHBOUR_LOSS_RATIO, RULES, Case, check_control, parse_address
 from scenarios.catalogue import find_scenario, load_config
 from scenarios.report import write_report
 from scenarios.runner import make_folder, run_one
@@ -35,7 +35,7 @@ class Request:
     rules: str | None = None
     detection: str = "loops"
     insertion: str = "sumo"
-    neighbour_loss_ratio: float = 0.01
+    neighbour_loss_ratio: float = NEIGHBOUR_LOSS_RATIO
     begin_s: float | None = None
     end_s: float | None = None
     tls: tuple[str, ...] = ()
