@@ -7,7 +7,7 @@ PYTHON ?= $(shell .ci/find_python)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.umlauf-is-set-up
 SUMO_RL := sumo-rl==1.4.5
-BENCHES := bench_solve startup overhead estimation memory
+BENCHES := bench_solve startup overhead many estimation ladder memory
 
 .PHONY: help venv demo test bench lint mutation ci clean
 .DELETE_ON_ERROR:
@@ -16,7 +16,7 @@ help:
 	@echo "make venv      set up $(VENV) with all that demo and tests need"
 	@echo "make demo      adaptive, cycle, actuated and fixed control on Cologne's first junction, with a report"
 	@echo "make test      the tests"
-	@echo "make bench     speed, memory and estimation errors, and the tests that take minutes (on an idle machine)"
+	@echo "make bench     speed, memory, estimation errors and the oracle ladder, and the tests that take minutes (on an idle machine)"
 	@echo "make lint      ruff, mypy and the import contracts"
 	@echo "make mutation  mutation testing of the interlock"
 	@echo "make ci        all that CI runs (.ci/run)"
@@ -40,7 +40,7 @@ demo: venv
 test: venv
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
 
-# Every part runs; the target fails at its end where a limit was missed. An idle machine is assumed: some 20 minutes.
+# Every part runs; the target fails at its end where a limit was missed. An idle machine is assumed: some 30 minutes.
 bench: venv
 	@failed=; \
 	for name in $(BENCHES); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || failed="$$failed $$name"; done; \

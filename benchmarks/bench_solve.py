@@ -91,6 +91,8 @@ def problem(
     return HorizonProblem(
         arrival_ms=arrival,
         weight_milli=np.full(arrival.shape, 1000, np.int64),
+        passes=np.zeros(arrival.shape, np.int64),
+        gives_way=np.zeros(arrival.shape, np.int64),
         vehicles=counts,
         headway_ms=of_all(1900),
         stop_cost_ms=of_all(5000),

@@ -34,7 +34,7 @@ from scenarios.saturation import SaturationMeter
 from scenarios.simulate import Request, cases_of
 
 SAMPLE_MS: Final = 5_000
-KINDS: Final = ("queue", "joined", "near", "near_approach", "arrival_last", "arrival_first", "headway", "startup", "halted_beyond")
+KINDS: Final = ("queue", "joined", "near", "near_approach", "arrival_last", "arrival_first", "headway", "startup", "movement", "share", "halted_beyond")
 DEFINITIONS: Final = """\
 Sampled every 5 s on every approach lane; bias is believed minus true, RMSE the root of the mean squared error.
 Queue: vehicles believed to be due at the stop line, against vehicles that stand (below 1 m/s) on the way to it within the loops' reach,
@@ -42,8 +42,10 @@ and, under "joined", against those that have stood there and are not yet over it
 stop line, against those there, and the same for all lanes of an approach together. Arrival: for vehicles that nothing holds up (never below half
 the speed limit), the predicted time from a loop to the stop line, against the true one: from the last loop before it, and from the loop
 where vehicles come into view. Headway and start-up: as learned by the end, against the run's own discharge (from the fifth queued vehicle
-on; front of the fourth after the begin of green, less three headways), lanes weighted by their observations. The estimator never sees a
-vehicle id; the probe matches through the simulator's."""
+on; front of the fourth after the begin of green, less three headways), lanes weighted by their observations, start-up only of lanes that
+never yield. Movement: on lanes whose vehicles take ways that the control must tell apart, how likely it held the way that the first vehicle
+then takes (1: always sure and right), and the share of each such way as learned by the end against that of the run, weighted by vehicles.
+The estimator never sees a vehicle id; the probe matches through the simulator's."""
 
 
 def probe_case(case: Case) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def estimation_table(results: Sequence[Mapping[str, Any]]) -> str:
         *("scenario", "delay s", "queue mean", "bias", "RMSE", "joined mean", "bias", "RMSE"),
         *("near mean", "bias", "RMSE", "approach near mean", "bias", "RMSE"),
         *("last loop: travel s", "bias s", "RMSE s", "n", "first loop: travel s", "bias s", "RMSE s", "n"),
-        *("headway s", "bias s", "start-up s", "bias s", "halted unseen"),
+        *("headway s", "bias s", "start-up s", "bias s", "movement right", "n", "share RMSE", "halted unseen"),
     ]
     rows = []
     for r in results:
@@ -120,6 +122,8 @@ def estimation_table(results: Sequence[Mapping[str, Any]]) -> str:
         for kind in ("arrival_last", "arrival_first"):
             cells += [*(_text(r[kind][x], 2) for x in ("mean", "bias", "rmse")), str(r[kind]["n"])]
         cells += [_text(r[kind][x], 2) for kind in ("headway", "startup") for x in ("mean", "bias")]
+        right = None if r["movement"]["bias"] is None else 1.0 + r["movement"]["bias"]
+        cells += [_text(right, 2), str(r["movement"]["n"]), _text(r["share"]["rmse"], 2)]
         rows.append([*cells, _text(r["halted_beyond"]["mean"], 3)])
     return markdown(header, rows)
 

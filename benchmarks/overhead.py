@@ -36,7 +36,7 @@ from scenarios.runner import make_folder, run_one
 from scenarios.simulate import Request, cases_of
 
 SCENARIOS: Final = ("resco/cologne8", "resco/ingolstadt21")
-LIMIT_MS: Final = 1.5  # per light and simulated second, above bare SUMO
+LIMIT_MS: Final = 0.5  # per light and simulated second, above bare SUMO
 MEMORY_LIMIT_MB: Final = 600.0  # ingolstadt21
 REPLAY: Final = "replay.add.xml"
 

@@ -1,12 +1,13 @@
-"""Fills the tables of figures in README.md from the campaigns that measured them: ``python -m benchmarks.readme [DEMO]``.
+"""Fills the tables of figures in README.md from the runs that measured them: ``python -m benchmarks.readme [DEMO]``.
 
-A table stands between ``<!-- figures: FILE -->`` and ``<!-- end of figures -->``; FILE is a campaign's JSON, relative to the
-README. No figure there is typed by hand, and a test compares. DEMO is the run folder of a `make demo`: its picture becomes the
+A table stands between ``<!-- figures: FILE -->`` and ``<!-- end of figures -->``; FILE is the JSON of a campaign or of the oracle
+ladder, relative to the README. No figure there is typed by hand, and a test compares. DEMO is the run folder of a `make demo`: its picture becomes the
 README's.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.ladder_table import ladder_table
 from benchmarks.rows import read_campaign
 from benchmarks.tables import campaign_table
 
@@ -38,8 +40,14 @@ def filled(text: str, folder: Path) -> str:
 
 def _block(file: str, folder: Path) -> str:
     path = folder / file
-    table = campaign_table(read_campaign(path)) if path.is_file() else f"Not measured yet: `{file}` is missing."
+    table = _table(path) if path.is_file() else f"Not measured yet: `{file}` is missing."
     return f"<!-- figures: {file} -->\n{table}\n<!-- end of figures -->"
+
+
+def _table(path: Path) -> str:
+    """Return the table of the oracle ladder, or those of a campaign."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return ladder_table(data["ladder"]) if "ladder" in data else campaign_table(read_campaign(path))
 
 
 if __name__ == "__main__":

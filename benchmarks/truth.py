@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from benchmarks.truth_movements import MovementTruth
 from controller.estimate import LoopEstimator
 from controller.junction import Detector, Junction, Purpose
-from controller.snapshot import SignalState
+from controller.snapshot import LaneBelief, SignalState
 from controller.vehicles import QUEUE_SPACING_M
 from hardware.sumo import SumoWorld
 from scenarios.loops import PREFIX
@@ -22,6 +23,7 @@ FAR_M: Final = 300.0
 UNHINDERED_RATIO: Final = 0.5  # never below this share of the lane's speed between loop and stop line
 STEADY_AFTER: Final = 4  # headways count from the fifth vehicle on (HCM 2010, ch. 31)
 LONGEST_HEADWAY_MS: Final = 3_600
+OFTEN: Final = 5  # so many headways and greens make a mean
 
 
 @dataclass(slots=True)
@@ -65,6 +67,8 @@ class Findings:
     arrival_first: Errors = field(default_factory=Errors)  # the same from the loop where vehicles come into view
     headway: Errors = field(default_factory=Errors)  # seconds, by lane at the end, weighted by observed headways
     startup: Errors = field(default_factory=Errors)  # seconds, by lane at the end, weighted by observed greens
+    movement: Errors = field(default_factory=Errors)  # probability given to the way that the first vehicle of a shared lane really takes; the truth is 1
+    share: Errors = field(default_factory=Errors)  # share of a lane's vehicles that takes a way, by lane and way at the end, weighted by vehicles
     halted_beyond: Errors = field(default_factory=Errors)  # halted upstream of all loops: cannot be known
     unmatched: int = 0  # vehicles that a loop saw and the estimator did not keep apart
 
@@ -129,6 +133,23 @@ class LoopTruth:
         return came, left
 
 
+class EntryProbe:
+    """Records when vehicles come into view of a light, by loop: over those that no other loop precedes."""
+
+    def __init__(self, world: SumoWorld, junction: Junction) -> None:
+        first = [d for d in junction.detectors if d.purpose is not Purpose.EXIT and not d.upstream]
+        self._loops = {d.id: LoopTruth(world, d) for d in first}
+        self._since_ms = world.now_ms
+        self.entries_ms: dict[str, list[int]] = {d.id: [] for d in first}
+
+    def step(self, now_ms: int) -> None:
+        """Look at one step."""
+        for name, loop in self._loops.items():
+            came, _ = loop.entered_and_left(self._since_ms, now_ms)
+            self.entries_ms[name] += sorted(at_ms for _, at_ms in came)
+        self._since_ms = now_ms
+
+
 @dataclass(slots=True)
 class LaneDischarge:
     """The true discharge of one lane's queue."""
@@ -139,6 +160,14 @@ class LaneDischarge:
     last_ms: int = 0
     headways_ms: list[float] = field(default_factory=list)
     fourths_ms: list[float] = field(default_factory=list)
+
+    def headway_ms(self) -> float:
+        """Return the mean headway; there must be some."""
+        return sum(self.headways_ms) / len(self.headways_ms)
+
+    def startup_ms(self) -> float:
+        """Return the mean start-up loss; there must be greens with a fourth vehicle."""
+        return sum(self.fourths_ms) / len(self.fourths_ms) - (STEADY_AFTER - 1) * self.headway_ms()
 
     def follow(self, since_ms: int | None, *, standing: bool) -> None:
         """Take the lane's green."""
@@ -178,7 +207,8 @@ class LightProbe:
         self._lanes = {lane.id: lane for lane in junction.lanes}
         with world.link():
             links = world.api.trafficlight.getControlledLinks(junction.id)
-        self._lanes_of_link = [list(dict.fromkeys(f for f, _to, _via in link if f in self._lanes)) for link in links]
+        self._ways_of_link = [[(f, to) for f, to, _via in link if f in self._lanes] for link in links]
+        self._movements = MovementTruth(junction)
         loops = [d for d in junction.detectors if d.purpose is not Purpose.EXIT]
         self._stops = [d for d in loops if d.purpose is Purpose.STOP]
         self._last = {name for d in self._stops for name in d.upstream}
@@ -210,9 +240,15 @@ class LightProbe:
     def compare_queues(self, now_ms: int, ahead: Mapping[str, list[tuple[str, int, float, str]]]) -> None:
         """Compare queue and vehicles near the stop line, by lane. ``ahead``: by light (vehicle, link, distance in m, lane)."""
         halted, joined, near, beyond = (dict.fromkeys(self._lanes, 0.0) for _ in range(4))
+        first: dict[str, tuple[float, str]] = {}
         for name, link, distance_m, at_lane in ahead.get(self._junction.id, ()):
-            lanes = self._lanes_of_link[link]
-            lanes = [at_lane] if at_lane in lanes else lanes
+            ways = self._ways_of_link[link]
+            ways = [way for way in ways if way[0] == at_lane] or ways
+            lanes = list(dict.fromkeys(lane for lane, _exit in ways))
+            if distance_m <= NEAR_M:
+                for lane, exit_lane in ways:
+                    first[lane] = min(first.get(lane, (distance_m, exit_lane)), (distance_m, exit_lane))
+                    self._movements.see(name, lane, exit_lane)
             for lane in lanes:
                 share = 1.0 / len(lanes)
                 if distance_m <= NEAR_M:
@@ -222,12 +258,17 @@ class LightProbe:
                     continue
                 halted[lane] += share * (self._truth.speeds_m_s[name] < HALTED_M_S)
                 joined[lane] += share * (name in self._truth.halted)
-        self._compare(now_ms, halted, joined, near)
+        beliefs = self._estimator.beliefs(now_ms)
+        self._compare(now_ms, beliefs, halted, joined, near)
+        for lane, (_, exit_lane) in first.items():
+            if self._movements.shared(lane):
+                self._findings.movement.add(self._movements.believed(beliefs[lane].head_ratio, lane, exit_lane), 1.0)
         for count in beyond.values():
             self._findings.halted_beyond.add(0.0, count)
 
-    def _compare(self, now_ms: int, halted: Mapping[str, float], joined: Mapping[str, float], near: Mapping[str, float]) -> None:
-        beliefs = self._estimator.beliefs(now_ms)
+    def _compare(
+        self, now_ms: int, beliefs: Mapping[str, LaneBelief], halted: Mapping[str, float], joined: Mapping[str, float], near: Mapping[str, float]
+    ) -> None:
         by_approach: dict[str, list[float]] = {}
         for name, lane in self._lanes.items():
             belief = beliefs[name]
@@ -249,12 +290,19 @@ class LightProbe:
         for name, discharge in self._discharge.items():
             if not discharge.headways_ms:
                 continue
-            headway_ms = sum(discharge.headways_ms) / len(discharge.headways_ms)
             for _ in discharge.headways_ms:
-                self._findings.headway.add(beliefs[name].headway_ms / 1000.0, headway_ms / 1000.0)
-            losses_ms = [fourth_ms - (STEADY_AFTER - 1) * headway_ms for fourth_ms in discharge.fourths_ms]
-            for _ in losses_ms:
-                self._findings.startup.add(beliefs[name].startup_ms / 1000.0, sum(losses_ms) / len(losses_ms) / 1000.0)
+                self._findings.headway.add(beliefs[name].headway_ms / 1000.0, discharge.headway_ms() / 1000.0)
+            for _ in discharge.fourths_ms if self._movements.never_yields(name) else ():
+                self._findings.startup.add(beliefs[name].startup_ms / 1000.0, discharge.startup_ms() / 1000.0)
+        for name in self._lanes:
+            for believed_ratio, true_ratio, vehicles in self._movements.shares(name, beliefs[name].movement_ratio):
+                for _ in range(vehicles):
+                    self._findings.share.add(believed_ratio, true_ratio)
+
+    def discharge(self) -> dict[str, tuple[int, int]]:
+        """Return the true headway and start-up loss in ms of the lanes that showed them often enough; who yields loses time for gaps, not for starting."""
+        seen = {x: d for x, d in self._discharge.items() if len(d.headways_ms) >= OFTEN and len(d.fourths_ms) >= OFTEN and self._movements.never_yields(x)}
+        return {x: (round(d.headway_ms()), max(round(d.startup_ms()), 0)) for x, d in seen.items()}
 
     def _watch_pending(self) -> None:
         """Drop predictions of vehicles that something holds up: they say nothing about the travel time."""

@@ -69,7 +69,7 @@ class ActuatedPlanner(Mailbox):
         index = {s.id: i for i, s in enumerate(self._node.stages)}
         programme = self._node.programmes[0].steps if self._node.programmes else ()
         order = list(dict.fromkeys(index[p.stage] for p in programme))
-        return (*order, *(i for i, s in enumerate(self._node.stages) if i not in order and s.green))
+        return (*order, *(i for i, s in enumerate(self._node.stages) if i not in order and s.green and not s.free))
 
     def submit(self, snapshot: Snapshot) -> None:
         """Update the calls, then keep, end or skip."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
 
+from controller.capacity import CapacityWatch, EvidenceOf, capacity_words
+from controller.gating import gate_words
 from controller.horizon_model import HorizonModel
 from controller.junction import Junction, Lane, Node
 from controller.neighbours import SURE_FOR_MS
 from controller.plan import Plan, PlanStep
-from controller.planner import Mailbox, Predicted
+from controller.planner import Mailbox, Note, Predicted
 from controller.reasons import clearing_of, clearing_words, costs_by_stage, reason_of, sentence
 from controller.snapshot import Snapshot
 from controller.solver import HorizonProblem, HorizonResult, Solver, digest
@@ -29,11 +31,10 @@ class AdaptiveSettings:
     beam: int = 12
     stop_cost_ms: int = 2_000
     switch_cost_ms: int = 1_000
-    amber_use_ms: int = 1_500  # vehicles still pass in the first part of amber
     gap_ms: int = 4_500  # critical gap of a permitted turn, HCM 2010 exhibit 18-B: 4.5 s for left turns
     patience_s: int = 60  # beyond, a waiting lane's weight grows
     patience_milli: int = 1_000  # by this at most
-    max_red_s: int = 120  # an occupied stop line is served by then
+    max_red_s: int = 150  # an occupied stop line is served by then
 
     def grid_ms(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """Return the decision times."""
@@ -54,6 +55,7 @@ class AdaptivePlanner(Mailbox):
     def __init__(self, junction: Junction, node: Node, transitions: TransitionTable, solver: Solver, settings: AdaptiveSettings = SETTINGS) -> None:
         self._model = HorizonModel(junction, node, transitions, settings)
         self._node, self._solver, self._settings = node, solver, settings
+        self.capacity, self._evidence = CapacityWatch(), EvidenceOf(self._model.model)
         self.problem: HorizonProblem | None = None  # what was solved last, for `controller.explain`
         self._solved: tuple[int, HorizonResult] | None = None  # when, and what
         served = self._model.model.service
@@ -68,14 +70,20 @@ class AdaptivePlanner(Mailbox):
         """Return the lanes whose vehicles inside the junction the way to the stage waits for."""
         return self._model.caught_by(snapshot, stage)
 
+    def exits_told(self, snapshot: Snapshot) -> tuple[list[str], list[str]]:
+        """Return the exits that are full, and those that are gated, as a decision's reason names them."""
+        mine = {m.exit for moves in self._model.model.movements for m in moves}
+        return sorted(mine & snapshot.blocked_exits), sorted(self._model.gates.lanes - snapshot.blocked_exits)
+
     def submit(self, snapshot: Snapshot) -> None:
         """Build the arrays and solve."""
         self._model.margin.watch(snapshot)
-        forced = self._model.overdue_stage(snapshot)
+        self._watch_capacity(snapshot)
+        forced = self._model.red_limit.stage(snapshot)
         self._solved = None
         problem = self.problem = self._model.problem(snapshot)
         self.last_digest = digest(problem)
-        if forced is not None and forced != snapshot.signals.stage:
+        if forced is not None:
             self.last_solve_ms = None
             self._plan = self._forced(snapshot, forced)
             return
@@ -97,10 +105,20 @@ class AdaptivePlanner(Mailbox):
             if times
         ]
 
+    def _watch_capacity(self, snapshot: Snapshot) -> None:
+        change = self.capacity.watch(snapshot.now_ms, self._evidence(snapshot))
+        notes = [] if change is None else [Note("objective", capacity_words(change), asdict(change))]
+        for closes, lane, covered in self._model.gates.watch(snapshot, active=self.capacity.active):
+            notes.append(Note("gate", gate_words(closes, lane, covered), {"lane": lane, "gated": closes, "covered_ratio": covered}))
+        self.notes = tuple(notes)
+
     def _forced(self, snapshot: Snapshot, stage: int) -> Plan:
         name = self._node.stages[stage].id
+        if stage == snapshot.signals.stage:
+            why = f"keeps {name}: its stop line had waited too long, and some who stood there are still to go"
+            return Plan(self.name, snapshot.now_ms, (PlanStep(stage, None),), why, {"forced": name})
         step = PlanStep(stage, None, self._model.clear_to(snapshot, stage))
-        reason = f"serves {name}: its stop line has waited {self._settings.max_red_s} s, the longest that is allowed"
+        reason = f"serves {name}: its stop line has waited for the longest time that is allowed"
         clears = clearing_of(step, self.caught_by(snapshot, stage))
         if clears is not None:
             reason += f"; {clearing_words(clears)}"
@@ -116,6 +134,8 @@ class AdaptivePlanner(Mailbox):
             steps = steps[1:]
         costs, rival_s = costs_by_stage(problem, result, self._solver)
         self.last_solve_ms = (self.last_solve_ms or 0.0) + 1000.0 * rival_s
-        reason = sentence(self._node, reason_of(self.lanes, snapshot, problem, steps, costs, self.caught_by(snapshot, steps[0].stage)))
+        reason = sentence(
+            self._node, reason_of(self.lanes, snapshot, problem, steps, costs, self.caught_by(snapshot, steps[0].stage), *self.exits_told(snapshot))
+        )
         detail: dict[str, object] = {"cost_ms": result.cost_ms, "alternatives_ms": {self._node.stages[s].id: c for s, c in sorted(costs.items())}}
         return Plan(self.name, now_ms, tuple(steps), reason, detail)

@@ -48,8 +48,11 @@ def rival_of(problem: HorizonProblem, result: HorizonResult) -> int | None:
     chosen = first_choice(result)
     if chosen != problem.stage:
         return problem.stage
-    standing_milli = ((problem.arrival_ms <= 0) * problem.weight_milli).sum(axis=1)
-    gained = (standing_milli * (problem.service_milli > problem.service_milli[chosen])).sum(axis=1).tolist()
+    if problem.leave_ms > 0:
+        return None
+    standing_milli = ((problem.arrival_ms <= 0) * problem.weight_milli).sum(axis=1).tolist()
+    shares = problem.service_milli.tolist()
+    gained = [sum([milli for milli, share, now in zip(standing_milli, row, shares[chosen], strict=True) if share > now]) for row in shares]
     others = [s for s, milli in enumerate(gained) if s != chosen and milli >= LEAST_MILLI and may_choose(problem, s)]
     return max(others, key=lambda s: (gained[s], -s), default=None)
 

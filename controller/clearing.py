@@ -6,6 +6,7 @@ of stage ends that, for each keeps some stop line green; all red does, because t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
@@ -18,7 +19,7 @@ ALL_RED: Final = "all-red"
 STUCK_MS: Final = 20_000  # green time with a full stop line and no departure; a queue that discharges needs some two seconds
 SLOW_MS: Final = 12_000  # likewise, but not yet stuck: something stands in the way for longer than a queue needs
 CLEAR_MS: Final = 10_000  # enough to cross a wide junction from a standstill
-PAUSE_MS: Final = 20_000  # between two clearings: the stages must have had a chance; twice as long after each that did not help
+PAUSE_MS: Final = 20_000  # between two clearings: the stages must have had a chance; twice as long after each that may not have helped
 LONGEST_PAUSE_MS: Final = 320_000
 FORGET_MS: Final = 120_000  # a clearing so long after the last pause begins anew
 MARGIN_STEP_MS: Final = 1_000
@@ -40,14 +41,16 @@ def _add(node: Node) -> Node:
 class ClearingMargin:
     """How much longer than its model says a junction needs until those who waited inside for a gap are out, learned from near locks."""
 
-    def __init__(self) -> None:
+    def __init__(self, lanes: Collection[str]) -> None:
+        """Take the ids of the node's own lanes; what happens on others is no sign of who waits inside."""
+        self._lanes = tuple(lanes)
         self.ms = 0
         self._slow = False
         self._since_ms = 0
 
     def watch(self, snapshot: Snapshot) -> None:
-        """Take one more second whenever a full green lane begins to stand still, though its exits may be free."""
-        slow = any(SLOW_MS <= belief.stuck_ms < STUCK_MS for belief in snapshot.lanes.values())
+        """Take one more second whenever a full green lane begins to stand still, though its exits are free (`LaneModel.wait` counts no other standing)."""
+        slow = any(SLOW_MS <= belief.stuck_ms < STUCK_MS for belief in (snapshot.lanes[x] for x in self._lanes))
         if slow and not self._slow:
             self.ms, self._since_ms = min(self.ms + MARGIN_STEP_MS, MOST_MARGIN_MS), snapshot.now_ms
         elif self.ms and snapshot.now_ms - self._since_ms >= MARGIN_MEMORY_MS:
@@ -66,6 +69,7 @@ class Clearing:
         self._until_ms: int | None = None
         self._rest_ms = -NEVER_MS
         self._pause_ms = PAUSE_MS
+        self._waited: dict[str, int] = {}  # lanes that waited for a gap when the last clearing began, and when
 
     def active(self, now_ms: int) -> bool:
         """Return whether the node is being cleared."""
@@ -80,7 +84,13 @@ class Clearing:
         if not stuck:
             return None
         self._until_ms = max(now_ms, snapshot.signals.earliest_leave_ms) + CLEAR_MS
-        self._pause_ms = PAUSE_MS if now_ms - self._rest_ms > FORGET_MS else min(2 * self._pause_ms, LONGEST_PAUSE_MS)
+        helped = self._released(snapshot) or now_ms - self._rest_ms > FORGET_MS
+        self._pause_ms = PAUSE_MS if helped else min(2 * self._pause_ms, LONGEST_PAUSE_MS)
+        self._waited = {lane: now_ms for lane in stuck if snapshot.lanes[lane].head_yields}
         self._rest_ms = self._until_ms + self._pause_ms
         why = f"clears the junction, all red for {CLEAR_MS // 1000} s: {stuck[0]} is green and full, and nobody has left it for {STUCK_MS // 1000} s of green"
         return Plan("clearing", now_ms, (PlanStep(self._stage, None),), why, {"lanes": list(stuck)})
+
+    def _released(self, snapshot: Snapshot) -> bool:
+        """Return whether the last clearing let somebody go who had waited for a gap: where others never leave one, only that helps, every time."""
+        return any(snapshot.lanes[lane].last_leave_ms > begun_ms for lane, begun_ms in self._waited.items())

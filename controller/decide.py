@@ -9,6 +9,7 @@ from controller.journal import Journal
 from controller.junction import Junction
 from controller.plan import Plan, PlanStep
 from controller.planner import Planner, Predicted
+from controller.red_meter import RedMeter
 from controller.sequencer import Sequencer
 from controller.snapshot import SignalState, Snapshot
 from controller.supervisor import Event, Mode, ModeChange, Supervisor
@@ -34,10 +35,11 @@ class NodeControl:
         supervisor: Supervisor,
         planners: Mapping[Mode, Planner],
         clearing: Clearing | None = None,
+        reds: RedMeter | None = None,
     ) -> None:
         self.sequencer = sequencer
         self._junction_id, self._node_id = junction_id, node_id
-        self._supervisor, self._planners, self._clearing = supervisor, planners, clearing
+        self._supervisor, self._planners, self._clearing, self._reds = supervisor, planners, clearing, reds
         self.mode_changes: list[ModeChange] = []
         self.seen: Snapshot | None = None  # what the newest decision knew, and the planner that was asked, None while clearing: for `controller.explain`
         self.asked: Planner | None = None
@@ -46,6 +48,11 @@ class NodeControl:
     def state(self, now_ms: int) -> SignalState:
         """Return where the node's signals stand."""
         return self.sequencer.state(now_ms)
+
+    @property
+    def longest_red_ms(self) -> Mapping[str, int]:
+        """Return per group how long it was red at a stretch while its stop loop was occupied and its exit free."""
+        return self._reds.longest_ms if self._reds is not None else {}
 
     def restart(self, now_ms: int) -> None:
         """Begin again from red; the plan must come anew, whether or not the planner has a new one."""
@@ -59,6 +66,7 @@ class NodeControl:
         """
         changes = len(self.mode_changes)
         self.seen, self.asked = snapshot, None
+        self._watch_reds(snapshot, journal)
         if self._clearing is not None:
             plan = self._clearing.plan(snapshot)
             if plan is not None:
@@ -74,6 +82,9 @@ class NodeControl:
         self._anew = False
         if journal is not None and plan is not None:
             self._record(plan, snapshot, journal)
+        if journal is not None:
+            for note in planner.notes:
+                journal.note(snapshot.now_ms, note.kind, f"{self._junction_id}/{self._node_id}: {note.text}", note.detail)
         if journal is not None and planner.last_digest:
             journal.snapshot(self._junction_id, self._node_id, snapshot.tick, planner.last_digest)
         return planner.last_solve_ms
@@ -81,6 +92,13 @@ class NodeControl:
     def predicted(self) -> Sequence[Predicted]:
         """Return who leaves when by the plan just made; nothing while the junction is cleared."""
         return self.asked.predicted() if self.asked is not None else ()
+
+    def _watch_reds(self, snapshot: Snapshot, journal: Journal | None) -> None:
+        for red in self._reds.watch(snapshot) if self._reds is not None else ():
+            if journal is not None:
+                since_s = (snapshot.now_ms - red.since_ms) // 1000
+                text = f"{self._junction_id}: {red.group} has been red for {since_s} s while its stop loop {red.loop} was occupied and its exit free"
+                journal.note(snapshot.now_ms, "long red", text, {"junction": self._junction_id, **red._asdict()})
 
     def _follow(self, plan: Plan, snapshot: Snapshot, journal: Journal | None) -> None:
         self.sequencer.adopt(plan)

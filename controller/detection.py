@@ -63,6 +63,7 @@ class _Loop:
     chatter_ms: int | None = None  # when it chattered last
     trusted: bool = True
     faulty: bool = False  # by the device's own word
+    due_ms: int = 0  # when its trust must be judged again, if nothing is heard of it before
 
 
 class Detection:
@@ -84,6 +85,7 @@ class Detection:
             loop = self._loops.get(event.source)
             if loop is None:
                 continue
+            loop.due_ms = now_ms
             if event.kind is InputKind.PRESENCE:
                 edge = _presence(loop, event)
                 self._states[event.source] = _state(loop)
@@ -93,7 +95,7 @@ class Detection:
                 loop.faulty = bool(event.value)
         if now_ms >= self._next_check_ms:
             self._next_check_ms = now_ms + 1_000
-            health.extend(filter(None, (_judge(loop, now_ms) for loop in self._loops.values())))
+            health.extend(filter(None, [_judge(loop, now_ms) for loop in self._loops.values() if loop.due_ms <= now_ms]))
             for change in health:
                 self._states[change.detector] = _state(self._loops[change.detector])
         return edges, health
@@ -138,6 +140,8 @@ def _judge(loop: _Loop, now_ms: int) -> HealthEvent | None:
         why = f"silent for {since_ms // 1000} s, at most {loop.limits.max_silence_ms // 1000} s are plausible"
     elif loop.chatter_ms is not None and now_ms - loop.chatter_ms < _CHATTER_MEMORY_MS:
         why = f"more than {loop.limits.chatter_edges} edges within {loop.limits.chatter_ms} ms"
+    steady = why == "" and loop.chatter_ms is None
+    loop.due_ms = loop.changed_ms + (loop.limits.max_occupied_ms if loop.occupied else loop.limits.max_silence_ms) + 1 if steady else now_ms
     if loop.trusted == (why == ""):
         return None
     loop.trusted = why == ""

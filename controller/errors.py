@@ -5,6 +5,7 @@ UmlaufError
 ├── PlanError (ValueError)       a planner's plan names a stage that the node does not have
 ├── JournalError (OSError)       a journal cannot be written or read (in `controller.journal_schema`)
 ├── ModeError (LookupError)      the supervisor's table has no such transition
+├── SolverError (ArithmeticError)  the optimizer does not answer
 ├── ScenarioError (ValueError)   a scenario, net or demand cannot be used
 ├── MissingError (RuntimeError)  a program, library or extra is not installed
 └── SimulationError (RuntimeError)  the simulator failed or left in mid-run
@@ -27,6 +28,10 @@ class PlanError(UmlaufError, ValueError):
 
 class ModeError(UmlaufError, LookupError):
     """The supervisor was told of an event that its present mode cannot have; the message names both."""
+
+
+class SolverError(UmlaufError, ArithmeticError):
+    """The optimizer does not answer."""
 
 
 class ScenarioError(UmlaufError, ValueError):

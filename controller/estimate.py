@@ -11,13 +11,17 @@ from typing import Final, Protocol
 
 from controller.detection import Edge
 from controller.junction import Junction, Purpose
-from controller.lane_model import LaneModel
+from controller.lane_model import NEVER_MS, LaneModel
 from controller.snapshot import DetectorState, LaneBelief
 from controller.vehicles import LaneTrack, Vehicle, Vehicles, ghost_slack_ms, station_quiet
 
 FLOW_MEMORY_S: Final = 300.0
 GAP_MS: Final = 4_000  # who comes within this time keeps a permitted turn waiting
 EXIT_FULL_AFTER_MS: Final = 4_000  # an exit loop covered this long: standing traffic
+NEAR_M: Final = 20.0  # behind a loop so near there is room for one vehicle more: none must follow the one that may stand there
+NEAR_FULL_AFTER_MS: Final = 2_000  # at 3.5 m/s a vehicle covers a loop of 2 m for so long
+
+HIDDEN_MS: Final = 60_000  # who has come longer ago has gone another way, or the street behind is full
 
 GreenSince = Mapping[str, int | None]
 """Per group: since when it is green; None where it is not."""
@@ -61,7 +65,9 @@ class LoopEstimator:
         self._on_loop: dict[str, Vehicle] = {}
         self._states: Mapping[str, DetectorState] = {}
         self._loops = {d.id: d for d in junction.detectors}
-        self._exits = {d.id: d.lanes for d in junction.detectors if d.purpose is Purpose.EXIT}
+        exits = [d for d in junction.detectors if d.purpose is Purpose.EXIT]
+        self._exits = {d.id: (d.lanes, NEAR_FULL_AFTER_MS if d.distance_m <= NEAR_M else EXIT_FULL_AFTER_MS) for d in exits}
+        self._full: frozenset[str] = frozenset()
         self._lanes: dict[str, _LaneState] = {}
         for track in self.vehicles.tracks.values():
             movements = tuple(m for m in junction.movements if m.lane == track.lane.id)
@@ -69,22 +75,29 @@ class LoopEstimator:
             self._lanes[track.lane.id] = _LaneState(track, LaneModel(movements, ways), track.stop_loops)
         self._far_loops = {x: _farthest(junction, x) for x in self._lanes}
         self._stop_loops = frozenset(loop for lane in self._lanes.values() for loop in lane.stop_loops)
+        first = {way for x in self._lanes.values() for ways in x.model.gives_way_to for way in ways}  # ways that somebody must let pass
+        self._first = [(x, name, groups) for name, x in self._lanes.items() if (groups := sorted({group for lane, group in first if lane == name}))]
+        self._green: GreenSince = {}
 
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
         """Take the edges since the last call, the loops' present states and the groups' greens."""
         self._states = states
+        before, self._full = self._full, self._full_exits(now_ms)
         elapsed_s = (now_ms - self._now_ms) / 1000.0
-        coming = [(x, lane) for x, lane in self._lanes.items() if lane.comes_by(now_ms + GAP_MS)]
-        busy = frozenset((x, m.group) for x, lane in coming for m in lane.model.movements if green.get(m.group) is not None)
+        coming = [(name, groups) for lane, name, groups in self._first if lane.comes_by(now_ms + GAP_MS)]
+        busy = frozenset([(name, group) for name, groups in coming for group in groups if green.get(group) is not None])
+        changed, self._green = green != self._green or before != self._full, green
         for lane in self._lanes.values():
             lane.flow_veh_s *= 1.0 - elapsed_s / FLOW_MEMORY_S
-            lane.model.follow(green, busy, now_ms)
-        for edge in edges:
-            if edge.detector.purpose is not Purpose.EXIT:
-                self._edge(edge)
+            if changed or lane.model.may_yield:
+                lane.model.follow(green, busy, now_ms, self._full, before_ms=self._now_ms)
+        mine = [edge for edge in edges if edge.detector.purpose is not Purpose.EXIT]
+        for edge in mine:
+            self._edge(edge)
         self._now_ms = now_ms
         self._clear_left_loops()
-        self.vehicles.sort()
+        if mine:
+            self.vehicles.sort()
         self._purge(now_ms)
         for lane in self._lanes.values():
             self._watch_stop_line(lane, now_ms)
@@ -95,12 +108,15 @@ class LoopEstimator:
 
     def blocked_exits(self) -> frozenset[str]:
         """Return the exits whose loop has been covered for some seconds."""
-        return frozenset(lane for loop, lanes in self._exits.items() if self._stands(loop) for lane in lanes)
+        return self._full
 
-    def _stands(self, loop: str) -> bool:
-        """Return whether traffic stands on the loop: it has been covered for some seconds."""
+    def _full_exits(self, now_ms: int) -> frozenset[str]:
+        return frozenset(lane for loop, (lanes, after_ms) in self._exits.items() if self._stands(loop, after_ms, now_ms) for lane in lanes)
+
+    def _stands(self, loop: str, after_ms: int, now_ms: int) -> bool:
+        """Return whether traffic stands on the loop: it has been covered for so long."""
         state = self._states[loop]
-        return state.trusted and state.occupied and self._now_ms - state.changed_ms >= EXIT_FULL_AFTER_MS
+        return state.trusted and state.occupied and now_ms - state.changed_ms >= after_ms
 
     def _edge(self, edge: Edge) -> None:
         detector = edge.detector
@@ -133,7 +149,7 @@ class LoopEstimator:
 
     def _purge(self, now_ms: int) -> None:
         """Take vehicles from lanes whose loops prove that they are not there."""
-        changed = {i: (s.occupied or not s.trusted, s.changed_ms) for i, s in self._states.items()}  # a loop without trust proves nothing
+        changed: dict[str, tuple[bool, int]] = {}
         for name, lane in self._lanes.items():
             track = lane.track
             for vehicle in tuple(track.vehicles):
@@ -142,7 +158,11 @@ class LoopEstimator:
                     continue
                 way_m = vehicle.distance_m - station.distance_m
                 due_ms = vehicle.arrival_ms - track.travel_ms(station.distance_m) + ghost_slack_ms(track, way_m)
-                if now_ms > due_ms and station_quiet(track, station, changed, now_ms):
+                if now_ms <= due_ms:
+                    continue
+                if not changed:  # a loop without trust proves nothing
+                    changed = {i: (s.occupied or not s.trusted, s.changed_ms) for i, s in self._states.items()}
+                if station_quiet(track, station, changed, now_ms):
                     self.vehicles.doubt(vehicle, name)
 
     def _watch_stop_line(self, lane: _LaneState, now_ms: int) -> None:
@@ -152,29 +172,42 @@ class LoopEstimator:
                 lane.model.wait(state.changed_ms, now_ms)
 
     def _belief(self, name: str, lane: _LaneState, now_ms: int) -> LaneBelief:
-        vehicles = lane.track.vehicles
-        arrival, weight = [v.arrival_ms for v in vehicles], [v.weights[name] for v in vehicles]
+        track, model = lane.track, lane.model
+        arrival, weight = [v.arrival_ms for v in track.vehicles], [v.weights[name] for v in track.vehicles]
+        since_ms = min(track.vehicles[0].free_ms, track.vehicles[0].arrival_ms) if track.vehicles else NEVER_MS
         if lane.stop_loops and not any(self._states[x].trusted for x in lane.stop_loops):
             # A lane without a trusted stop loop is recalled: one vehicle is always taken to wait.
             arrival.insert(0, now_ms - 20_000)
             weight.insert(0, 1.0)
+            since_ms = min(since_ms, arrival[0])
         return LaneBelief(
             arrival_ms=tuple(arrival),
             weight=tuple(weight),
-            queue_veh=sum(w for a, w in zip(arrival, weight, strict=True) if a <= now_ms),
-            movement_ratio=tuple(lane.model.shares),
-            head_ratio=lane.model.head_ratio(),
-            headway_ms=int(lane.model.headway_ms),
-            startup_ms=int(lane.model.startup_ms),
+            queue_veh=sum([w for a, w in zip(arrival, weight, strict=True) if a <= now_ms]),
+            movement_ratio=tuple(model.shares),
+            head_ratio=model.head_ratio(),
+            headway_ms=int(model.headway_ms),
+            startup_ms=int(model.startup_ms),
+            amber_use_ms=int(model.amber_use_ms),
             flow_veh_s=max(lane.flow_veh_s, 0.0),
-            blocked_ms=lane.model.blocked_ms,
-            last_leave_ms=lane.model.last_leave_ms,
-            head_yields=lane.model.head_yields,
-            stuck_ms=lane.model.stuck_ms,
-            inside_veh=lane.model.inside_veh if lane.model.must_yield else 0.0,
-            known_ms=lane.track.travel_ms(lane.track.reach_m),
-            full=any(self._stands(x) for x in self._far_loops[name]),
+            blocked_ms=model.blocked_ms,
+            last_leave_ms=model.last_leave_ms,
+            head_yields=model.head_yields,
+            stuck_ms=model.stuck_ms,
+            inside_veh=model.inside_veh if model.must_yield else 0.0,
+            known_ms=track.travel_ms(track.reach_m),
+            full=any(self._stands(x, EXIT_FULL_AFTER_MS, now_ms) for x in self._far_loops[name]),
+            waiting_since_ms=since_ms,
+            hidden_veh=self._hidden_veh(lane, now_ms),
         )
+
+    def _hidden_veh(self, lane: _LaneState, now_ms: int) -> float:
+        """Return how many have come, in the mean, since the loop of a short lane was covered; they stand where nobody sees them."""
+        if lane.track.reach_m > NEAR_M:
+            return 0.0
+        states = [self._states[x] for x in lane.stop_loops]
+        covered_ms = max((now_ms - s.changed_ms for s in states if s.trusted and s.occupied), default=0)
+        return max(lane.flow_veh_s, 0.0) * min(covered_ms, HIDDEN_MS) / 1000.0
 
 
 def _farthest(junction: Junction, lane: str) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from controller.alternatives import Alternative, weigh_all
 from controller.assemble import MODES
-from controller.clearing import with_all_red
 from controller.errors import ConfigError
+from controller.free_stages import with_more_stages
 from controller.journal_reader import JournalReader, JunctionRow, PlanRow
 from controller.journal_schema import FILE_NAME, JournalError
 from controller.junction import Junction, Lane, Node
@@ -112,7 +112,7 @@ def explain(reader: JournalReader, junction_id: str, at_ms: int) -> list[Explana
     *_, before = [(), *shown(ticks, frames)]
     base = _Base(reader, row, at_ms, ticks, plans, len(events), dict(zip((g.id for g in row.junction.groups), before, strict=False)))
     if not row.solvable:
-        return [base.of(node, NodeModel(row.junction, node).lanes) for node in with_all_red(row.junction).nodes]
+        return [base.of(node, NodeModel(row.junction, node).lanes) for node in with_more_stages(row.junction).nodes]
     with tempfile.TemporaryDirectory(prefix="umlauf-explain-") as folder:
         path = Path(folder) / FILE_NAME
         control = run_again(row, ticks, events, messages, dict(restarts_of(reader.notes(), row.junction.id)), path)
@@ -180,7 +180,7 @@ def _known(base: _Base, control: JunctionControl, again: JournalReader, place: i
         return one
     steps = one.row.plan.steps
     caught = planner.caught_by(snapshot, steps[0].stage)
-    return replace(one, why=reason_of(planner.lanes, snapshot, problem, steps, _recorded_costs(one), caught))
+    return replace(one, why=reason_of(planner.lanes, snapshot, problem, steps, _recorded_costs(one), caught, *planner.exits_told(snapshot)))
 
 
 def _recorded_costs(one: Explanation) -> dict[int, int]:

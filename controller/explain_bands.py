@@ -43,12 +43,13 @@ def _steps(one: Explanation) -> tuple[list[int], list[int]]:
 
 def _spans(problem: HorizonProblem, lane: int, stages: Sequence[int], begins: Sequence[int], ends: Sequence[int]) -> list[Span]:
     found: list[Span] = []
-    for k, (stage, begin_ms, end_ms) in enumerate(zip(stages, begins, ends, strict=True)):
+    for k, (stage, end_ms) in enumerate(zip(stages, ends, strict=True)):
         share = int(problem.service_milli[stage, lane])
         if not share:
             continue
-        before = stages[k - 1] if k else None
-        start_ms = max(int(problem.ready_ms[lane]), 0) if before is None else begin_ms + int(problem.green_start_ms[before, stage, lane])
+        start_ms = max(int(problem.ready_ms[lane]), 0)
+        for at in range(1, k + 1):  # what ended on the way here may still clear
+            start_ms = max(start_ms, begins[at] + int(problem.green_start_ms[stages[at - 1], stages[at], lane]))
         after = stages[k + 1] if k + 1 < len(stages) else None
         use_ms = int(problem.green_end_ms[stage, after, lane]) if after is not None else NEVER_MS
         stop_ms = min(end_ms + (use_ms if use_ms < NEVER_MS else 0), int(problem.grid_ms[-1]))

@@ -82,8 +82,8 @@ def _decision(one: Explanation, lang: Lang) -> list[str]:
     if plan.planner == "clearing":
         lines.append(text_of(TEXTS, "clearing", lang))
     greens, cycle_s, delay_s = plan.detail.get("greens_s"), plan.detail.get("cycle_s"), plan.detail.get("delay_s")
-    if isinstance(greens, list) and isinstance(cycle_s, float) and isinstance(delay_s, float):
-        shown = ", ".join(f"{one.node.stages[s.stage].id} {decimal(g, lang)} s" for s, g in zip(plan.steps, greens, strict=False))
+    if isinstance(greens, dict) and isinstance(cycle_s, float) and isinstance(delay_s, float):
+        shown = ", ".join(f"{stage} {decimal(g, lang)} s" for stage, g in greens.items())
         lines.append(text_of(TEXTS, "cycle", lang, cycle=decimal(cycle_s, lang), delay=decimal(delay_s, lang), greens=shown))
     if plan.planner not in ("adaptive", "clearing"):
         lines.append(text_of(TEXTS, "not_weighed", lang, planner=plan.planner))
@@ -109,8 +109,10 @@ def _signals(one: Explanation, lang: Lang) -> list[str]:
             minimums.append(text_of(TEXTS, "min_green", lang, group=group, time=seconds(rest_ms, lang)))
     lines += minimums
     if one.problem is not None:
-        stages = [s.id for k, s in enumerate(node.stages) if k != signals.stage and s.green and not one.problem.allowed[signals.stage, k]]
+        stages = [s.id for k, s in enumerate(node.stages) if k != signals.stage and s.green and not s.free and not one.problem.allowed[signals.stage, k]]
         lines += [text_of(TEXTS, "forbidden", lang, stages=", ".join(stages))] if stages else []
+        free = [s.id for k, s in enumerate(node.stages) if s.free and one.problem.allowed[:, k].any()]
+        lines += [text_of(TEXTS, "free", lang, stages=", ".join(free))] if free else []
     exits, untrusted = sorted(one.snapshot.blocked_exits), [d for d, s in one.snapshot.detectors.items() if not s.trusted]
     lines += [text_of(TEXTS, "full_exits", lang, exits=", ".join(exits))] if exits else []
     lines += [text_of(TEXTS, "untrusted", lang, detectors=", ".join(untrusted))] if untrusted else []

@@ -70,6 +70,7 @@ TEXTS: Final = {
     "aspect_4": ("amber", "Gelb"),
     "aspect_5": ("flashing amber", "Gelbblinken"),
     "aspect_0": ("dark", "dunkel"),
+    "free": ("beside the programme's stages it may show {stages}", "außer den Phasen des Programms kommen in Frage: {stages}"),
     "forbidden": ("no transition from here to {stages}", "kein Phasenübergang von hier zu {stages}"),
     "full_exits": ("exits that are full: {exits}", "zugestaute Ausfahrten: {exits}"),
     "untrusted": ("detectors without trust: {detectors}", "Detektoren ohne Vertrauen: {detectors}"),

@@ -16,9 +16,8 @@ class FixedPlanner(Mailbox):
     name = "fixed"
 
     def __init__(self, node: Node) -> None:
-        programme = (
-            node.programmes[0] if node.programmes else Programme("default", tuple(ProgrammeStep(s.id, _DEFAULT_GREEN_MS) for s in node.stages if s.green))
-        )
+        stages = [s for s in node.stages if s.green and not s.free]
+        programme = node.programmes[0] if node.programmes else Programme("default", tuple(ProgrammeStep(s.id, _DEFAULT_GREEN_MS) for s in stages))
         index = {s.id: i for i, s in enumerate(node.stages)}
         self._steps = tuple((index[s.stage], s.green_ms) for s in programme.steps)
         self._names = tuple(s.stage for s in programme.steps)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from array import array
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from controller.clearing import ClearingMargin
-from controller.expected import expected
+from controller.expected import LEAST_MILLI, expected
+from controller.gating import Gates
 from controller.junction import Junction, Lane, Node
+from controller.lane_model import REAR_MS
 from controller.node_model import NodeModel, Service
+from controller.red_limit import RedLimit
 from controller.snapshot import Coming, LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
+from controller.spillback import LIKELY_RATIO, FullExits, blocked_ratio
+from controller.stage_choice import StageChoice
 from controller.transitions import TransitionTable
 
 if TYPE_CHECKING:
     from controller.adaptive import AdaptiveSettings
 
 _MAX_VEHICLES: Final = 64
+_NOBODY: Final = [bytes(8 * (_MAX_VEHICLES - taken)) for taken in range(_MAX_VEHICLES + 1)]  # the free places of a lane
 _WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
 _INSIDE_VEH: Final = 0.5  # expected vehicles inside from which they are waited for
 _MORE_INSIDE_MS: Final = 2_000  # for each one after the first
@@ -25,6 +33,7 @@ _UNSURE_MS: Final = 1_000
 _MOST_INSIDE_VEH: Final = 3.0  # no junction holds more of one lane
 _RELEASE_MS: Final = 3_000  # two vehicles that wait inside are out this long after the others' amber
 _LONGEST_WAIT_MS: Final = 600_000  # longer waits count as this long
+_WAY_STAGES: Final = 62  # a vehicle's own way is told for at most so many stages, a bit each
 
 
 class HorizonModel:
@@ -33,26 +42,45 @@ class HorizonModel:
     def __init__(self, junction: Junction, node: Node, transitions: TransitionTable, settings: AdaptiveSettings) -> None:
         self._settings = settings
         self.model = model = NodeModel(junction, node)
-        self._groups = node.groups
-        self.margin = ClearingMargin()
+        self._on_red = {g.id for g in junction.groups if g.turn_on_red}
+        self._mine = tuple(groups.intersection(node.groups) for groups in model.lane_groups)
+        self.margin = ClearingMargin([x.id for x in model.lanes])
+        self.exits, self.gates = FullExits(), Gates(model)
+        self.red_limit = RedLimit(model, 1000 * settings.max_red_s)
+        self._choice = StageChoice(model)
         ways = {x.id: [junction.gives_way_to(m) for m in moves] for x, moves in zip(model.lanes, model.movements, strict=True)}
         self._first = {lane: {group for way in found for _, group in way} for lane, found in ways.items()}  # groups that turns of the lane let pass
         self._shared = {lane for lane, found in ways.items() if not all(found)}  # it is not sure how many of those who left such a lane turn
+        self._persons_milli = [round(1000 * x.person_weight) for x in model.lanes]
         lanes, stages = len(model.lanes), len(node.stages)
         self._grid = settings.grid_ms()
         self._horizon_ms = int(self._grid[-1])
         self._amber_ms = transitions.amber_ms
         self._ends_ms = tuple(tuple(pair.ends_ms for pair in row) for row in transitions.pairs)
         self._foes = self._foe_table(lanes, stages)
+        self._ways = self._way_bits()
         self._end = np.zeros((stages, stages, lanes), np.int64)
+        self._ends_here = np.zeros((stages, stages, lanes), np.int64)  # 1 where the lane's green ends in the transition
         self._start = np.zeros((stages, stages, lanes), np.int64)
         self._begins = np.zeros((stages, stages, lanes), np.int64)  # 1 where the lane's green begins in the transition
+        self._starts_up = np.zeros((stages, stages, lanes), np.int64)  # 1 there, and where a red lane's green has to wait for what ends in the transition
         self._stay = np.zeros((stages, stages), np.int64)
         self._allowed = np.zeros((stages, stages), np.int64)
         self._extra = np.zeros((stages, stages), np.int64)  # how much longer than its transition a stage must stay
+        self._stop_cost = np.full(lanes, settings.stop_cost_ms, np.int64)
+        self._gap = np.full(lanes, settings.gap_ms, np.int64)
+        self._turning = [self._turning_lanes(s) for s in range(stages)]
+        self._no_ways = np.zeros((lanes, _MAX_VEHICLES), np.int64)
+        self._ratios: list[tuple[object, ...]] = [()] * lanes  # of which the two tables below are made
+        self._served, self._yielding = np.zeros((stages, lanes), np.int64), np.zeros((stages, lanes), np.int64)
         for a in range(stages):
             for b in range(stages):
                 self._fill_pair(junction, transitions, a, b)
+
+    def _turning_lanes(self, stage: int) -> list[tuple[Lane, frozenset[str]]]:
+        """Return the lanes from which the stage lets vehicles turn that must yield, with the groups of these turns."""
+        turning = [(x, frozenset(s.group for s in serves if s.foes)) for x, serves in zip(self.model.lanes, self.model.service[stage], strict=True)]
+        return [(x, groups) for x, groups in turning if groups]
 
     def _fill_pair(self, junction: Junction, transitions: TransitionTable, a: int, b: int) -> None:
         self._end[a, b, :] = NEVER_MS
@@ -71,10 +99,14 @@ class HorizonModel:
             before = {s.group for s in self.model.service[a][lane]}
             after = {s.group for s in self.model.service[b][lane]}
             if before and not before & after:
-                self._end[a, b, lane] = max(step.ends_ms.get(g, 0) for g in before) + self._settings.amber_use_ms
+                self._end[a, b, lane] = max(step.ends_ms.get(g, 0) for g in before)
+                self._ends_here[a, b, lane] = 1
             if after and not before & after:
                 self._start[a, b, lane] = min(step.starts_ms.get(g, 0) for g in after)
-                self._begins[a, b, lane] = 1
+                self._begins[a, b, lane] = self._starts_up[a, b, lane] = 1
+            if not after:
+                clear_ms = min(transitions.cleared_ms(a, b, g) for g in self._mine[lane])
+                self._start[a, b, lane], self._starts_up[a, b, lane] = clear_ms, int(clear_ms > 0)
 
     def _releases(self, a: int, b: int) -> bool:
         """Return whether b goes on to serve a turn that had to yield in a and need no longer."""
@@ -95,6 +127,16 @@ class HorizonModel:
             table[s, lane, : len(row)] = row
         return table
 
+    def _way_bits(self) -> list[list[tuple[int, int]]]:
+        """Return for each lane and movement of it the stages that let it pass, and those under which it yields, as bits."""
+        found = [[(0, 0)] * len(moves) for moves in self.model.movements]
+        for stage, row in enumerate(self.model.service[:_WAY_STAGES]):
+            for bits, serves in zip(found, row, strict=True):
+                for s in serves:
+                    passes, yields = bits[s.movement]
+                    bits[s.movement] = (passes | 1 << stage, yields | (1 << stage if s.foes else 0))
+        return found
+
     def _foe_lanes(self, stage: int, lane: int) -> list[int]:
         """Return the lanes that any of this lane's traffic must yield to under the stage."""
         return sorted({x for s in self.model.service[stage][lane] for x in s.foes})
@@ -102,43 +144,60 @@ class HorizonModel:
     def problem(self, snapshot: Snapshot) -> HorizonProblem:
         """Return the arrays of one tick."""
         settings, signals, now_ms = self._settings, snapshot.signals, snapshot.now_ms
+        self.exits.watch(snapshot)
         lanes = len(self.model.lanes)
         beliefs = [snapshot.lanes[x.id] for x in self.model.lanes]
-        yields = self._yields(beliefs)
-        arrival = np.zeros((lanes, _MAX_VEHICLES), np.int64)
-        weight = np.zeros((lanes, _MAX_VEHICLES), np.int64)
-        count = np.zeros(lanes, np.int64)
+        shut = self._choice.shut(snapshot) - {signals.stage}
+        service, yields = self._shares(beliefs, snapshot, shut)
+        yielding = yields[signals.stage].tolist()
+        arrival, weight = array("q"), array("q")
+        rows = []
         for i, belief in enumerate(beliefs):
             times, weights = self._packets(belief, snapshot.coming.get(self.model.lanes[i].id), now_ms)
-            n = count[i] = len(times)
-            arrival[i, :n] = times
-            weight[i, :n] = weights
-        startup = np.array([b.startup_ms for b in beliefs], np.int64)
+            arrival.extend(times)
+            weight.extend(weights)
+            arrival.frombytes(_NOBODY[len(times)])
+            weight.frombytes(_NOBODY[len(times)])
+            ready_ms, blocked_ms = self._ready_ms(i, belief, snapshot), self.exits.blocked_ms(self.model.movements[i], belief)
+            person_milli, phase_milli = self._person_milli(i, belief, now_ms), _phase_milli(belief, yielding[i])
+            rows.append((len(times), belief.headway_ms, belief.startup_ms, belief.amber_use_ms, person_milli, ready_ms, blocked_ms, phase_milli))
+        count, headway, startup, amber_use, person, ready, blocked, phase = np.array(list(zip(*rows, strict=True)), np.int64)
+        passes, gives_way = self._ways_of(beliefs)
         start, stay = self._with_clearing(snapshot)
         return HorizonProblem(
-            arrival_ms=arrival,
-            weight_milli=weight,
+            arrival_ms=np.frombuffer(arrival, np.int64).reshape(lanes, _MAX_VEHICLES),
+            weight_milli=np.frombuffer(weight, np.int64).reshape(lanes, _MAX_VEHICLES),
+            passes=passes,
+            gives_way=gives_way,
             vehicles=count,
-            headway_ms=np.array([b.headway_ms for b in beliefs], np.int64),
-            stop_cost_ms=np.full(lanes, settings.stop_cost_ms, np.int64),
-            person_milli=np.array([self._person_milli(b, now_ms) for b in beliefs], np.int64),
-            ready_ms=np.array([self._ready_ms(i, b, snapshot) for i, b in enumerate(beliefs)], np.int64),
-            blocked_ms=np.array([self._blocked_ms(i, snapshot) for i in range(lanes)], np.int64),
-            service_milli=self._service(beliefs, snapshot),
+            headway_ms=headway,
+            stop_cost_ms=self._stop_cost,
+            person_milli=person,
+            ready_ms=ready,
+            blocked_ms=blocked,
+            service_milli=service,
             foes=self._foes,
             yield_milli=yields,
-            yield_phase_milli=np.array([_phase_milli(b, int(y)) for b, y in zip(beliefs, yields[signals.stage], strict=True)], np.int64),
-            gap_ms=np.full(lanes, settings.gap_ms, np.int64),
-            green_end_ms=self._end,
-            green_start_ms=start + self._begins * startup,
+            yield_phase_milli=phase,
+            gap_ms=self._gap,
+            green_end_ms=np.maximum(self._end + self._ends_here * amber_use, 0),
+            green_start_ms=start + self._starts_up * startup,
             min_stay_ms=stay,
-            allowed=self._allowed,
+            allowed=self._open(shut),
             grid_ms=self._grid,
             stage=signals.stage,
             leave_ms=self._leave_ms(signals, now_ms),
             switch_cost_ms=settings.switch_cost_ms,
             beam=settings.beam,
         )
+
+    def _open(self, shut: frozenset[int]) -> Ints:
+        """Return the transitions that may be chosen, none to the stages that are shut."""
+        if not shut:
+            return self._allowed
+        allowed = self._allowed.copy()
+        allowed[:, sorted(shut)] = 0
+        return allowed
 
     def _with_clearing(self, snapshot: Snapshot) -> tuple[Ints, Ints]:
         """Return the starts and stays of the transitions, those out of the present stage as late as clearing needs."""
@@ -152,25 +211,6 @@ class HorizonModel:
                 start[now, b] += late_ms * self._begins[now, b]
                 stay[now, b] += int(late_ms[self._begins[now, b] > 0].max(initial=0))
         return start, stay
-
-    def overdue_stage(self, snapshot: Snapshot) -> int | None:
-        """Return a stage that serves a stop line which has waited for the longest allowed red, None where none has."""
-        limit_ms = self._settings.max_red_s * 1000
-        worst: tuple[int, int] | None = None
-        for i, lane in enumerate(self.model.lanes):
-            belief = snapshot.lanes[lane.id]
-            if belief.queue_veh < 0.5 or not belief.arrival_ms:
-                continue
-            reds = [r for g in self.model.lane_groups[i] if (r := snapshot.signals.red_since_ms.get(g)) is not None]
-            if len(reds) < len(self.model.lane_groups[i]):
-                continue
-            waited_ms = snapshot.now_ms - max([*reds, belief.arrival_ms[0]])
-            if waited_ms > limit_ms and (worst is None or waited_ms > worst[0]):
-                worst = (waited_ms, i)
-        if worst is None:
-            return None
-        serving = [s for s in range(len(self.model.green)) if self.model.service[s][worst[1]]]
-        return max(serving, key=lambda s: (len(self.model.service[s][worst[1]]), -s), default=None)
 
     def clear_to(self, snapshot: Snapshot, stage: int) -> int:
         """Return how long after the begin of a transition to the stage nothing may turn green, for vehicles wait inside the junction for a gap.
@@ -197,10 +237,9 @@ class HorizonModel:
         """Return the lanes whose vehicles wait inside the junction, or are about to, and would lose their green to the stage."""
         now = snapshot.signals.stage
         found = []
-        for i, lane in enumerate(self.model.lanes):
+        for lane, turning in self._turning[now] if now != stage else ():
             belief = snapshot.lanes[lane.id]
-            turning = {s.group for s in self.model.service[now][i] if s.foes}
-            if now != stage and turning - self.model.green[stage] and (belief.head_yields or belief.inside_veh >= _INSIDE_VEH):
+            if (belief.head_yields or belief.inside_veh >= _INSIDE_VEH) and turning - self.model.green[stage]:
                 found.append(lane)
         return found
 
@@ -209,61 +248,94 @@ class HorizonModel:
 
         These are the ones that the neighbours tell of, and an even flow of those that nobody tells of.
         """
-        times = [max(a - now_ms, -_LONGEST_WAIT_MS) for a in belief.arrival_ms]
+        oldest_ms = now_ms - _LONGEST_WAIT_MS
+        times = [a - now_ms if a > oldest_ms else -_LONGEST_WAIT_MS for a in belief.arrival_ms]
+        if times != sorted(times):
+            times = list(accumulate(times, max))
         weights = [int(1000 * w) for w in belief.weight]
-        for i in range(1, len(times)):
-            times[i] = max(times[i], times[i - 1])
+        hidden = int(1000 * belief.hidden_veh)
+        if hidden >= LEAST_MILLI:
+            weights += [1000] * (hidden // 1000) + ([rest] if (rest := hidden % 1000) >= LEAST_MILLI else [])
+            times += [max(times[-1] if times else 0, 0)] * (len(weights) - len(times))
         later_ms, later_milli = expected(belief, coming, max(belief.known_ms, times[-1] if times else 0), now_ms, self._horizon_ms)
         times += later_ms
         weights += later_milli
         return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
 
-    def _person_milli(self, belief: LaneBelief, now_ms: int) -> int:
+    def _person_milli(self, lane: int, belief: LaneBelief, now_ms: int) -> int:
+        weight_milli = self._persons_milli[lane] * self.gates.weight_milli(self.model.movements[lane], belief) // 1000
         if not belief.arrival_ms or belief.queue_veh < 0.5:
-            return 1000
+            return weight_milli
         over_ms = min(now_ms - belief.arrival_ms[0], _LONGEST_WAIT_MS) - 1000 * self._settings.patience_s
-        return 1000 + min(max(0, over_ms) // 30, self._settings.patience_milli)
+        return weight_milli * (1000 + min(max(0, over_ms) // 30, self._settings.patience_milli)) // 1000
 
     def _ready_ms(self, lane: int, belief: LaneBelief, snapshot: Snapshot) -> int:
         signals, now_ms = snapshot.signals, snapshot.now_ms
         begun = [g for s in self.model.service[signals.stage][lane] if (g := signals.green_since_ms.get(s.group)) is not None]
         if begun:
             start_ms = min(begun) + belief.startup_ms
-        elif self.model.service[signals.stage][lane] and signals.settled_ms > now_ms:
-            start_ms = signals.settled_ms + belief.startup_ms
-        else:
+        elif any(s.group in self._on_red for s in self.model.service[signals.stage][lane]):
             start_ms = now_ms
-        return max(start_ms, belief.last_leave_ms + belief.headway_ms // 2) - now_ms
+        else:
+            # Red: for its own stage, or for another one that may come before all that has ended is cleared.
+            groups = {s.group for s in self.model.service[signals.stage][lane]} or self._mine[lane]
+            start_ms = min(signals.earliest_green_ms.get(g, now_ms) for g in groups) + belief.startup_ms
+        return max(start_ms, belief.last_leave_ms - REAR_MS + belief.headway_ms) - now_ms
 
     def _leave_ms(self, signals: SignalState, now_ms: int) -> int:
         extra_ms = int(self._extra[signals.from_stage, signals.stage])
         return max(signals.earliest_leave_ms - now_ms, signals.settled_ms + extra_ms - now_ms if extra_ms else 0, 0)
 
-    def _blocked_ms(self, lane: int, snapshot: Snapshot) -> int:
-        moves = self.model.movements[lane]
-        if snapshot.blocked_exits and all(m.exit in snapshot.blocked_exits for m in moves):
-            return 6_000
-        return 0
+    def _shares(self, beliefs: list[LaneBelief], snapshot: Snapshot, shut: frozenset[int]) -> tuple[Ints, Ints]:
+        """Return the share of each lane's vehicles that each stage lets pass, and which share of those must yield.
 
-    def _yields(self, beliefs: list[LaneBelief]) -> Ints:
-        """Return which share of the vehicles that a stage serves on a lane must yield."""
-        table = np.zeros((len(self.model.green), len(beliefs)), np.int64)
-        for s, row in enumerate(self.model.service):
-            for i, serves in enumerate(row):
-                table[s, i] = _yield_milli(serves, beliefs[i])
-        return table
+        None pass where the stage is shut or the lane was seen to be locked. Both are worked out anew for lanes whose ratios have changed.
+        """
+        changed = [i for i, belief in enumerate(beliefs) if self._ratios[i] != (belief.movement_ratio, belief.head_ratio, bool(belief.ways))]
+        if changed:
+            self._served, self._yielding = self._served.copy(), self._yielding.copy()  # earlier problems keep theirs
+        for i in changed:
+            told = int(bool(beliefs[i].ways))  # each vehicle tells for itself
+            self._ratios[i] = (beliefs[i].movement_ratio, beliefs[i].head_ratio, bool(told))
+            for s, row in enumerate(self.model.service):
+                self._served[s, i] = max(_served_milli(row[i], beliefs[i]), told) if row[i] else 0
+                self._yielding[s, i] = max(_yield_milli(row[i], beliefs[i]), told if any(x.foes for x in row[i]) else 0)
+        served = self._served if not snapshot.blocked_exits else self._with_room(beliefs, snapshot)
+        locked = [i for i, belief in enumerate(beliefs) if belief.blocked_ms > snapshot.now_ms]
+        if not locked and not shut:
+            return served, self._yielding
+        served = served.copy()
+        served[sorted(shut)] = 0
+        served[snapshot.signals.stage, locked] = 0
+        return served, self._yielding
 
-    def _service(self, beliefs: list[LaneBelief], snapshot: Snapshot) -> Ints:
-        """Return the share of each lane's vehicles that each stage lets pass; nothing where the lane was seen to be locked."""
-        table = np.zeros((len(self.model.green), len(beliefs)), np.int64)
-        for s, row in enumerate(self.model.service):
-            for i, serves in enumerate(row):
-                if serves:
-                    table[s, i] = _served_milli(serves, beliefs[i])
+    def _ways_of(self, beliefs: list[LaneBelief]) -> tuple[Ints, Ints]:
+        """Return in which stages each vehicle whose way is known passes, and in which it gives way."""
+        if not any(belief.ways for belief in beliefs):
+            return self._no_ways, self._no_ways
+        passes, gives_way = np.zeros((2, len(beliefs), _MAX_VEHICLES), np.int64)
         for i, belief in enumerate(beliefs):
-            if belief.blocked_ms > snapshot.now_ms:
-                table[snapshot.signals.stage, i] = 0
-        return table
+            for v, way in enumerate(belief.ways[:_MAX_VEHICLES]):
+                if way >= 0:
+                    passes[i, v], gives_way[i, v] = self._ways[i][way]
+        return passes, gives_way
+
+    def _with_room(self, beliefs: list[LaneBelief], snapshot: Snapshot) -> Ints:
+        """Return the shares that pass, without those who go to full exits."""
+        served = self._served.copy()
+        for i, belief in enumerate(beliefs):
+            if any(m.exit in snapshot.blocked_exits for m in self.model.movements[i]):
+                for s, row in enumerate(self.model.service):
+                    open_ways = self._open_ways(i, row[i], belief, snapshot)
+                    served[s, i] = _served_milli(open_ways, belief) if open_ways else 0
+        return served
+
+    def _open_ways(self, lane: int, serves: tuple[Service, ...], belief: LaneBelief, snapshot: Snapshot) -> tuple[Service, ...]:
+        """Return the ways with room behind; all where the lane is held anyway (`FullExits.blocked_ms`), for it goes on as soon as there is room."""
+        moves = self.model.movements[lane]
+        if blocked_ratio(moves, belief, snapshot.blocked_exits) >= LIKELY_RATIO:
+            return serves
+        return tuple(s for s in serves if moves[s.movement].exit not in snapshot.blocked_exits)
 
 
 def _yield_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:

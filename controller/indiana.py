@@ -8,7 +8,7 @@ Red clearance ends where the first conflicting green begins, at the latest after
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from controller.indiana_codes import (
@@ -191,7 +191,7 @@ def _plan_events(junction: Junction, plans: Iterable[PlanRow]) -> Iterator[Event
             planner = plan.planner
             yield Event(row.now_ms, junction.id, Code.PATTERN, PATTERNS.get(planner, OTHER_PATTERN))
         match plan.detail:
-            case {"cycle_s": float() | int() as cycle_s, "greens_s": list() as greens_s}:
+            case {"cycle_s": float() | int() as cycle_s, "greens_s": dict() as greens_s}:
                 yield Event(row.now_ms, junction.id, Code.CYCLE_LENGTH, round(cycle_s))
                 for number, split_s in enumerate(_splits_s(junction, row, greens_s)[:MOST_SPLITS]):
                     yield Event(row.now_ms, junction.id, Code.SPLIT_FIRST + number, round(split_s))
@@ -199,8 +199,7 @@ def _plan_events(junction: Junction, plans: Iterable[PlanRow]) -> Iterator[Event
                 pass
 
 
-def _splits_s(junction: Junction, row: PlanRow, greens_s: Sequence[float]) -> list[float]:
-    """Return each phase's green in the cycle: the greens of all stages of the plan that show it, transitions not counted."""
+def _splits_s(junction: Junction, row: PlanRow, greens_s: Mapping[str, float]) -> list[float]:
+    """Return each phase's green in the cycle: the shares of all stages, by id, that show it, transitions not counted."""
     stages = next(node.stages for node in junction.nodes if node.id == row.node_id)
-    steps = list(zip(row.plan.steps, greens_s, strict=False))
-    return [sum(green_s for step, green_s in steps if group.id in stages[step.stage].green) for group in junction.groups]
+    return [sum(greens_s.get(stage.id, 0.0) for stage in stages if group.id in stage.green) for group in junction.groups]

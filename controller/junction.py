@@ -52,13 +52,15 @@ class Group:
 class Lane:
     """An approach lane up to its stop line; ``length_m`` reaches upstream as far as its detectors may lie.
 
-    Vehicles may change between the lanes of one ``approach`` before they reach the stop line.
+    Vehicles may change between the lanes of one ``approach`` before they reach the stop line. ``person_weight``: as how many
+    cars one of its vehicles counts, for the persons in it; more than 1 on lanes of buses and trams.
     """
 
     id: str
     length_m: float
     speed_m_s: float
     approach: str = ""
+    person_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +118,14 @@ class Intergreen:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The groups that are green together. Groups of the node that are not named are red."""
+    """The groups that are green together. Groups of the node that are not named are red.
+
+    ``free``: no stage of the engineer's, made of groups that are compatible (`controller.free_stages`).
+    """
 
     id: str
     green: tuple[str, ...]
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +166,14 @@ class Programme:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A partial node: groups that are staged together."""
+    """A partial node: groups that are staged together. ``free_stages``: whether control may make more stages of compatible groups."""
 
     id: str
     groups: tuple[str, ...]
     stages: tuple[Stage, ...]
     transitions: tuple[Transition, ...] = ()
     programmes: tuple[Programme, ...] = ()
+    free_stages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +184,7 @@ class Detector:
     they merge before it); the distance is that of the first.
     ``upstream``: the next loops on the ways that lead to this one; empty where vehicles come into view here.
     ``place`` says where the device is: a SUMO lane id and the position of the loop's upstream edge on it.
+    ``relayed_by``: the junction whose loop it is and that passes its edges on, later by a message; empty for a loop of one's own.
     """
 
     id: str
@@ -186,6 +194,7 @@ class Detector:
     length_m: float = 2.0
     place: tuple[str, float] | None = None
     upstream: tuple[str, ...] = ()
+    relayed_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -41,3 +41,13 @@ class NodeModel:
         """Return the lane's detectors of these purposes, nearest to the stop line first."""
         found = (d for d in self.junction.detectors if lane in d.lanes and d.purpose in purposes)
         return tuple(sorted(found, key=lambda d: d.distance_m))
+
+    def exit_loops(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return the loops behind the node with the exits that they tell of.
+
+        Those at another stop line are left out: an exit so short that it has no loop of its own is full at every red behind it.
+        """
+        mine = {m.exit for moves in self.movements for m in moves}
+        taken = {d.place for d in self.junction.detectors if d.purpose is not Purpose.EXIT and d.place is not None}
+        loops = [d for d in self.junction.detectors if d.purpose is Purpose.EXIT and not d.relayed_by and d.place not in taken]
+        return tuple((d.id, lanes) for d in loops if (lanes := tuple(x for x in d.lanes if x in mine)))

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from controller.plan import Plan
 from controller.snapshot import Snapshot
+
+
+class Note(NamedTuple):
+    """What a planner wants to have journalled beside its plan."""
+
+    kind: str
+    text: str
+    detail: Mapping[str, object]
 
 
 class Predicted(NamedTuple):
@@ -28,6 +36,7 @@ class Planner(Protocol):
     name: str
     last_digest: bytes  # of the arrays given to the solver; empty where none were
     last_solve_ms: float | None  # how long the solver took; None where none ran
+    notes: tuple[Note, ...]  # of the last submission
 
     def submit(self, snapshot: Snapshot) -> None:
         """Take the node's state at one tick."""
@@ -47,6 +56,7 @@ class Mailbox:
 
     last_digest: bytes = b""
     last_solve_ms: float | None = None
+    notes: tuple[Note, ...] = ()
     _plan: Plan | None = None
 
     def poll(self) -> Plan | None:

@@ -30,6 +30,8 @@ TEXTS: Final = {
         "nothing turns green for {time}, for vehicles from {where} wait inside the junction",
         "nichts wird in {time} frei, denn Fahrzeuge aus {where} warten im Knotenpunkt",
     ),
+    "full": ("no room in {where}", "kein Platz in {where}"),
+    "gated": ("holds back traffic to {where}, which hardly moves", "drosselt den Zufluss zu {where}, wo es kaum weitergeht"),
     "switch": ("a switch costs {time}", "ein Wechsel kostet {time}"),
     "held": ("no switch before {time} (minimum green or transition)", "kein Wechsel vor {time} (Mindestfreigabezeit oder Phasenübergang)"),
     "rival": ("{stage} at once would cost {cost} more", "{stage} sofort würde {cost} mehr kosten"),
@@ -73,6 +75,8 @@ class Reason:
     rival_more_ms: int
     then: tuple[int, int] | None  # the next stage, and in how many ms
     clears: Clears | None = None
+    full: tuple[str, ...] = ()  # exits that take nobody
+    gated: tuple[str, ...] = ()  # and those whose feeding greens count for less
 
 
 def costs_by_stage(problem: HorizonProblem, result: HorizonResult, solver: Solver) -> tuple[dict[int, int], float]:
@@ -93,11 +97,18 @@ def clearing_of(step: PlanStep, caught: Sequence[Lane]) -> Clears | None:
 
 
 def reason_of(
-    lanes: Sequence[Lane], snapshot: Snapshot, problem: HorizonProblem, steps: Sequence[PlanStep], costs: dict[int, int], caught: Sequence[Lane] = ()
+    lanes: Sequence[Lane],
+    snapshot: Snapshot,
+    problem: HorizonProblem,
+    steps: Sequence[PlanStep],
+    costs: dict[int, int],
+    caught: Sequence[Lane] = (),
+    full: Sequence[str] = (),
+    gated: Sequence[str] = (),
 ) -> Reason:
     """Return why the plan's first step is right; ``costs`` of the first choices known, ``lanes`` in the order of the problem.
 
-    ``caught``: the lanes whose vehicles inside the junction the way to the first step waits for.
+    ``caught``: the lanes whose vehicles inside the junction the way to the first step waits for. ``full`` and ``gated``: exits.
     """
     stage, now_ms = steps[0].stage, snapshot.now_ms
     until_ms = steps[0].until_ms
@@ -123,16 +134,18 @@ def reason_of(
         rival_more_ms=0 if rival is None else max(others[rival] - costs[stage], 0),
         then=(steps[1].stage, until_ms - now_ms) if len(steps) > 1 and until_ms is not None else None,
         clears=clearing_of(steps[0], caught),
+        full=tuple(full),
+        gated=tuple(gated),
     )
 
 
 def lost_ms(problem: HorizonProblem, old: int, new: int) -> int:
     """Return for how long nobody leaves on the way from a stage to another: from the end of the use of amber to the last lane's begin."""
-    before, after = problem.service_milli[old] > 0, problem.service_milli[new] > 0
-    starts = problem.green_start_ms[old, new][after & ~before]
-    ends = problem.green_end_ms[old, new][before & ~after]
-    ends = ends[ends < NEVER_MS]
-    return max(int(starts.max(initial=0)) - int(ends.max(initial=0)), 0)
+    rows = (problem.service_milli[old], problem.service_milli[new], problem.green_start_ms[old, new], problem.green_end_ms[old, new])
+    lanes: list[tuple[int, ...]] = list(zip(*[row.tolist() for row in rows], strict=True))
+    starts = [start_ms for before, after, start_ms, _ in lanes if after and not before]
+    ends = [end_ms for before, after, _, end_ms in lanes if before and not after and end_ms < NEVER_MS]
+    return max(max([0, *starts]) - max([0, *ends]), 0)
 
 
 def _waiting(lanes: Sequence[Lane], snapshot: Snapshot, problem: HorizonProblem, stage: int) -> tuple[Waiting, ...]:
@@ -156,6 +169,7 @@ def sentence(node: Node, why: Reason, lang: Lang = Lang.EN) -> str:
     parts = [f"{_say('keeps' if why.kept else 'goes', lang, stage=stage_name(node, why.stage))}: {served}", _waits(node, why, lang)]
     if why.clears is not None:
         parts.append(clearing_words(why.clears, lang))
+    parts += [_say(key, lang, where=", ".join(lanes)) for key, lanes in (("full", why.full), ("gated", why.gated)) if lanes]
     if why.kept and why.held_ms > 0:
         parts.append(_say("held", lang, time=_whole_s(why.held_ms, lang)))
     elif why.switch_ms:

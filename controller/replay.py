@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from controller.clearing import with_all_red
+from controller.free_stages import with_more_stages
 from controller.journal_reader import FrameRow, JournalDamagedError, JournalReader, JunctionRow, NoteRow, PlanRow
 from controller.journal_schema import FILE_NAME, RESTART, JournalError, letters
 from controller.junction import Junction
@@ -106,7 +106,7 @@ def shown(ticks: Ticks, frames: Iterable[FrameRow]) -> Iterator[Aspects]:
 
 def sequence(row: JunctionRow, ticks: Ticks, plans: Iterable[PlanRow], restarts: Ticks = ()) -> Iterator[Aspects]:
     """Yield what the junction's sequencers show at each tick when given these plans; at ``restarts`` they begin again from red."""
-    junction = with_all_red(row.junction)
+    junction = with_more_stages(row.junction)
     sequencers = {node.id: Sequencer(junction, node, row.start_ms) for node in junction.nodes}
     anew_ms = dict(restarts)
     arriving: dict[int, list[PlanRow]] = defaultdict(list)

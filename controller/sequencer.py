@@ -27,7 +27,17 @@ class Sequencer:
     def __init__(self, junction: Junction, node: Node, start_ms: int) -> None:
         self._node = node
         self.table: TransitionTable = transition_table(junction, node)
+        self._first_ends_ms = [self._first_ends(stage) for stage in range(len(node.stages))]
         self.restart(start_ms)
+
+    def _first_ends(self, stage: int) -> dict[str, int]:
+        """Return, for each group that any way out of the stage ends, how soon after the begin of the way that may be."""
+        ways = {self.table.next_stage[stage][b] for b in range(len(self._node.stages)) if b != stage}
+        first: dict[str, int] = {}
+        for b in sorted(ways):
+            for group, end_ms in self.table.pairs[stage][b].ends_ms.items():
+                first[group] = min(first.get(group, end_ms), end_ms)
+        return first
 
     def restart(self, now_ms: int) -> None:
         """Begin again from red, as after a refusal, a lost device or flashing signals; the plan must come anew."""
@@ -74,20 +84,21 @@ class Sequencer:
             settled_ms = max([now_ms, *starts.values(), *pending])
         elif not self._started:
             settled_ms = self._predict_red_end(now_ms) + self.table.start[self._stage].settle_ms
-        others = [b for b in range(len(self._node.stages)) if b != self._stage]
         return SignalState(
             stage=self._stage,
             from_stage=self._from_stage,
             settled_ms=settled_ms,
-            earliest_leave_ms=max((self._earliest_leave(b, settled_ms, starts) for b in others), default=settled_ms),
+            earliest_leave_ms=self._earliest_leave(self._first_ends_ms[self._stage], settled_ms, starts),
             green_since_ms={g: self._since_ms[g] if a is Aspect.GREEN else None for g, a in self._aspects.items()},
             red_since_ms={g: self._since_ms[g] if a is Aspect.RED else None for g, a in self._aspects.items()},
+            earliest_green_ms=self._earliest_greens(now_ms, starts),
         )
 
     def earliest_leave_to(self, stage: int, now_ms: int) -> int:
         """Return the earliest time at which a transition to ``stage`` may begin; unlike ``earliest_leave_ms``, groups that stay green do not count."""
-        state = self.state(now_ms)
-        return self._earliest_leave(stage, state.settled_ms, self._predict_starts(now_ms))
+        settled_ms = self.state(now_ms).settled_ms
+        ends_ms = self.table.pairs[self._stage][self.table.next_stage[self._stage][stage]].ends_ms if stage != self._stage else {}
+        return self._earliest_leave(ends_ms, settled_ms, self._predict_starts(now_ms))
 
     @property
     def running(self) -> bool:
@@ -210,6 +221,21 @@ class Sequencer:
             starts[group] = max(waits)
         return starts
 
+    def _earliest_greens(self, now_ms: int, starts: Mapping[str, int]) -> dict[str, int]:
+        """Return when each group that is not green may be so at the earliest, for what ended before and what the running transition will end."""
+        if not self._started:
+            red_ms, first = self._predict_red_end(now_ms), self.table.start[self._stage].starts_ms
+            return {g: red_ms + first.get(g, 0) for g in self._aspects}
+        ends = {g: max(now_ms, self._begin_ms + ms, self._min_green_end(g)) for g, ms in self._pair.ends_ms.items()} if self._pair else {}
+        ended = self._ended_ms | {g: ms for g, ms in ends.items() if self._aspects[g] is Aspect.GREEN}
+        found: dict[str, int] = {}
+        for group, aspect in self._aspects.items():
+            if aspect is not Aspect.GREEN:
+                rules = self.table.rules[group]
+                cleared = [ended[foe] + ms for foe, ms in rules.foes if foe in ended]
+                found[group] = starts.get(group, max([now_ms, *cleared]))
+        return found
+
     def _predict_red_end(self, now_ms: int) -> int:
         """Return when the first transition may begin."""
         if self._red_ms is not None:
@@ -217,14 +243,12 @@ class Sequencer:
         first_ms = now_ms if self._first_ms is None else self._first_ms
         return max(now_ms, first_ms + self.table.amber_ms + self.table.clear_ms)
 
-    def _earliest_leave(self, stage: int, settled_ms: int, starts: Mapping[str, int]) -> int:
-        if stage == self._stage:
-            return settled_ms
-        pair = self.table.pairs[self._stage][self.table.next_stage[self._stage][stage]]
+    def _earliest_leave(self, ends_ms: Mapping[str, int], settled_ms: int, starts: Mapping[str, int]) -> int:
+        """Return when groups that end so long after the begin of a transition will have had their minimum greens."""
         first = {} if self._started else self.table.start[self._stage].starts_ms
         begin_ms = settled_ms - max(first.values(), default=0)
         leave_ms = settled_ms
-        for group, end_ms in pair.ends_ms.items():
+        for group, end_ms in ends_ms.items():
             green_ms = begin_ms + first[group] if group in first else starts.get(group, self._since_ms[group])
             leave_ms = max(leave_ms, green_ms + self.table.rules[group].group.min_green_ms - end_ms)
         return leave_ms

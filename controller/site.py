@@ -127,7 +127,7 @@ def _junction(m: JunctionModel) -> Junction:
     return Junction(
         id=m.id,
         groups=tuple(_group(g) for g in m.groups),
-        lanes=tuple(Lane(x.id, x.length_m, x.speed_m_s, x.approach) for x in m.lanes),
+        lanes=tuple(Lane(x.id, x.length_m, x.speed_m_s, x.approach, x.person_weight) for x in m.lanes),
         exits=tuple(Exit(x.id, x.storage_m, x.speed_m_s, tuple(Onward(o.junction, o.lanes, o.way_m) for o in x.onward)) for x in m.exits),
         movements=tuple(Movement(x.lane, x.exit, x.group, x.direction, x.share_ratio, x.crossing_m, x.yields_to) for x in m.movements),
         permissions=tuple(Permission(p.yielding, p.priority, _ms(p.head_start_s)) for p in m.permissions),
@@ -157,7 +157,7 @@ def _group(g: GroupModel) -> Group:
 
 def _detector(d: DetectorModel) -> Detector:
     place = None if d.place_lane is None else (d.place_lane, d.place_m)
-    return Detector(d.id, d.purpose, d.lanes, d.distance_m, d.length_m, place, d.upstream)
+    return Detector(d.id, d.purpose, d.lanes, d.distance_m, d.length_m, place, d.upstream, d.relayed_by)
 
 
 def _node(n: NodeModel) -> Node:
@@ -167,6 +167,7 @@ def _node(n: NodeModel) -> Node:
         stages=tuple(Stage(s.id, s.green) for s in n.stages),
         transitions=tuple(_transition(t) for t in n.transitions),
         programmes=tuple(Programme(p.id, tuple(ProgrammeStep(s.stage, _ms(s.green_s)) for s in p.steps), _ms(p.offset_s)) for p in n.programmes),
+        free_stages=n.free_stages,
     )
 
 

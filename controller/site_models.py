@@ -12,6 +12,7 @@ from hardware.signals import GroupKind
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Metres = Annotated[float, Field(ge=0)]
 Speed = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(gt=0, le=100)]
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -44,6 +45,7 @@ class LaneModel(Part):
     length_m: Metres
     speed_m_s: Speed
     approach: str = ""
+    person_weight: Weight = Field(default=1.0, description="As how many cars one of the lane's vehicles counts, for the persons in it.")
 
 
 class OnwardModel(Part):
@@ -94,6 +96,7 @@ class DetectorModel(Part):
     place_lane: str | None = None
     place_m: Metres = 0.0
     upstream: tuple[Name, ...] = ()
+    relayed_by: str = ""
 
 
 class StageModel(Part):
@@ -143,6 +146,7 @@ class NodeModel(Part):
     stages: tuple[StageModel, ...]
     transitions: tuple[TransitionModel, ...] = ()
     programmes: tuple[ProgrammeModel, ...] = ()
+    free_stages: bool = Field(default=False, description="Adaptive control may also show other groups together, those without an intergreen between them.")
 
 
 class JunctionModel(Part):

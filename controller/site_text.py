@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 
 from controller.errors import ConfigError
-from controller.junction import Detector, Exit, Group, GroupOffset, Junction, Node
+from controller.free_stages import free_stages
+from controller.junction import Detector, Exit, Group, GroupOffset, Junction, Lane, Node
 from controller.transitions import transition_table
 
 Value = str | float | int | bool | list["Value"] | dict[str, "Value"]
@@ -22,8 +23,8 @@ def format_junction(junction: Junction, *, comments: Iterable[str] = ()) -> str:
         "",
         "# Whom each signal group serves, and its times. links: indices in the light's state.",
         *_table("groups", (_group(g) for g in junction.groups)),
-        "# Approach lanes up to their stop line; lanes of one approach can be changed between.",
-        *_table("lanes", ({"id": x.id, "length_m": x.length_m, "speed_m_s": x.speed_m_s, "approach": x.approach} for x in junction.lanes)),
+        "# Approach lanes up to their stop line; lanes of one approach can be changed between. person_weight: cars that a vehicle counts as.",
+        *_table("lanes", (_lane(x) for x in junction.lanes)),
         "# Lanes that leave the junction; storage until the next stop line; onward: the neighbour's approach lanes that they lead to.",
         *_table("exits", (_exit(x) for x in junction.exits)),
         "# Ways across the junction; share_ratio: first guess of the shares of the lane's vehicles, learned online.",
@@ -78,6 +79,13 @@ def _group(g: Group) -> dict[str, Value]:
     return row
 
 
+def _lane(x: Lane) -> dict[str, Value]:
+    row: dict[str, Value] = {"id": x.id, "length_m": x.length_m, "speed_m_s": x.speed_m_s, "approach": x.approach}
+    if x.person_weight != 1.0:
+        row["person_weight"] = x.person_weight
+    return row
+
+
 def _exit(x: Exit) -> dict[str, Value]:
     row: dict[str, Value] = {"id": x.id, "storage_m": x.storage_m, "speed_m_s": x.speed_m_s}
     if x.onward:
@@ -100,6 +108,8 @@ def _detector(d: Detector) -> dict[str, Value]:
         row |= {"place_lane": d.place[0], "place_m": d.place[1]}
     if d.upstream:
         row["upstream"] = list(d.upstream)
+    if d.relayed_by:
+        row["relayed_by"] = d.relayed_by
     return row
 
 
@@ -140,7 +150,11 @@ def _node(junction: Junction, n: Node) -> list[str]:
         {"from_stage": t.from_stage, "to_stage": t.to_stage, "ends": _offsets(t.ends), "starts": _offsets(t.starts), "allowed": t.allowed}
         for t in n.transitions
     ]
-    lines = ["[[nodes]]", *_pairs({"id": n.id, "groups": list(n.groups)}), *_table("stages", ({"id": s.id, "green": list(s.green)} for s in n.stages))]
+    lines = ["[[nodes]]", *_pairs({"id": n.id, "groups": list(n.groups)})]
+    if n.free_stages:
+        names = ", ".join(s.id for s in free_stages(junction, n)) or "none"
+        lines += [f"# Adaptive control may show these stages too, as they have no intergreen between their groups: {names}", *_pairs({"free_stages": True})]
+    lines += _table("stages", ({"id": s.id, "green": list(s.green)} for s in n.stages))
     if n.transitions:
         lines += ["# Own transitions of ordered stage pairs; the others are derived from the intergreens.", *_table("transitions", transitions)]
     lines += _derived(junction, n)

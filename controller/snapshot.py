@@ -15,6 +15,8 @@ class SignalState:
     it ends (all its groups green); in the past when it stands. ``green_since_ms`` / ``red_since_ms``: per group of the
     node, when its present green or red began, None where it shows something else.
     ``earliest_leave_ms``: the earliest time at which a transition to another stage may begin (minimum greens).
+    ``earliest_green_ms``: per group that is not green, when what has ended, or ends in the running transition, will be cleared;
+    for the groups that this transition starts, when their green is expected.
     """
 
     stage: int
@@ -23,6 +25,7 @@ class SignalState:
     earliest_leave_ms: int
     green_since_ms: Mapping[str, int | None]
     red_since_ms: Mapping[str, int | None]
+    earliest_green_ms: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class DetectorState:
     count: int  # vehicles since the start (falling edges)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, though nobody changes one: it is made for every lane and second, and a frozen one takes three times as long
 class LaneBelief:
     """What is believed of one approach lane, arrays by vehicle in order from the stop line.
 
@@ -43,10 +46,14 @@ class LaneBelief:
     ``weight``: expected vehicles (1.0 for a certain one); ``movement_ratio``: per movement of the lane, in the junction's
     order, the learned shares; ``head_ratio``: the same for the first vehicle; ``headway_ms`` saturation headway;
     ``startup_ms`` start-up loss; ``flow_veh_s`` the expected flow beyond what is known; ``blocked_ms`` the time until which
-    the lane is believed not to discharge; ``last_leave_ms`` when a vehicle last left over the stop line; ``known_ms`` how
-    far ahead arrivals are seen; ``head_yields`` whether the first vehicle is seen to wait for a gap under the present green;
-    ``stuck_ms`` how much green time its stop loop was covered since somebody left;
-    ``inside_veh`` how many of its vehicles wait for a gap inside the junction; ``full`` whether they stand as far back as its loops reach.
+    the lane is believed not to discharge; ``amber_use_ms`` how far into the amber its queue goes on; ``last_leave_ms`` when a
+    vehicle last left over the stop line; ``known_ms`` how far ahead arrivals are seen; ``head_yields`` whether the first vehicle
+    is seen to wait for a gap under the present green; ``stuck_ms`` how much green time its stop loop was covered since somebody
+    left; ``inside_veh`` how many of its vehicles wait for a gap inside the junction; ``ways`` which of the lane's movements each
+    vehicle takes, -1 where that is not known (it is not from loops), and for all of them where there are fewer;
+    ``waiting_since_ms`` when the first vehicle would have passed the stop line, had nothing held it up since it came into view;
+    ``hidden_veh`` how many are expected to stand behind a lane that is too short for a loop but the one at its stop line;
+    ``full`` whether its vehicles stand as far back as its loops reach.
     """
 
     arrival_ms: tuple[int, ...]
@@ -58,11 +65,15 @@ class LaneBelief:
     startup_ms: int
     flow_veh_s: float
     blocked_ms: int
+    amber_use_ms: int = 0
     last_leave_ms: int = -(1 << 40)
     known_ms: int = 0
     head_yields: bool = False
     stuck_ms: int = 0
     inside_veh: float = 0.0
+    ways: tuple[int, ...] = ()
+    waiting_since_ms: int = 1 << 40
+    hidden_veh: float = 0.0
     full: bool = False
 
 

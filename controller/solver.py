@@ -24,9 +24,12 @@ ANY: Final = -1  # the solver itself chooses the first stage
 
 
 class Solver(Protocol):
-    """Solves one node's problems; `solve_s` tells how long the last answer took."""
+    """Solves one node's problems."""
 
-    solve_s: float
+    @property
+    def solve_s(self) -> float:
+        """Return how long the last answer took, in seconds."""
+        ...
 
     def horizon(self, problem: HorizonProblem, first: int = ANY) -> HorizonResult | None:
         """Return the best sequence, or the best that begins with stage ``first``; None where it is not there yet (then ask again with the next snapshot)."""
@@ -81,7 +84,5 @@ class InlineSolver:
 
 def digest(problem: HorizonProblem | SplitProblem) -> bytes:
     """Return a hash over all arrays and numbers of a problem, the same for the same content on every machine."""
-    h = hashlib.blake2b(digest_size=16)
-    for part in problem:
-        h.update(np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
-    return h.digest()
+    parts = [part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode() for part in problem]
+    return hashlib.blake2b(b"".join(parts), digest_size=16).digest()

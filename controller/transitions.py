@@ -61,6 +61,11 @@ class TransitionTable:
         """Return the transition as it is after groups have ended that still clear; ``ended_ms``: when, against its begin (negative)."""
         return stage_pair(self.rules, self.stages[a], self.stages[b], self.own.get((a, b)), ended_ms)
 
+    def cleared_ms(self, a: int, b: int, group: str) -> int:
+        """Return how long after the begin of the transition a to b the group may be green at the earliest, for what ends in it; 0: at once."""
+        ends, wait_ms = self.pairs[a][b].ends_ms, self.rules[group].group.red_amber_ms
+        return max([0, *(ends[foe] + max(ig, wait_ms) for foe, ig in self.rules[group].foes if foe in ends)])
+
 
 def group_rules(junction: Junction, node: Node) -> dict[str, GroupRules]:
     """Return for each group of the node what it must wait for."""
@@ -173,6 +178,8 @@ def _first_hops(node: Node, pairs: tuple[tuple[StagePair, ...], ...], source: in
         if stage in hops:
             continue
         hops[stage] = hop
+        if node.stages[stage].free:
+            continue  # no way round what the engineer has forbidden
         for nxt, pair in enumerate(pairs[stage]):
             if pair.allowed and nxt not in hops:
                 heapq.heappush(queue, (count + 1, cost_ms + pair.settle_ms, nxt, hop))

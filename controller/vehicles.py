@@ -25,6 +25,7 @@ _CHANGE_RATIO_PER_M: Final = 0.0007  # prior chance of a lane change before the 
 _EARLY_RATIO: Final = 0.6  # a vehicle that comes earlier than this share of its travel time is another one
 _SURE_RATIO: Final = 0.25  # the next likeliest vehicle is at most this likely, against the likeliest
 _LATE_SCALE_MS: Final = 3_000.0
+_LATEST_RATIO: Final = 1.5  # who is later than this times the scale is held up by a queue or a red: how late then tells nothing
 _LEAST_WEIGHT: Final = 0.02
 _LEAST_SHARE: Final = 0.03  # what was never seen may still happen; above the least weight, so that it is still tried
 _SAME_HEIGHT_M: Final = 10.0
@@ -74,9 +75,9 @@ class LaneTrack:
         """Return the free travel time over ``distance_m``."""
         return int(1000.0 * self.pace_ratio * max(distance_m, 0.0) / self.lane.speed_m_s)
 
-    def next_station(self, vehicle: Vehicle, beside: Mapping[str, str]) -> Station | None:
-        """Return the station that the vehicle must pass next on this lane, None where none follows."""
-        return self._next.get(vehicle.loop) or self._next.get(beside.get(vehicle.loop, ""))
+    def next_station(self, loop: str, beside: str) -> Station | None:
+        """Return the station that follows on this lane after the loop, or after that of this lane ``beside`` it; None where none does."""
+        return self._next.get(loop) or self._next.get(beside)
 
     def learn_pace(self, distance_m: float, took_ms: int) -> None:
         """Learn from one unhindered vehicle how fast this lane is driven."""
@@ -149,9 +150,13 @@ class Vehicles:
             shares[other] -= _LEARN_RATIO * shares[other]
         self.remove(vehicle)
 
+    def shares(self, loop: str) -> Mapping[str, float]:
+        """Return how likely a vehicle that the loop sees is to reach each lane's stop line."""
+        return self._loops[loop].shares
+
     def next_station(self, vehicle: Vehicle, lane: str) -> Station | None:
         """Return the station that the vehicle must pass next on the lane."""
-        return self.tracks[lane].next_station(vehicle, {vehicle.loop: self._loops[vehicle.loop].beside.get(lane, "")})
+        return self.tracks[lane].next_station(vehicle.loop, self._loops[vehicle.loop].beside.get(lane, ""))
 
     def sort(self) -> None:
         """Put every lane's vehicles in their order from the stop line."""
@@ -183,6 +188,7 @@ class Vehicles:
                     weight *= max(0.0, 1.0 - sum(ahead.weights.get(x, 0.0) for x in loop.detector.lanes))
             travel_ms = self.tracks[loop.detector.lanes[0]].travel_ms(loop.detector.distance_m)
             late = (at_ms - (vehicle.arrival_ms - travel_ms)) / _LATE_SCALE_MS
+            late = min(late, _LATEST_RATIO)
             score = weight / (1.0 + late * late)
             if score > best_score:
                 best, best_score, next_score = vehicle, score, best_score
@@ -201,13 +207,13 @@ class Vehicles:
     def _learn(self, vehicle: Vehicle, detector: Detector, at_ms: int, *, sure: bool) -> None:
         """Learn from where the vehicle went: the pace, and the shares of the loop that it came from.
 
+        From where it is now it goes on as all do that this loop sees: so those farther out, too, learn of ways that turn off behind it.
         Shares are learned only where it cannot have been another one: else, while lanes side by side are full, a wrong guess would confirm itself.
         """
         shares = self._loops[vehicle.loop].shares
-        came = sum(vehicle.weights.get(x, 0.0) for x in detector.lanes)
+        onward = self._loops[detector.id].shares
         for lane in shares if sure else ():
-            here = vehicle.weights.get(lane, 0.0) / came if lane in detector.lanes and came > 0.0 else 0.0
-            shares[lane] = max(shares[lane] + _LEARN_RATIO * (here - shares[lane]), _LEAST_SHARE)
+            shares[lane] = max(shares[lane] + _LEARN_RATIO * (onward.get(lane, 0.0) - shares[lane]), _LEAST_SHARE)
         track = self.tracks[detector.lanes[0]]
         if not any(v.arrival_ms < at_ms and v.distance_m < vehicle.distance_m for v in track.vehicles):
             track.learn_pace(vehicle.distance_m - detector.distance_m, at_ms - vehicle.passed_ms)

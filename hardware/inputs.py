@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hardware.ports import InputEvent, InputPort, PortError
 
@@ -27,3 +27,25 @@ class LastingInputs:
         """Raise the `PortError` of the last `poll`, if it met one."""
         if self._lost is not None:
             raise self._lost
+
+
+class DelayedInputs:
+    """An input port around another one that keeps back the events of some sources, as a message's way from a neighbour does.
+
+    The events keep their own times, so that what lasted how long is known exactly, only later; an event may therefore be older than one
+    that was returned before. Exit loops alone are relayed, and of these only the present state counts.
+    """
+
+    def __init__(self, port: InputPort, sources: Collection[str], delay_ms: int) -> None:
+        self._port, self._sources, self._delay_ms = port, frozenset(sources), delay_ms
+        self._kept: list[InputEvent] = []
+
+    def poll(self, now_ms: int) -> Sequence[InputEvent]:
+        """Return the port's events, those of the delayed sources once their time is over. Raises `PortError` as the port does."""
+        events = self._port.poll(now_ms)
+        if not self._sources:
+            return events
+        self._kept += [event for event in events if event.source in self._sources]
+        late = [event for event in self._kept if event.at_ms + self._delay_ms <= now_ms]
+        self._kept = self._kept[len(late) :]
+        return sorted([*late, *(event for event in events if event.source not in self._sources)], key=lambda event: event.at_ms)

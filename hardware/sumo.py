@@ -154,6 +154,10 @@ class SumoWorld:
         """Return all vehicles within ``range_m`` before the stop lines of one light: a view that no street has (`--detection oracle`)."""
         return self._view.before(light_id, range_m)
 
+    def vehicles_inside(self, light_id: str) -> list[SeenVehicle]:
+        """Return all vehicles that have crossed a stop line of one light and are not beyond where they would wait for a gap."""
+        return self._view.inside(light_id)
+
     def close(self) -> None:
         """End the simulation so that SUMO writes its files. Safe to call twice and after a crash."""
         if self._closed or self._on_close is None:

@@ -60,6 +60,7 @@ class SumoHeads:
         self._priority_of = [tuple(index[p] for y, p in yields if y == group.id) for group in spec.groups]
         self._length = len(shown)
         self._state: str | None = None
+        self._read: tuple[str, tuple[Aspect, ...]] = ("", ())  # the string read last, and its aspects
 
     def show(self, frame: Frame, now_ms: int) -> None:
         """Show the frame; the simulator is asked only where the string changes. Raises `PortError` on a lost link."""
@@ -77,12 +78,13 @@ class SumoHeads:
         """Return the aspects that SUMO shows now. Raises `PortError` on a lost link or a letter that no aspect has."""
         with self._world.link():
             state = str(self._world.api.trafficlight.getRedYellowGreenState(self._light))
-        try:
-            aspects = tuple(ASPECT_OF_LETTER[state[links[0]]] for links in self._links)
-        except KeyError as error:
-            raise PortError(f"light {self._light!r} shows {state!r}: the letter {error} has no aspect (known: {''.join(ASPECT_OF_LETTER)})") from error
+        if state != self._read[0]:
+            try:
+                self._read = state, tuple(ASPECT_OF_LETTER[state[links[0]]] for links in self._links)
+            except KeyError as error:
+                raise PortError(f"light {self._light!r} shows {state!r}: the letter {error} has no aspect (known: {''.join(ASPECT_OF_LETTER)})") from error
         mode = "remote" if self._state is None or state == self._state else "local"
-        return Observation(now_ms, aspects, mode)
+        return Observation(now_ms, self._read[1], mode)
 
     def release(self, now_ms: int, *, hurried: bool = False) -> bool:
         """Give the light back to its own programme; True when done. Only while everything is red, for the jump has no amber.

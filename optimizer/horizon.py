@@ -63,7 +63,7 @@ def workspace_for(p: HorizonProblem, departures: int = 64) -> Workspace:
 
 
 @kernel(
-    "i8(i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],"
+    "i8(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],"
     "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8,i8,i8,i8,"
     "i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],"
     "i8[:,::1],i8[::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],"
@@ -72,6 +72,8 @@ def workspace_for(p: HorizonProblem, departures: int = 64) -> Workspace:
 def solve(
     arrival: Ints,
     weight: Ints,
+    passes: Ints,
+    gives_way: Ints,
     count: Ints,
     headway: Ints,
     stop: Ints,
@@ -114,7 +116,7 @@ def solve(
     `counts` receives how many stages the sequence has, how many nodes were expanded, and how many departures there may be.
     """
     code = check(
-        arrival, weight, count, headway, stop, person, ready, blocked, service, foes, yields, phase, gap,
+        arrival, weight, passes, gives_way, count, headway, stop, person, ready, blocked, service, foes, yields, phase, gap,
         green_end, green_start, min_stay, allowed, grid, stage, leave_ms, switch_cost_ms, beam,
     )  # fmt: skip
     if code != FINE:
@@ -122,7 +124,7 @@ def solve(
     counts[2] = most_departures(weight, count)
     if counts[2] > departs.shape[1]:
         return MORE_DEPARTURES
-    sum_up(arrival, weight, count, grid, vehicles, here)
+    sum_up(arrival, weight, passes, gives_way, count, grid, vehicles, here)
     set_rules(headway, stop, person, blocked, gap, phase, service, foes, yields, facts, rules)
     reach_times(service, green_start, min_stay, allowed, rules)
     take_turns(green_end, rules, turns)

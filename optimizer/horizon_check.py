@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from optimizer.jit import kernel
-from optimizer.lanes import NEVER, PORTION_MILLI, RAW, TERMINAL_WAIT_MS
+from optimizer.lanes import NEVER, PORTION_MILLI, RAW, TERMINAL_WAIT_MS, WAY_BITS
 from optimizer.problem import HorizonProblem, Ints
 
 COST_LIMIT: Final = float(1 << 62)
@@ -29,6 +29,8 @@ _INT64: Final = np.dtype(np.int64)
 AXES: Final = {
     "arrival_ms": "LV",
     "weight_milli": "LV",
+    "passes": "LV",
+    "gives_way": "LV",
     "vehicles": "L",
     "headway_ms": "L",
     "stop_cost_ms": "L",
@@ -64,6 +66,8 @@ RANGES: Final = (
     ("arrival_ms", -NEVER, NEVER),
     ("ready_ms", -NEVER, NEVER),
     ("blocked_ms", -NEVER, NEVER),
+    ("passes", 0, (1 << WAY_BITS) - 1),
+    ("gives_way", 0, (1 << WAY_BITS) - 1),
 )
 
 
@@ -77,12 +81,14 @@ def outside(values: Ints, low: int, high: int) -> bool:
 
 
 @kernel(
-    "i8(i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],"
+    "i8(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],"
     "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8,i8,i8)"
 )
 def check(
     arrival: Ints,
     weight: Ints,
+    passes: Ints,
+    gives_way: Ints,
     vehicles: Ints,
     headway: Ints,
     stop: Ints,
@@ -110,6 +116,7 @@ def check(
     agree = weight.shape == arrival.shape and vehicles.shape[0] == lanes and headway.shape[0] == lanes and stop.shape[0] == lanes
     agree = agree and person.shape[0] == lanes and ready.shape[0] == lanes and blocked.shape[0] == lanes and gap.shape[0] == lanes
     agree = agree and service.shape[1] == lanes and foes.shape[0] == stages and foes.shape[1] == lanes and yields.shape == service.shape
+    agree = agree and passes.shape == arrival.shape and gives_way.shape == arrival.shape
     agree = agree and phase.shape[0] == lanes and min_stay.shape == (stages, stages) and allowed.shape == (stages, stages)
     if not (agree and green_end.shape == (stages, stages, lanes) and green_start.shape == (stages, stages, lanes)):
         return SHAPES
@@ -145,6 +152,10 @@ def check(
         return 15
     if outside(blocked, -NEVER, NEVER):
         return 16
+    if outside(passes.reshape(passes.size), 0, (1 << WAY_BITS) - 1):
+        return 17
+    if outside(gives_way.reshape(gives_way.size), 0, (1 << WAY_BITS) - 1):
+        return 18
     if stages < 1 or stage < 0 or stage >= stages:
         return STAGE
     if beam < 1 or beam > BEAM_LIMIT:

@@ -19,7 +19,6 @@ from typing import Final
 from optimizer.horizon_tables import PROTECTED_FROM, YIELDING_FROM
 from optimizer.jit import kernel
 from optimizer.lanes import (
-    CAP,
     CLEAR,
     COMING,
     COUNT,
@@ -36,6 +35,7 @@ from optimizer.lanes import (
     STATE_COLUMNS,
     WORK,
     coming_ms,
+    may_leave,
     order_cost,
     serve_lane,
     standing_cost,
@@ -118,15 +118,16 @@ def advance(
                     states[at, PASSED] = 0
                 elif before != share:
                     states[at, PASSED] = 0
-                if share > 0:
-                    states[at, READY] = max(states[at, READY], begin_ms + green_start[old, new, lane])
+                states[at, READY] = max(states[at, READY], begin_ms + green_start[old, new, lane])
             if share > 0:
                 if stands_ready(lane, until_ms, at, vehicles, facts, states):
                     left += serve_lane(lane, new, until_ms, at, facts, vehicles, rules, foes, states, departs, notes)
-                if yielding < lanes and states[at, PASSED] < rules[new, lane, CAP]:
+                if yielding < lanes and may_leave(lane, new, at, vehicles, rules, states):
                     notes[lane, COMING] = coming_ms(lane, at, facts, vehicles, states)
+        elif old != new:
+            states[at, READY] = max(states[at, READY], begin_ms + green_start[old, new, lane])
         states[at, READY] = max(states[at, READY], until_ms)
-        standing += standing_cost(lane, k, until_ms, new, leave_ms, at, facts, here, rules, states)
+        standing += standing_cost(lane, k, until_ms, new, leave_ms, at, facts, vehicles, here, rules, states)
         if left + standing > limit:
             return GIVEN_UP, GIVEN_UP
         queue = here[k, lane, HERE_WEIGHT] - states[at, GONE_WEIGHT]

@@ -12,11 +12,13 @@ from optimizer.lanes import (
     BLOCKED,
     CAP,
     GAP,
+    GIVES_WAY,
     HEADWAY,
     HERE_MOMENT,
     HERE_WEIGHT,
     HOME,
     NEVER,
+    PASSES,
     PERSON,
     PHASE,
     REACH,
@@ -36,8 +38,8 @@ YIELDING_FROM: Final = 1  # from this place on they yield
 TURN_EXTRAS: Final = 2
 
 
-@kernel("void(i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[:,:,::1],i8[:,:,::1])")
-def sum_up(arrival: Ints, weight: Ints, count: Ints, grid: Ints, vehicles: Ints, here: Ints) -> None:
+@kernel("void(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[:,:,::1],i8[:,:,::1])")
+def sum_up(arrival: Ints, weight: Ints, passes: Ints, gives_way: Ints, count: Ints, grid: Ints, vehicles: Ints, here: Ints) -> None:
     """Fill each lane's vehicles with their running sums, the one that never comes at the end, and what has arrived by each decision time."""
     for lane in range(arrival.shape[0]):
         n = count[lane]
@@ -45,9 +47,11 @@ def sum_up(arrival: Ints, weight: Ints, count: Ints, grid: Ints, vehicles: Ints,
         moments = 0
         for v in range(n):
             vehicles[lane, v, ARRIVAL], vehicles[lane, v, BEFORE_WEIGHT], vehicles[lane, v, BEFORE_MOMENT] = arrival[lane, v], weights, moments
+            vehicles[lane, v, PASSES], vehicles[lane, v, GIVES_WAY] = passes[lane, v], gives_way[lane, v]
             weights += weight[lane, v]
             moments += weight[lane, v] * arrival[lane, v]
         vehicles[lane, n, ARRIVAL], vehicles[lane, n, BEFORE_WEIGHT], vehicles[lane, n, BEFORE_MOMENT] = NEVER, weights, moments
+        vehicles[lane, n, PASSES], vehicles[lane, n, GIVES_WAY] = 0, 0
         there = 0
         stopped = 0
         for k in range(grid.shape[0]):

@@ -14,6 +14,7 @@ from optimizer.jit import kernel
 from optimizer.problem import Ints
 
 NEVER: Final = 1 << 40
+WAY_BITS: Final = 62  # a way is known for at most so many stages
 
 # columns of a lane's state
 NEXT: Final = 0
@@ -44,7 +45,9 @@ RULE_COLUMNS: Final = 4
 ARRIVAL: Final = 0
 BEFORE_WEIGHT: Final = 1  # of all vehicles ahead of it
 BEFORE_MOMENT: Final = 2
-VEHICLE_COLUMNS: Final = 3
+PASSES: Final = 3  # bit s: leaves under stage s; 0: not known
+GIVES_WAY: Final = 4  # bit s: yields under stage s
+VEHICLE_COLUMNS: Final = 5
 
 # columns of a lane at a decision time
 HERE_WEIGHT: Final = 0  # of all that have arrived
@@ -82,6 +85,21 @@ def must_yield(place: int, yield_milli: int, phase_milli: int) -> bool:
     if yield_milli <= 0 or yield_milli >= 1000:
         return yield_milli > 0
     return (phase_milli + (place + 1) * yield_milli) // 1000 > (phase_milli + place * yield_milli) // 1000
+
+
+@kernel("b1(i8,i8)")
+def has_stage(way: int, stage: int) -> bool:
+    """Return whether a known way has the stage's bit; none has one from `WAY_BITS` on."""
+    return (way >> min(stage, WAY_BITS)) & 1 != 0
+
+
+@kernel("b1(i8,i8,i8,i8[:,:,::1],i8[:,:,::1],i8[:,::1])")
+def may_leave(lane: int, stage: int, row: int, vehicles: Ints, rules: Ints, states: Ints) -> bool:
+    """Return whether the lane's next vehicle is one that the stage lets pass: by its way, or, where that is not known, as long as the cap lasts."""
+    way = vehicles[lane, states[row, NEXT], PASSES]
+    if way != 0:
+        return has_stage(way, stage)
+    return bool(states[row, PASSED] < rules[stage, lane, CAP])
 
 
 @kernel("b1(i8,i8)")
@@ -135,17 +153,20 @@ def serve_lane(
     weight, moment = states[row, GONE_WEIGHT], states[row, GONE_MOMENT]
     share, cap, yielding = rules[stage, lane, SHARE], rules[stage, lane, CAP], rules[stage, lane, YIELD]
     count = notes[lane, COUNT]
-    while passed < cap:
+    while True:
+        way = vehicles[lane, nxt, PASSES]
+        if (way == 0 and passed >= cap) or (way != 0 and not has_stage(way, stage)):
+            break
         came = vehicles[lane, nxt, ARRIVAL]
         leave = max(came, ready, facts[lane, BLOCKED])
         if leave >= end_ms:
             break
-        if yielding > 0 and must_yield(nxt, yielding, facts[lane, PHASE]):
+        if yielding > 0 and (has_stage(vehicles[lane, nxt, GIVES_WAY], stage) if way != 0 else must_yield(nxt, yielding, facts[lane, PHASE])):
             leave = gap_time_ms(leave, end_ms, facts[lane, GAP], stage, lane, foes, departs, notes)
             if leave >= end_ms:
                 break
         rest = vehicles[lane, nxt + 1, BEFORE_WEIGHT] - weight
-        portion = min(rest, PORTION_MILLI, cap - passed)
+        portion = min(rest, PORTION_MILLI) if way != 0 else min(rest, PORTION_MILLI, cap - passed)
         delay = leave - came
         if delay > STOPPED_MS:
             delay += facts[lane, STOP]
@@ -155,7 +176,7 @@ def serve_lane(
             count += 1
             notes[lane, COUNT] = count
         ready = leave + facts[lane, HEADWAY] * portion // 1000
-        if share < 1000:
+        if share < 1000 and way == 0:
             passed += portion
         weight += portion
         moment += portion * came
@@ -174,8 +195,10 @@ def terminal_cost(queue_milli: int, wait_ms: int, headway_ms: int, share_milli: 
     return queue_milli * wait_ms + queue_milli * queue_milli * headway_ms // (2 * share_milli)
 
 
-@kernel("i8(i8,i8,i8,i8,i8,i8,i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1])")
-def standing_cost(lane: int, k: int, now_ms: int, stage: int, leave_ms: int, row: int, facts: Ints, here: Ints, rules: Ints, states: Ints) -> int:
+@kernel("i8(i8,i8,i8,i8,i8,i8,i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1])")
+def standing_cost(
+    lane: int, k: int, now_ms: int, stage: int, leave_ms: int, row: int, facts: Ints, vehicles: Ints, here: Ints, rules: Ints, states: Ints
+) -> int:
     """Return the raw cost of all on the lane that have arrived and not left: their waiting and stops so far, and the terminal estimate."""
     queue = here[k, lane, HERE_WEIGHT] - states[row, GONE_WEIGHT]
     if queue <= 0:
@@ -183,7 +206,7 @@ def standing_cost(lane: int, k: int, now_ms: int, stage: int, leave_ms: int, row
     cost = now_ms * queue - (here[k, lane, HERE_MOMENT] - states[row, GONE_MOMENT])
     cost += max(here[k, lane, STOPPED_WEIGHT] - states[row, GONE_WEIGHT], 0) * facts[lane, STOP]
     share = rules[stage, lane, SHARE]
-    if share > 0 and states[row, PASSED] < rules[stage, lane, CAP]:
+    if share > 0 and may_leave(lane, stage, row, vehicles, rules, states):
         wait = states[row, READY] - now_ms
     else:
         wait = max(leave_ms - now_ms, 0) + rules[stage, lane, REACH]

@@ -22,11 +22,13 @@ class HorizonProblem(NamedTuple):
 
     arrival_ms: Ints  # (L, V) free-flow arrival at the stop line, sorted; negative: is waiting since then
     weight_milli: Ints  # (L, V)
+    passes: Ints  # (L, V) bit s: this vehicle may leave under stage s; 0: its way is not known, and `service_milli` says how many such pass
+    gives_way: Ints  # (L, V) bit s: this vehicle, whose way is known, yields to the foes under stage s
     vehicles: Ints  # (L,) valid places
     headway_ms: Ints  # (L,) saturation headway
     stop_cost_ms: Ints  # (L,) what a stop costs beyond the waiting
     person_milli: Ints  # (L,) weight of the lane's delay, 1000 = one car
-    ready_ms: Ints  # (L,) earliest departure of the first vehicle under the present green (start-up, last departure)
+    ready_ms: Ints  # (L,) earliest departure of the first vehicle (start-up, last departure; under red what still clears)
     blocked_ms: Ints  # (L,) no departure before (blocked exit, lock-in); NEVER_MS: not within the horizon
     service_milli: Ints  # (S, L) 0 red; 1000 every movement of the lane is green; else the share of vehicles that may pass
     foes: Ints  # (S, L, F) lanes to yield to under the stage, -1 padded; all -1: protected
@@ -34,7 +36,8 @@ class HorizonProblem(NamedTuple):
     yield_phase_milli: Ints  # (L,) 0 to 999: where the pattern of yielding vehicles begins, see `optimizer.lanes.must_yield`
     gap_ms: Ints  # (L,) critical gap of the lane's yielding movements
     green_end_ms: Ints  # (S, S, L) from a to b: how long after the begin of the transition the lane still discharges
-    green_start_ms: Ints  # (S, S, L) from a to b: when the lane begins to discharge (start-up inside); 0 and green_end NEVER_MS: goes on
+    green_start_ms: Ints  # (S, S, L) from a to b: when the lane begins to discharge (start-up inside); 0 and green_end NEVER_MS: goes on;
+    # where b does not serve it: when a later stage may at the earliest, for what ends from a to b must be cleared
     min_stay_ms: Ints  # (S, S) from the begin of the transition a to b until b may be left
     allowed: Ints  # (S, S) 1: this transition may be chosen
     grid_ms: Ints  # (K,) decision times, strictly increasing, the first 0, the last the horizon

@@ -57,6 +57,11 @@ def is_motor(lane: NetLane) -> bool:
     return any(lane.allows(c) for c in (*MOTOR_CLASSES, *TRANSIT_CLASSES))
 
 
+def is_transit_only(lane: NetLane) -> bool:
+    """Tell whether buses or trams have the lane for themselves; taxis may use it, bicycles not, for loops count them too."""
+    return any(lane.allows(c) for c in TRANSIT_CLASSES) and not any(lane.allows(c) for c in (*MOTOR_CLASSES, "bicycle") if c != "taxi")
+
+
 def approach_lanes(groups: Sequence[LinkGroup], links: Mapping[int, Sequence[Connection]]) -> tuple[str, ...]:
     """Return the lanes that end at the light's stop lines, in order of their links."""
     return tuple(dict.fromkeys(c.from_lane for c, _ in _ways(groups, links)))

@@ -19,6 +19,7 @@ from hardware.ports import PortError
 from hardware.sumo_process import sumo_binary, sumo_home
 from scenarios.demand import RILSA, trips_xml
 from scenarios.streets import NETCONVERT, Layout, plain_files, through_and_turning
+from scenarios.stress import PREFIX, STRESS
 
 if TYPE_CHECKING:
     from scenarios.catalogue import Scenario
@@ -43,7 +44,11 @@ def built_scenarios() -> tuple[Scenario, ...]:
 
     streets = [Scenario(name, "built by umlauf", "Apache-2.0", SUMO_INSTALL, partial(_build_by_name, name)) for name in STREETS]
     rilsa = [Scenario(name, "eclipse-sumo (RiLSA example junction)", "EPL-2.0", SUMO_INSTALL, partial(build_rilsa, name)) for name in RILSA]
-    return (*streets, *rilsa)
+    stress = [
+        Scenario(PREFIX + name, "built by umlauf", "Apache-2.0", SUMO_INSTALL, partial(build_stress, name), about=one.about, outages=one.outages)
+        for name, one in STRESS.items()
+    ]
+    return (*streets, *rilsa, *stress)
 
 
 def _build_by_name(name: str) -> Path:
@@ -58,6 +63,13 @@ def build_streets(name: str, layout: Layout, main_veh_h: int, side_veh_h: int, t
     return _cached(name, files, NETCONVERT)
 
 
+def build_stress(name: str) -> Path:
+    """Return the configuration of a stress world by its name without prefix, built where it is not in the cache. Raises `MissingError` or `ScenarioError`."""
+    one = STRESS[name]
+    files = {**one.files(), CONFIG: _config_xml("net.net.xml", "demand.rou.xml", (), one.end_s)}
+    return _cached(f"stress-{name}", files, one.netconvert)
+
+
 def build_rilsa(name: str) -> Path:
     """Return the configuration of a RiLSA example: net and programme from the installed SUMO, demand from our table of its counts."""
     home = sumo_home()
@@ -70,7 +82,7 @@ def build_rilsa(name: str) -> Path:
     return _cached(name, files, ())
 
 
-def _config_xml(net: str, routes: str, additional: Sequence[str]) -> str:
+def _config_xml(net: str, routes: str, additional: Sequence[str], end_s: int = 3600) -> str:
     extra = f'\n        <additional-files value="{",".join(additional)}"/>' if additional else ""
     return f"""<configuration>
     <input>
@@ -79,7 +91,7 @@ def _config_xml(net: str, routes: str, additional: Sequence[str]) -> str:
     </input>
     <time>
         <begin value="0"/>
-        <end value="3600"/>
+        <end value="{end_s}"/>
     </time>
 </configuration>
 """

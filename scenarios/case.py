@@ -22,8 +22,19 @@ PEERS: Final[Mapping[str, str]] = {
 RULES: Final = ("net", "published", "street")
 DETECTIONS: Final = ("loops", "oracle")
 INSERTIONS: Final = ("sumo", "legacy")
+FAILS: Final = "fails"
+STALLS: Final = "stalls"
 ENGINES: Final = ("libsumo", "traci")
 NEIGHBOUR_LOSS_RATIO: Final = 0.01  # of the messages between neighbouring lights, where nothing else is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """When the optimizer is out of order, in seconds of simulation: ``kind``: it fails at once, or stalls and does not answer."""
+
+    begin_s: float
+    end_s: float
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,7 @@ class Case:
     gui: bool = False
     published_amber_s: float = 3.0
     bare: bool = False  # nothing but SUMO: to measure what control costs
+    outages: tuple[Outage, ...] = ()
 
     @property
     def sumo_driven(self) -> bool:
@@ -62,6 +74,7 @@ class Case:
         """Return the case that `to_json` wrote."""
         data = json.loads(text)
         data["tls"] = tuple(data["tls"])
+        data["outages"] = tuple(Outage(**outage) for outage in data["outages"])
         return Case(**data)
 
     def file(self, name: str) -> Path:

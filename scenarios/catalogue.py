@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from controller.errors import MissingError, ScenarioError
+from scenarios.case import Outage
 from scenarios.config import SumoConfig, read_config, read_text
 
 RESCO_INSTALL: Final = "pip install --no-deps sumo-rl==1.4.5"
@@ -35,6 +36,8 @@ class Scenario:
     find: Callable[[], Path]
     rules: str = "net"
     published_amber_s: float = 3.0
+    about: str = ""
+    outages: tuple[Outage, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from controller.decide import NodeControl
 from controller.errors import MissingError
 from controller.journal import Journal
 from controller.junction import Junction, Purpose
 from controller.neighbours import NeighbourPort
 from controller.supervisor import ModeChange
+from hardware.inputs import DelayedInputs
 from hardware.interlock import Interlock
 from hardware.ports import InputPort
 from hardware.registry import open_site
@@ -21,11 +23,19 @@ from scenarios.handback import Held
 from scenarios.loops import PREFIX
 from scenarios.saturation import MeteredInputs, SaturationMeter
 
+if TYPE_CHECKING:
+    from controller.oracle import Seen
+
 
 class Control(Protocol):
     """Switches one light. ``solve_ms`` grows by one value per solve; a control that solves nothing leaves it empty."""
 
     solve_ms: list[float]
+
+    @property
+    def nodes(self) -> Sequence[NodeControl]:
+        """Return its partial nodes."""
+        ...
 
     @property
     def mode_changes(self) -> Sequence[ModeChange]:
@@ -49,6 +59,8 @@ class Place:
     journal: Journal | None
     neighbours: NeighbourPort
 
+
+MESSAGE_MS: Final = 1_000  # the way of a message from a neighbour
 
 ControlFactory = Callable[[Place], Control]
 
@@ -80,22 +92,35 @@ def build_control(
         yields=[(p.yielding, p.priority) for p in junction.permissions],
     )
     heads = open_site(spec, raw, now_ms=world.now_ms)
-    inputs = MeteredInputs(world.inputs(loops_of(junction)), meter)
+    relayed = [d.id for d in junction.detectors if d.relayed_by]
+    inputs = MeteredInputs(DelayedInputs(world.inputs(loops_of(junction)), relayed, MESSAGE_MS), meter)
     place = Place(world, case, junction, inputs, heads, journal, neighbours)
     control = _ours(place) if case.control in OURS else _peer(case.control)(place)
     return control, Held(junction.id, heads, raw)
 
 
+def view_of(world: SumoWorld, light_id: str) -> Callable[[], Sequence[Seen]]:
+    """Return what sees all vehicles before a light and on its junctions."""
+    from controller.oracle import RANGE_M
+
+    return lambda: cast("Sequence[Seen]", [*world.vehicles_before(light_id, RANGE_M), *world.vehicles_inside(light_id)])
+
+
 def _ours(place: Place) -> Control:
     from controller.assemble import assemble
-    from controller.oracle import RANGE_M, OracleEstimator, Seen
+    from controller.oracle import OracleEstimator
 
     world, junction = place.world, place.junction
     estimator = None
     if place.case.detection == "oracle":
-        estimator = OracleEstimator(junction, world.now_ms, lambda: cast("Sequence[Seen]", world.vehicles_before(junction.id, RANGE_M)))
+        estimator = OracleEstimator(junction, world.now_ms, view_of(world, junction.id))
+    solver = None
+    if place.case.outages and place.case.control != "actuated":
+        from scenarios.outages import FailingSolver
+
+        solver = FailingSolver(place.case.outages, lambda: world.now_ms)
     ports = place.inputs, place.heads, place.journal
-    return assemble(junction, place.case.control, *ports, start_ms=world.now_ms, estimator=estimator, neighbours=place.neighbours)
+    return assemble(junction, place.case.control, *ports, start_ms=world.now_ms, estimator=estimator, solver=solver, neighbours=place.neighbours)
 
 
 def _peer(name: str) -> ControlFactory:

@@ -154,6 +154,14 @@ def _fallbacks(running: Running) -> list[str]:
     return [f"mode {c.before} gave way to {c.after} at {c.at_ms / 1000:g} s: {c.why}" for c in changes[:MODE_CHANGES_TOLD]]
 
 
+def _longest_reds_s(running: Running) -> dict[str, dict[str, float]] | None:
+    """Return per light and group the longest red with an occupied stop loop and a free exit; None where SUMO drives."""
+    if running.prepared.case.sumo_driven:
+        return None
+    lights = zip(running.held, running.controls, strict=True)
+    return {held.light: {g: ms / 1000 for node in control.nodes for g, ms in node.longest_red_ms.items()} for held, control in lights}
+
+
 def _end_ms(window: Window) -> int:
     return round((window.end_s if window.end_s is not None else window.cap_s) * 1000)
 
@@ -186,11 +194,14 @@ def _figures(running: Running, status: str) -> Mapping[str, object]:
     prepared, world = running.prepared, running.world
     case = prepared.case
     trips, complete = read_trips(running.outputs.tripinfo)
+    reds_s = _longest_reds_s(running)
     return {
         **measure(trips, world.now_ms / 1000),
         **read_safety(running.outputs.statistics),
         "sumo_version": running.version,
         "interlock_refusals": None if case.sumo_driven else sum(held.interlock.refusals for held in running.held),
+        "longest_red_s": None if reds_s is None else max((s for groups in reds_s.values() for s in groups.values()), default=0.0),
+        "longest_reds_s": reds_s,
         "solve_ms": solve_times([value for control in running.controls for value in control.solve_ms]),
         "wall_s": round(running.wall_s, 3),
         "cpu_s": round(running.cpu_s, 3),

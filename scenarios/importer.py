@@ -17,6 +17,7 @@ from scenarios.net import RAIL_TYPES, Connection, Logic, Net
 from scenarios.net_reader import read_logics, read_net
 from scenarios.programme import LinkGroup, StagePlan, check_logic, find_groups, find_stages, link_kind
 from scenarios.relations import RightOfWay, relate
+from scenarios.relays import with_relays
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def import_lights(
     warnings: list[str] = []
     lights = select_lights(net, tls, warnings)
     junctions = tuple(import_light(net, light, rules=rules, published_amber_s=published_amber_s, warnings=warnings) for light in lights)
-    return ImportResult(junctions, tuple(warnings))
+    return ImportResult(with_relays(net, junctions), tuple(warnings))
 
 
 def select_lights(net: Net, tls: Sequence[str] | None, warnings: list[str]) -> tuple[str, ...]:
@@ -104,7 +105,7 @@ def import_light(net: Net, light: str, *, rules: Rules, published_amber_s: float
         permissions=tuple(Permission(a, b) for a, b in relations.permissions),
         intergreens=tuple(intergreens),
         detectors=detectors,
-        nodes=(_node(logic, groups, stages),),
+        nodes=(_node(logic, groups, stages, free=rules != "published"),),
         rules=rules,
         net_hash=net_hash(net, light),
     )
@@ -124,7 +125,7 @@ def _group(g: LinkGroup, min_green_ms: int, amber_ms: int, red_amber_ms: int, cl
     )
 
 
-def _node(logic: Logic, groups: Sequence[LinkGroup], stages: StagePlan) -> Node:
+def _node(logic: Logic, groups: Sequence[LinkGroup], stages: StagePlan, *, free: bool) -> Node:
     names = [stage_name(at) for at in range(len(stages.sets))]
     steps: list[ProgrammeStep] = []
     for stage, phase in stages.steps:
@@ -140,6 +141,7 @@ def _node(logic: Logic, groups: Sequence[LinkGroup], stages: StagePlan) -> Node:
         groups=tuple(g.id for g in groups),
         stages=tuple(Stage(name, green) for name, green in zip(names, stages.sets, strict=True)),
         programmes=(Programme(logic.programme, tuple(steps), logic.offset_ms),),
+        free_stages=free,  # published figures allow only the programme's stages
     )
 
 

@@ -23,6 +23,7 @@ def describe(scenario: Scenario) -> dict[str, Any]:
     """Return what is known of a scenario; where it is not installed, sizes are None and ``missing`` says what mends it."""
     known: dict[str, Any] = {
         "name": scenario.name,
+        "about": scenario.about,
         "lights": None,
         "edges": None,
         "lanes": None,
@@ -69,6 +70,9 @@ def print_scenarios(*, as_json: bool) -> None:
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     console.print(table)
+    for entry in known:
+        if entry["about"]:
+            console.print(f"{entry['name']}: {entry['about']}", highlight=False, markup=False, soft_wrap=True)
     for text in dict.fromkeys(entry["missing"].partition(": ")[2] for entry in known if entry["missing"]):
         console.print(f"Missing: {text}", highlight=False, markup=False)
     console.print("Any .sumocfg of yours works too: umlauf simulate PATH.sumocfg", highlight=False, markup=False)

@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from controller.errors import ScenarioError
 from controller.junction import Detector, Junction, Lane, Purpose
-from scenarios.approaches import RANGE_M, Segment, carries_vehicles, continuation, upstream
+from scenarios.approaches import RANGE_M, Segment, carries_vehicles, continuation, is_transit_only, upstream
 from scenarios.net import Net, NetLane
 
 LOOP_M: Final = 2.0
@@ -23,6 +23,7 @@ ENTRY_SPACING_M: Final = 30.0  # an entry nearer to the station before it tells 
 SOURCE_M: Final = 15.0  # SUMO inserts a vehicle with its front up to its own length after the lane's begin; a loop nearer misses it
 EXIT_M: Final = 30.0
 EXIT_STORAGE_M: Final = 50.0
+TRANSIT_WEIGHT: Final = 40.0  # persons in a bus or tram against those in a car: a half-full one in the peak hour
 PREFIX: Final = "umlauf:"
 
 
@@ -56,7 +57,8 @@ def place_loops(net: Net, light: str, lanes: Sequence[str], exit_lanes: Sequence
 
 def _lane(lane: NetLane, places: Sequence[_Place]) -> Lane:
     farthest = max((p.upto_m[lane.id] for p in places if lane.id in p.upto_m), default=0.0)
-    return Lane(lane.id, round(max(farthest, min(lane.length_m, RANGE_M)), 2), lane.speed_m_s, approach=lane.edge)
+    weight = TRANSIT_WEIGHT if is_transit_only(lane) else 1.0
+    return Lane(lane.id, round(max(farthest, min(lane.length_m, RANGE_M)), 2), lane.speed_m_s, approach=lane.edge, person_weight=weight)
 
 
 def _place_lane(places: list[_Place], segments: Sequence[Segment]) -> None:

@@ -31,6 +31,10 @@ class RightOfWay:
         """Tell whether the net makes link ``a`` give way to link ``b``."""
         return any(self._bit(ca, cb, response=True) for ca in self._links[a] for cb in self._links[b])
 
+    def beside(self, a: int, b: int) -> bool:
+        """Tell whether the two links begin on lanes of one edge: the ways of neighbours in one queue that cross or merge."""
+        return {c.from_lane.rpartition("_")[0] for c in self._links[a]} == {c.from_lane.rpartition("_")[0] for c in self._links[b]}
+
     def together(self, a: int, b: int) -> bool:
         """Tell whether the programme ever shows both links green."""
         return any(p.state[a] in GREEN and p.state[b] in GREEN for p in self._logic.phases)
@@ -88,7 +92,9 @@ class Relations:
 def relate(logic: Logic, groups: Sequence[LinkGroup], rights: RightOfWay, *, as_shown: bool) -> Relations:
     """Return the relation of every pair of groups: conflicting where they are foes never shown together, permitted where they are.
 
-    ``as_shown``: nobody yields who is 'G' whenever both are green, as under SUMO's own controls; else the net's matrix decides.
+    ``as_shown``: nobody yields who is 'G' whenever both are green, as under SUMO's own controls; else the net's matrix decides. Lanes of one
+    edge whose ways cross are let go by the matrix even then, or their vehicles would drive into each other's way; but nobody waits for a
+    gap there, for the two queues move together.
     """
     found = Relations()
     for a, b in combinations(groups, 2):
@@ -100,8 +106,10 @@ def relate(logic: Logic, groups: Sequence[LinkGroup], rights: RightOfWay, *, as_
             continue
         owner = {link: g.id for g in (a, b) for link in g.links}
         for i, j in foes:
-            for yielding, priority in _who_yields(logic, rights, i, j, found.warnings, as_shown=as_shown):
-                found.gives_way.setdefault(yielding, set()).add(priority)
+            beside = as_shown and rights.beside(i, j)
+            for yielding, priority in _who_yields(logic, rights, i, j, found.warnings, as_shown=as_shown and not beside):
+                if not beside:
+                    found.gives_way.setdefault(yielding, set()).add(priority)
                 pair = (owner[yielding], owner[priority])
                 if pair not in found.permissions:
                     found.permissions.append(pair)

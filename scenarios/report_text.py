@@ -22,6 +22,7 @@ COLUMNS: Final[tuple[tuple[str, str, dict[Language, str]], ...]] = (
     ("emergency_brakings", "d", {"en": "Emergency brakings", "de": "Notbremsungen"}),
     ("stops_per_vehicle", ".2f", {"en": "Stops per vehicle", "de": "Halte je Fahrzeug"}),
     ("max_wait_s", ".0f", {"en": "Longest wait, s", "de": "Längste Wartezeit, s"}),
+    ("longest_red_s", ".0f", {"en": "Longest red before a waiting vehicle, s", "de": "Längstes Rot vor einem wartenden Fahrzeug, s"}),
     ("co2_g_per_vehicle", ".0f", {"en": "CO2, g per vehicle", "de": "CO2, g je Fahrzeug"}),
     ("saturation_flow_veh_h", ".0f", {"en": "Saturation flow measured, veh/h and lane", "de": "Gemessene Sättigungsverkehrsstärke, Fz/h je Fahrstreifen"}),
     ("interlock_refusals", "d", {"en": "Interlock refusals", "de": "Ablehnungen der Signalsicherung"}),

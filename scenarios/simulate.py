@@ -108,6 +108,7 @@ def cases_of(request: Request) -> list[Case]:
             attach=request.attach,
             gui=request.gui,
             published_amber_s=scenario.published_amber_s,
+            outages=scenario.outages,
         )
         for control in controls
         for seed in seeds

@@ -22,7 +22,10 @@ TERMINAL_WAIT = 120_000
 
 @dataclass
 class LaneState:
-    """The vehicles still to leave as [arrival, weight], the earliest next departure, and what passed under partial service."""
+    """The vehicles still to leave, the earliest next departure, and what passed under partial service.
+
+    A vehicle is [arrival, weight, stages that let it pass, stages under which it yields], the stages as bits, none where the way is not known.
+    """
 
     waiting: list[list[int]]
     ready: int
@@ -58,7 +61,7 @@ def is_whole(gone, portion):
 def coming_ms(p, lane, state):
     """Return when the next whole vehicle can leave, NEVER where the lane has none."""
     gone, more = _gone(p, lane, state), 0
-    for arrival, weight in state.waiting:
+    for arrival, weight, *_ in state.waiting:
         more += weight
         if is_whole(gone, more):
             return max(arrival, state.ready, int(p.blocked_ms[lane]))
@@ -66,7 +69,19 @@ def coming_ms(p, lane, state):
 
 
 def _gone(p, lane, state):
-    return sum(int(w) for w in p.weight_milli[lane, : p.vehicles[lane]]) - sum(weight for _, weight in state.waiting)
+    return sum(int(w) for w in p.weight_milli[lane, : p.vehicles[lane]]) - sum(weight for _, weight, *_ in state.waiting)
+
+
+def has_stage(way, stage):
+    return stage in [bit for bit in range(62) if way & 2**bit]
+
+
+def may_leave(p, lane, stage, state):
+    """Return whether there is a next vehicle, and it is known to leave under the stage, or is not known and within the cap."""
+    if not state.waiting:
+        return False
+    passes = state.waiting[0][2]
+    return has_stage(passes, stage) if passes else state.passed < pass_cap_milli(int(p.service_milli[stage, lane]))
 
 
 def stands_ready(p, lane, end, state):
@@ -76,21 +91,23 @@ def stands_ready(p, lane, end, state):
 def serve_lane(p, lane, stage, end, state, foe_times=()):
     """Return (raw cost, departures of whole vehicles)."""
     cost, departures, share = 0, [], int(p.service_milli[stage, lane])
-    while state.waiting and state.passed < pass_cap_milli(share):
-        arrival, weight = state.waiting[0]
+    while may_leave(p, lane, stage, state):
+        arrival, weight, passes, yields = state.waiting[0]
         leave = max(arrival, state.ready, int(p.blocked_ms[lane]))
         place = int(p.vehicles[lane]) - len(state.waiting)
-        if leave < end and must_yield(place, int(p.yield_milli[stage, lane]), int(p.yield_phase_milli[lane])):
+        yielding = int(p.yield_milli[stage, lane])
+        must = yielding > 0 and has_stage(yields, stage) if passes else must_yield(place, yielding, int(p.yield_phase_milli[lane]))
+        if leave < end and must:
             leave = gap_time_ms(leave, end, int(p.gap_ms[lane]), foe_times)
         if leave >= end:
             break
-        part = min(weight, 1000, pass_cap_milli(share) - state.passed)
+        part = min(weight, 1000) if passes else min(weight, 1000, pass_cap_milli(share) - state.passed)
         wait = leave - arrival
         cost += part * int(p.person_milli[lane]) * (wait + (int(p.stop_cost_ms[lane]) if wait > 1000 else 0))
         if is_whole(_gone(p, lane, state), part):
             departures.append(leave)
         state.ready = leave + int(p.headway_ms[lane]) * part // 1000
-        state.passed += part if share < 1000 else 0
+        state.passed += part if share < 1000 and not passes else 0
         state.waiting[0][1] -= part
         if state.waiting[0][1] == 0:
             state.waiting.pop(0)
@@ -110,7 +127,8 @@ def sum_up(p):
     for lane in range(len(p.vehicles)):
         pairs = [(int(p.arrival_ms[lane, v]), int(p.weight_milli[lane, v])) for v in range(p.vehicles[lane])]
         arrivals = [a for a, _ in pairs] + [NEVER]
-        vehicles.append([[a, sum(w for _, w in pairs[:n]), sum(w * b for b, w in pairs[:n])] for n, a in enumerate(arrivals)])
+        ways = [[int(p.passes[lane, v]), int(p.gives_way[lane, v])] for v in range(p.vehicles[lane])] + [[0, 0]]
+        vehicles.append([[a, sum(w for _, w in pairs[:n]), sum(w * b for b, w in pairs[:n]), *ways[n]] for n, a in enumerate(arrivals)])
         for k, now in enumerate(p.grid_ms):
             come = [(a, w) for a, w in pairs if a <= now]
             here[k].append([sum(w for _, w in come), sum(a * w for a, w in come), sum(w for a, w in come if now - a > 1000)])
@@ -200,15 +218,15 @@ def advance(p, old, new, begin, until, states, noted=None):
             cost += part
         if old != new and (ends or before != share):
             state.passed = 0
+        if old != new:
+            state.ready = max(state.ready, begin + int(p.green_start_ms[old, new, lane]))
         if share > 0:
-            if old != new:
-                state.ready = max(state.ready, begin + int(p.green_start_ms[old, new, lane]))
             part, more = serve_lane(p, lane, new, until, state, clear_of(new))
             cost += part
             departures = departures + more
         if noted is not None:
             noted[lane] = list(departures)
-        if share > 0 and state.waiting and state.passed < pass_cap_milli(share):
+        if share > 0 and may_leave(p, lane, new, state):
             departures = [*departures, coming_ms(p, lane, state)]
         seen[lane] = departures
         state.ready = max(state.ready, until)
@@ -216,11 +234,11 @@ def advance(p, old, new, begin, until, states, noted=None):
 
 
 def standing_cost(p, lane, now, stage, leave, state, reach):
-    here = [(arrival, weight) for arrival, weight in state.waiting if arrival <= now]
+    here = [(arrival, weight) for arrival, weight, *_ in state.waiting if arrival <= now]
     queue = sum(weight for _, weight in here)
     cost = sum(weight * (now - arrival + (int(p.stop_cost_ms[lane]) if now - arrival > 1000 else 0)) for arrival, weight in here)
     share = int(p.service_milli[stage, lane])
-    if share > 0 and state.passed < pass_cap_milli(share):
+    if share > 0 and (may_leave(p, lane, stage, state) if state.waiting else state.passed < pass_cap_milli(share)):
         wait = state.ready - now
     else:
         wait, share = max(leave - now, 0) + reach[stage][lane], 1000
@@ -239,7 +257,7 @@ def order_cost(queues):
 
 def standing_costs(p, now, stage, leave, states, reach):
     """Return what all standing vehicles cost, lane by lane, and because queues of different stages wait for each other."""
-    queues = [sum(weight for arrival, weight in state.waiting if arrival <= now) for state in states]
+    queues = [sum(weight for arrival, weight, *_ in state.waiting if arrival <= now) for state in states]
     homes, blocks = find_homes(p), []
     for s in range(p.service_milli.shape[0]):
         mine = [lane for lane, home in enumerate(homes) if home == s]
@@ -330,7 +348,8 @@ def plant(p: HorizonProblem):
     """Return the root."""
     states = []
     for lane in range(len(p.vehicles)):
-        waiting = [[int(p.arrival_ms[lane, v]), int(p.weight_milli[lane, v])] for v in range(p.vehicles[lane])]
+        columns = (p.arrival_ms, p.weight_milli, p.passes, p.gives_way)
+        waiting = [[int(x[lane, v]) for x in columns] for v in range(p.vehicles[lane])]
         states.append(LaneState(waiting, max(int(p.ready_ms[lane]), 0)))
     return Node(p.stage, p.leave_ms, 0, 0, p.stage, 0, states)
 
@@ -427,6 +446,7 @@ def check(p: HorizonProblem):
     (lanes, places), stages, times = p.arrival_ms.shape, len(p.service_milli), [int(t) for t in p.grid_ms]
     shape = {"L": (lanes,), "LV": (lanes, places), "SL": (stages, lanes), "SS": (stages, stages), "SSL": (stages, stages, lanes)}
     axes = {"arrival_ms": "LV", "weight_milli": "LV", "service_milli": "SL", "yield_milli": "SL", "green_end_ms": "SSL", "green_start_ms": "SSL"}
+    axes |= dict.fromkeys(("passes", "gives_way"), "LV")
     axes |= dict.fromkeys(("min_stay_ms", "allowed"), "SS") | dict.fromkeys(("vehicles", "headway_ms", "stop_cost_ms", "person_milli"), "L")
     axes |= dict.fromkeys(("ready_ms", "blocked_ms", "yield_phase_milli", "gap_ms"), "L")
     if any(getattr(p, name).shape != shape[of] for name, of in axes.items()) or p.foes.shape[:2] != (stages, lanes):
@@ -435,6 +455,7 @@ def check(p: HorizonProblem):
     ranges.append(("gap_ms", 0, 3_600_000))
     ranges += [(n, 0, NEVER) for n in ("weight_milli", "headway_ms", "stop_cost_ms", "person_milli", "green_end_ms", "green_start_ms", "min_stay_ms")]
     ranges += [(n, -NEVER, NEVER) for n in ("arrival_ms", "ready_ms", "blocked_ms")]
+    ranges += [(n, 0, 2**62 - 1) for n in ("passes", "gives_way")]
     for place, (name, low, high) in enumerate(ranges):
         if outside(getattr(p, name).flat, low, high):
             return place + 1

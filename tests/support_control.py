@@ -237,6 +237,7 @@ def belief(arrivals_ms: Sequence[int] = (), now_ms: int = 0, **more: Any) -> Lan
         "flow_veh_s": 0.0,
         "blocked_ms": NEVER_MS,
         "known_ms": 24_000,
+        "waiting_since_ms": min(arrivals_ms, default=1 << 40),
     }
     values |= more
     values["head_ratio"] = values.get("head_ratio", values["movement_ratio"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from controller.assemble import assemble
@@ -74,9 +75,17 @@ def traffic() -> list[InputEvent]:
     return sorted(events)
 
 
-def record_day(path: Path, control: str) -> None:
-    """Run the control over the traffic and journal it at ``path``."""
-    model = junction()
+def apart() -> Junction:
+    """Return the junction with its streets so far apart that both may be green together, which its programme never shows."""
+    one = junction()
+    streets = {("north", "east"), ("east", "north")}
+    kept = tuple(i for i in one.intergreens if (i.clearing, i.entering) not in streets)
+    return replace(one, intergreens=kept, nodes=(replace(one.nodes[0], free_stages=True),))
+
+
+def record_day(path: Path, control: str, model: Junction | None = None) -> None:
+    """Run the control of the model, `junction()` where None, over the traffic and journal it at ``path``."""
+    model = model or junction()
     path.parent.mkdir(parents=True, exist_ok=True)
     with Journal.create(path, {"scenario": "corner"}) as journal:
         heads = FakeHeads(model.site_spec())

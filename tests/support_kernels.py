@@ -30,6 +30,8 @@ def horizon_problems(draw, max_lanes=3, max_stages=3, max_times=7, max_beam=6):
     return HorizonProblem(
         arrival_ms=np.ascontiguousarray(arrival),
         weight_milli=many(st.sampled_from([1000, 1000, 400, 2500, 0]), lanes, places),
+        passes=many(st.sampled_from([0, 0, 0, *range(1, 2**stages)]), lanes, places),
+        gives_way=many(st.integers(0, 2**stages - 1), lanes, places),
         vehicles=many(st.integers(0, places), lanes),
         headway_ms=many(st.sampled_from([0, 1800, 2000]), lanes),
         stop_cost_ms=many(st.sampled_from([0, 5000]), lanes),

@@ -26,7 +26,7 @@ many = settings(max_examples=150, deadline=None, derandomize=True)
 def prepared(p):
     """Return the workspace that `solve_horizon` would use, filled up to the search."""
     w = horizon.workspace_for(p, horizon.most_departures(p.weight_milli, p.vehicles))
-    tables.sum_up(p.arrival_ms, p.weight_milli, p.vehicles, p.grid_ms, w.vehicles, w.here)
+    tables.sum_up(p.arrival_ms, p.weight_milli, p.passes, p.gives_way, p.vehicles, p.grid_ms, w.vehicles, w.here)
     facts = (p.headway_ms, p.stop_cost_ms, p.person_milli, p.blocked_ms, p.gap_ms, p.yield_phase_milli)
     tables.set_rules(*facts, p.service_milli, p.foes, p.yield_milli, w.facts, w.rules)
     tables.reach_times(p.service_milli, p.green_start_ms, p.min_stay_ms, p.allowed, w.rules)
@@ -40,7 +40,8 @@ def as_lane_states(p, rows):
     out = []
     for lane, row in enumerate(rows):
         first, gone = int(row[lanes.NEXT]), [int(w) for w in p.weight_milli[lane, : row[lanes.NEXT]]]
-        waiting = [[int(p.arrival_ms[lane, v]), int(p.weight_milli[lane, v])] for v in range(first, p.vehicles[lane])]
+        columns = (p.arrival_ms, p.weight_milli, p.passes, p.gives_way)
+        waiting = [[int(x[lane, v]) for x in columns] for v in range(first, p.vehicles[lane])]
         moment = sum(int(a) * w for a, w in zip(p.arrival_ms[lane], gone, strict=False))
         if waiting:
             part = int(row[lanes.GONE_WEIGHT]) - sum(gone)
@@ -61,6 +62,12 @@ def test_pass_cap_milli(share):
 @given(st.integers(0, 60), st.integers(0, 1000), st.integers(0, 999))
 def test_must_yield(place, share, phase):
     assert lanes.must_yield(place, share, phase) == naive.must_yield(place, share, phase)
+
+
+@many
+@given(st.integers(0, 2**62 - 1), st.integers(0, 70))
+def test_has_stage(way, stage):
+    assert lanes.has_stage(way, stage) == naive.has_stage(way, stage)
 
 
 @many
@@ -137,6 +144,8 @@ def test_serve_lane_and_stands_ready(p, end, foe_times):
             rows = w.states[:count].copy()
             state = as_lane_states(p, rows)[lane]
             notes[lane, lanes.COUNT] = 0
+            if state.waiting:
+                assert lanes.may_leave(lane, stage, lane, w.vehicles, w.rules, rows) == naive.may_leave(p, lane, stage, state)
             assert lanes.stands_ready(lane, end, lane, w.vehicles, w.facts, rows) == naive.stands_ready(p, lane, end, state)
             cost = lanes.serve_lane(lane, stage, end, lane, w.facts, w.vehicles, w.rules, q.foes, rows, departs, notes)
             expected, departures = naive.serve_lane(p, lane, stage, end, state, foe_times)
@@ -165,7 +174,7 @@ def test_advance_and_standing_cost(p, data):
     assert as_lane_states(p, rows[count:]) == states
     reach = naive.reach_times(p)
     for lane, state in enumerate(states):
-        mine = lanes.standing_cost(lane, k, until, new, leave, count + lane, w.facts, w.here, w.rules, rows)
+        mine = lanes.standing_cost(lane, k, until, new, leave, count + lane, w.facts, w.vehicles, w.here, w.rules, rows)
         assert mine == naive.standing_cost(p, lane, until, new, leave, state, reach)
     assert standing == naive.standing_costs(p, until, new, leave, states, reach)
     limit = data.draw(st.integers(max(cost + standing - 10, 0), cost + standing + 10))

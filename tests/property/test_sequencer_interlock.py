@@ -25,6 +25,7 @@ def drive(junction: Junction, ticks: list[tuple[int, list[Step]]], first: Aspect
     sequencer = Sequencer(junction, junction.nodes[0], 0)
     now_ms = 0
     count = len(junction.nodes[0].stages)
+    earliest_ms: dict[str, int] = {}  # what planners were told, once the first green has been shown
     for tick_ms, steps in ticks:
         if steps:
             plan = tuple(PlanStep(stage % count, None if after_ms is None else now_ms + after_ms, clear_ms) for stage, after_ms, clear_ms in steps)
@@ -32,6 +33,10 @@ def drive(junction: Junction, ticks: list[tuple[int, list[Step]]], first: Aspect
         aspects = sequencer.step(now_ms)
         interlock.show(Frame(now_ms, tuple(aspects.values())), now_ms)
         state = sequencer.state(now_ms)
+        for group in {g for g, aspect in aspects.items() if aspect is Aspect.GREEN}:
+            assert earliest_ms.pop(group, 0) <= now_ms
+        if Aspect.GREEN in aspects.values() or earliest_ms:
+            earliest_ms |= {g: max(ms, earliest_ms.get(g, 0)) for g, ms in state.earliest_green_ms.items()}
         assert state.earliest_leave_ms >= now_ms or not sequencer.running
         now_ms += tick_ms
     return interlock, heads

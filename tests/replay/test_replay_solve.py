@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from support_junction_day import SECONDS, START_MS, junction, record_day, traffic
+from support_junction_day import SECONDS, START_MS, apart, junction, record_day, traffic
 
 from controller.assemble import assemble
 from controller.cli import main
@@ -37,6 +37,29 @@ def test_the_same_decisions_come_out_again(days: Path, control: str) -> None:
     assert outcome.difference is None
     assert outcome.ticks == SECONDS
     assert (solved > 0) == (control in ("adaptive", "cycle"))
+
+
+def test_free_stages_are_planned_recorded_and_come_out_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Behind the programme's two stages and the all-red one stands the free one, which serves both streets."""
+    record_day(tmp_path / FILE_NAME, "adaptive", apart())
+    with JournalReader(tmp_path) as reader:
+        plans = list(reader.plans())
+        assert replay_solve(reader, "corner").difference is None
+    chosen = [row for row in plans if row.plan.steps[0].stage == 3]
+    assert any("goes to north+east (north, east)" in row.plan.reason for row in chosen)
+    assert main(["replay", str(tmp_path)]) == 0
+    assert "the same frames" in capsys.readouterr().out
+    at_s = START_MS // 1000 + chosen[-1].tick
+    assert main(["explain", str(tmp_path), "--at", str(at_s)]) == 0
+    assert "beside the programme's stages it may show north+east" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("control", ["cycle", "actuated", "programme"])
+def test_other_planners_keep_to_the_programme(tmp_path: Path, control: str) -> None:
+    record_day(tmp_path / FILE_NAME, control, apart())
+    with JournalReader(tmp_path) as reader:
+        shown = {step.stage for row in reader.plans() for step in row.plan.steps}
+    assert shown == {0, 1}
 
 
 def copy_of(day: Path, folder: Path, statement: str) -> Path:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -307,7 +308,7 @@ def test_a_refused_frame_makes_the_run_fail_loudly(tmp_path: Path) -> None:
         "from hardware.signals import Aspect, Frame\n"
         "import scenarios.controls as controls, scenarios.child as child\n"
         "class Rogue:\n"
-        "    solve_ms, mode_changes = [], []\n"
+        "    solve_ms, mode_changes, nodes = [], [], []\n"
         "    def __init__(self, place): self.place = place\n"
         "    def tick(self, now_ms): self.place.heads.show(Frame(now_ms, (Aspect.GREEN,) * len(self.place.junction.groups)), now_ms)\n"
         "controls._ours = Rogue\n"
@@ -336,6 +337,18 @@ def test_the_perfect_view_sees_each_vehicle_once_per_light(tmp_path: Path) -> No
             for name in world.api.vehicle.getIDList()
             if (ahead := world.api.vehicle.getNextTLS(name)) and ahead[0][2] <= 100.0
         ]
+        routes = {vehicle.name: world.api.vehicle.getRoute(vehicle.name) for vehicle in seen}
+        inside = 0
+        for _ in range(60):
+            world.step()
+            for vehicle in world.vehicles_inside("A0"):
+                assert vehicle.distance_m < 0.0
+                assert world.api.vehicle.getLaneID(vehicle.name).startswith(":A0")
+                inside += 1
+    assert inside
+    for vehicle in seen:
+        before, after = (lane.rsplit("_", 1)[0] for lane in (vehicle.stop_lane, vehicle.exit))
+        assert (before, after) in pairwise(routes[vehicle.name])
     assert sorted((vehicle.link, round(vehicle.distance_m, 3)) for vehicle in seen) == sorted(brute)
     assert seen
 

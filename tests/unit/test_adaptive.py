@@ -125,7 +125,7 @@ def test_a_forced_stage_lets_them_out_too() -> None:
     limit_ms = 1000 * SETTINGS.max_red_s
     made = plan(turners_inside(since_ms=NOW_MS - limit_ms - 30_000, arrivals_ms={"n1": [NOW_MS - limit_ms - 1_000]}))
     assert (STAGES[made.steps[0].stage], made.steps[0].clear_ms) == ("NSL", 3_000)
-    assert made.reason.endswith("the longest that is allowed; nothing turns green for 3 s, for vehicles from e, w wait inside the junction")
+    assert made.reason.endswith("the longest time that is allowed; nothing turns green for 3 s, for vehicles from e, w wait inside the junction")
 
 
 def test_the_planner_learns_from_near_locks() -> None:

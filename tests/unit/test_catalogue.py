@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from controller.errors import ConfigError, MissingError, ScenarioError
-from scenarios.case import Case, check_control, parse_address
+from scenarios.case import FAILS, STALLS, Case, check_control, parse_address
 from scenarios.catalogue import catalogue, find_scenario, load_config, measure_size
 from scenarios.config import SumoConfig
 from scenarios.demand import HOUR_S, RILSA, trips_xml
 from scenarios.simulate import parse_seeds
+from scenarios.stress import STRESS, routes_xml
 
 
 def test_names_rules_and_ambers() -> None:
     known = {scenario.name: scenario for scenario in catalogue()}
-    assert len(known) == 15
+    assert len(known) == 20
     assert known["resco/arterial4x4"].published_amber_s == 2.0
     assert known["resco/cologne1"].published_amber_s == 3.0
     assert {scenario.rules for name, scenario in known.items() if name.startswith("resco/")} == {"published"}
@@ -107,3 +108,23 @@ def test_streets_have_pockets_and_demand_from_every_entry() -> None:
             origins[stream.origin] += stream.vehicles
         expected = {into: (main if place in "ew" else side) for place, streets in entries(layout).items() for into, _ in streets}
         assert dict(origins) == expected
+
+
+def test_stress_worlds_are_described_and_travel_to_the_child_with_their_outages() -> None:
+    known = {scenario.name: scenario for scenario in catalogue() if scenario.name.startswith("stress/")}
+    assert set(known) == {f"stress/{name}" for name in ("starvation", "blocked-exit", "turners", "lock", "fallback")}
+    assert all(scenario.about for scenario in known.values())
+    outages = known["stress/fallback"].outages
+    assert {outage.kind for outage in outages} == {FAILS, STALLS}
+    case = Case("stress/fallback", "x.sumocfg", "adaptive", "out", outages=outages)
+    assert Case.from_json(case.to_json()) == case
+
+
+def test_a_lorry_of_a_stress_world_stops_on_its_exit_and_times_are_within_the_window() -> None:
+    for one in STRESS.values():
+        assert max(flow.end_s for flow in one.flows) <= one.end_s
+        text = routes_xml(one.flows)
+        assert text.count("<flow ") == len(one.flows)
+        assert text.count("<stop ") == sum(1 for flow in one.flows if flow.stop_s)
+        begins = [float(part.split('"')[0]) for part in text.split('begin="')[1:]]
+        assert begins == sorted(begins), "SUMO reads a route file in order of time"

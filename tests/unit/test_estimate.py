@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from support_control import ENTRY_M, SPEED_M_S, Road, Watch, belief, cover, drive, lane_loops, shared_left, total
+from dataclasses import replace
 
+import pytest
+from support_control import ENTRY_M, SPEED_M_S, Road, Watch, belief, cover, drive, junction, lane_loops, shared_left, total, without
+
+from controller.junction import Purpose
 from controller.snapshot import LaneBelief
 from hardware.ports import InputEvent, InputKind
 
@@ -178,3 +181,27 @@ def test_a_first_vehicle_waits_for_a_gap_only_where_those_with_the_right_of_way_
     watch = Watch(junction=shared_left(), greens=dict.fromkeys(groups, ((0, 60_000),)), tick_ms=1_000)
     watch.add(cover("e0/1", 2_000, 60_000), cover("w0/1", 2_000, 60_000))
     assert watch.until(8_000)["e0"].head_yields is waits
+
+
+@pytest.mark.parametrize(("distance_m", "full_ms"), [(30.0, 4_000), (11.0, 2_000)])
+def test_the_nearer_an_exit_loop_the_sooner_the_exit_counts_as_full(distance_m: float, full_ms: int) -> None:
+    one = junction()
+    near = replace(one, detectors=tuple(replace(d, distance_m=distance_m) if d.id == "wout/x" else d for d in one.detectors))
+    watch = Watch(near, events=cover("wout/x", 4_000, 30_000))
+    for now_ms, expected in ((4_000 + full_ms - 500, frozenset()), (4_000 + full_ms, frozenset({"wout"}))):
+        watch.until(now_ms)
+        assert watch.estimator.blocked_exits() == expected
+
+
+@pytest.mark.parametrize(("short", "expected_veh"), [(True, 2.1), (False, 0.0)])
+def test_who_comes_to_a_short_lane_that_is_full_stands_where_nobody_sees_it(short: bool, expected_veh: float) -> None:
+    """Twenty vehicles in 300 s, then one stands on the only loop; others are expected behind it. A memory of 300 s knows 63 % of
+    the rate by then, and less after a minute without anybody. A longer lane's loops see them."""
+    one = junction()
+    if short:
+        one = without(one, *(d.id for d in one.detectors if "e0" in d.lanes and d.purpose in (Purpose.ADVANCE, Purpose.ENTRY)))
+    passing = [event for k in range(20) for event in cover("e0/1", 5_000 + 15_000 * k, 6_000 + 15_000 * k)]
+    watch = Watch(one, events=[*passing, *cover("e0/1", 305_000, 400_000)], greens={"EW": ((0, 304_000),)})
+    assert watch.until(304_000)["e0"].hidden_veh == 0.0
+    assert watch.until(365_000)["e0"].hidden_veh == pytest.approx(expected_veh, abs=0.3)
+    assert watch.until(402_000)["e0"].hidden_veh == 0.0

@@ -125,6 +125,23 @@ def test_a_first_vehicle_that_is_seen_to_yield_begins_the_pattern(ratio: tuple[f
     assert must_yield(0, share, phase) == (share > 0)
 
 
+def test_a_way_that_is_known_says_under_which_stages_the_vehicle_leaves_and_yields() -> None:
+    left = Movement("e0", "sout", "EWL", Direction.LEFT, 0.1, 22.0, yields_to=("w0",))
+    one = replace(ONE, movements=(*ONE.movements, left))
+    ratio = {"movement_ratio": (1.0, 0.0, 0.0), "head_ratio": (1.0, 0.0, 0.0)}
+    arrivals = {"e0": [65_000, 66_000, 67_000]}
+    p = problem(Scene(junction=one, stage=EW, arrivals_ms=arrivals, beliefs={"e0": {"ways": (0, 2, -1), **ratio}}))
+    e0 = LANES.index("e0")
+    assert p.passes[e0, :4].tolist() == [1 << EW, 1 << EW | 1 << EWL, 0, 0]
+    assert p.gives_way[e0, :4].tolist() == [0, 1 << EW, 0, 0]
+    assert not p.passes[LANES.index("w0")].any()
+    # the shares say that nobody turns; what is known of the vehicles must not be lost for it
+    assert p.service_milli[EWL, e0] > 0
+    assert p.yield_milli[EW, e0] > 0
+    without = problem(Scene(junction=one, stage=EW, arrivals_ms=arrivals, beliefs={"e0": ratio}))
+    assert (without.service_milli[EWL, e0], without.yield_milli[EW, e0]) == (0, 0)
+
+
 def test_a_turning_lane_yields_as_a_whole() -> None:
     p = problem(Scene(beliefs={"e1": {"movement_ratio": (0.3,)}}))
     assert p.yield_milli[EW, LANES.index("e1")] == 1000
@@ -156,6 +173,38 @@ def test_the_stage_may_be_left_after_its_minimum_green() -> None:
 def test_a_lane_that_has_just_turned_green_starts_up() -> None:
     scene = Scene(stage=EW, since_ms=59_500, beliefs={"e0": {"startup_ms": 1_500}})
     assert problem(scene).ready_ms[LANES.index("e0")] == 1_000
+
+
+def test_what_ends_on_the_way_to_a_stage_must_be_cleared_before_a_later_one_serves() -> None:
+    """From EW to EWL the straight traffic ends; n0 is red in both, and may follow at once or later, but not before that is cleared."""
+    p = problem(Scene(stage=EW, beliefs={"n0": {"startup_ms": 1_500}}))
+    n0, e0 = LANES.index("n0"), LANES.index("e0")
+    assert p.green_start_ms[EW, EWL, n0] == INTERGREEN_MS + 1_500
+    assert p.green_start_ms[EW, EWL, e0] == 0
+    assert p.green_start_ms[EWL, EW, n0] == 0
+
+
+@pytest.mark.parametrize(("stage", "ready_ms"), [(EW, 7_500), (NS, 0)])
+def test_a_red_lane_waits_for_what_still_clears(stage: int, ready_ms: int) -> None:
+    """6 s from now NS may be green; a lane that is green already does not care."""
+    scene = Scene(stage=stage, since_ms=20_000, beliefs={"n0": {"startup_ms": 1_500}})
+    seen = scene.snapshot()
+    cleared = replace(seen, signals=replace(seen.signals, earliest_green_ms={"NS": scene.now_ms + 6_000}))
+    assert max(int(model().problem(cleared).ready_ms[LANES.index("n0")]), 0) == ready_ms
+
+
+def test_a_turn_on_red_does_not_wait_for_green() -> None:
+    on_red = replace(ONE, groups=tuple(replace(g, turn_on_red=True) for g in ONE.groups))
+    seen = Scene(junction=on_red, stage=EW).snapshot()
+    cleared = replace(seen, signals=replace(seen.signals, earliest_green_ms={"NS": seen.now_ms + 6_000}))
+    assert int(model(on_red).problem(cleared).ready_ms[LANES.index("n0")]) == 0
+
+
+def test_vehicles_weigh_by_the_persons_in_them() -> None:
+    """A bus that has waited beyond the patience weighs at most double, as a car does."""
+    buses = replace(ONE, lanes=tuple(replace(x, person_weight=40.0) if x.id == "n0" else x for x in ONE.lanes))
+    weights = problem(Scene(junction=buses, now_ms=500_000, arrivals_ms={"n0": [0], "s0": [499_000], "e0": [0]})).person_milli
+    assert [int(weights[LANES.index(x)]) for x in ("n0", "s0", "e0")] == [40_000 + 40 * SETTINGS.patience_milli, 1_000, 1_000 + SETTINGS.patience_milli]
 
 
 def test_long_waits_weigh_more() -> None:
@@ -281,7 +330,7 @@ def test_a_locked_lane_is_not_served_by_the_stage_that_did_not_help() -> None:
 
 
 def overdue(scene: Scene) -> str | None:
-    stage = model(scene.junction).overdue_stage(scene.snapshot())
+    stage = model(scene.junction).red_limit.stage(scene.snapshot())
     return None if stage is None else STAGES[stage]
 
 
@@ -299,3 +348,10 @@ def test_the_longest_wait_is_served_first() -> None:
     limit_ms, now_ms = 1000 * SETTINGS.max_red_s, 600_000
     waits = {"n1": [now_ms - limit_ms - 2_000], "e0": [now_ms - limit_ms - 9_000]}
     assert overdue(Scene(stage=NS, since_ms=100_000, now_ms=now_ms, arrivals_ms=waits)) == "EW"
+
+
+def test_who_stands_behind_a_short_lane_waits_too() -> None:
+    p = problem(Scene(now_ms=60_000, arrivals_ms={"e0": [52_000]}, beliefs={"e0": {"hidden_veh": 2.25}}))
+    assert known(p, "e0") == [(-8_000, 1000), (0, 1000), (0, 1000), (0, 250)]
+    p = problem(Scene(now_ms=60_000, arrivals_ms={"e0": [52_000]}, beliefs={"e0": {"hidden_veh": 1.0}}))
+    assert known(p, "e0") == [(-8_000, 1000), (0, 1000)]

@@ -15,6 +15,7 @@ from scenarios.approaches import upstream
 from scenarios.importer import import_lights
 from scenarios.loops import SPACING_M, write_loops
 from scenarios.net_reader import read_net
+from scenarios.relays import NEAR_M
 
 GOOD = ["30 Grg", "3 yry", "20 rGr", "3 ryr"]
 
@@ -133,3 +134,46 @@ def test_additional_file_names_every_loop(tmp_path: Path) -> None:
 def test_additional_file_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="cannot be written"):
         write_loops([tiny(tmp_path)], tmp_path / "none" / "x.add.xml")
+
+
+def test_a_short_exit_borrows_the_loops_of_the_light_it_leads_to() -> None:
+    """ingolstadt21: two lights 12 m apart, so each exit between them holds one vehicle, which covers the other light's stop loop."""
+    by_id = {j.id: j for j in import_lights(resco("ingolstadt21")).junctions}
+    for light, other, lane in (("243641585", "gneJ257", "-174800513_2"), ("gneJ257", "243641585", "174800513_1")):
+        (stop,) = stations(by_id[other], lane)
+        (borrowed,) = (d for d in by_id[light].detectors if d.purpose is Purpose.EXIT and d.lanes == (lane,))
+        assert borrowed.place == stop.place
+        assert borrowed.relayed_by == other
+        assert borrowed.distance_m == pytest.approx(12.1 - stop.distance_m, abs=0.1)
+
+
+@pytest.mark.parametrize("name", RESCO_NAMES)
+def test_exits_have_one_loop_at_most_and_borrowed_ones_lie_near(name: str) -> None:
+    junctions = import_lights(resco(name)).junctions
+    own = {(j.id, d.place) for j in junctions for d in j.detectors if d.purpose is not Purpose.EXIT}
+    for junction in junctions:
+        loops = [d for d in junction.detectors if d.purpose is Purpose.EXIT]
+        lanes = [lane for d in loops for lane in d.lanes]
+        assert len(lanes) == len(set(lanes))
+        for d in loops:
+            assert not d.relayed_by or (d.relayed_by, d.place) in own
+            if (d.relayed_by or junction.id, d.place) in own:
+                assert d.distance_m <= NEAR_M
+
+
+@pytest.mark.parametrize(
+    ("classes", "weight"),
+    [
+        ('allow="bus"', 40.0),
+        ('allow="tram rail_urban"', 40.0),
+        ('allow="bus taxi emergency authority"', 40.0),
+        ('allow="bus bicycle"', 1.0),
+        ('allow="bus passenger"', 1.0),
+        ('allow="bicycle"', 1.0),
+        ('disallow="pedestrian"', 1.0),
+        ("", 1.0),
+    ],
+)
+def test_lanes_of_buses_and_trams_weigh_by_their_persons(tmp_path: Path, classes: str, weight: float) -> None:
+    lanes = import_lights(tiny_net(tmp_path / "n.net.xml", GOOD, disallow=classes)).junctions[0].lanes
+    assert {x.id: x.person_weight for x in lanes} == {"W_0": 1.0, "S_0": weight}

@@ -132,7 +132,7 @@ def test_inputs_have_their_codes_and_numbers(journal: Journal) -> None:
 
 
 def test_patterns_cycles_and_splits_follow_the_plans(journal: Journal) -> None:
-    cycle = Plan("cycle", 0, (PlanStep(0, 31_000), PlanStep(1, None)), "", {"cycle_s": 60.2, "greens_s": [30.6, 20.0]})
+    cycle = Plan("cycle", 0, (PlanStep(0, None),), "", {"cycle_s": 60.2, "greens_s": {"main": 30.6, "side": 20.0}})
     for tick, plan in enumerate([cycle, cycle, Plan("actuated", 2_000, (PlanStep(0, None),))]):
         journal.plan("j", "n", tick, tick * 1_000, plan)
     frames(journal, ["RRR"] * 3)

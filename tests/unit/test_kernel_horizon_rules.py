@@ -32,6 +32,8 @@ def junction(arrivals, service, *, foes=None, grid=(0, 2000, 4000, 6000, 8000, 1
     base = HorizonProblem(
         arrival_ms=arrival,
         weight_milli=np.full((lanes, places), 1000, np.int64),
+        passes=np.zeros((lanes, places), np.int64),
+        gives_way=np.zeros((lanes, places), np.int64),
         vehicles=ints([len(a) for a in arrivals], (lanes,)),
         headway_ms=np.full(lanes, 2000, np.int64),
         stop_cost_ms=np.zeros(lanes, np.int64),
@@ -232,6 +234,22 @@ def test_of_a_shared_lane_only_the_share_that_yields_waits_for_the_gap():
     # nobody yields: 0 and 2 s; everybody does: 5 and 7 s
     assert stay_cost(mixed([foes, [0, 0]], 0)) == 2000
     assert stay_cost(mixed([foes, [0, 0]], 1000)) == 5000 + 7000
+
+
+def test_a_vehicle_whose_way_is_known_yields_or_not_whatever_the_share():
+    foes = [0, 2000, 4000]  # leave at 0, 2 and 4 s: the first gap of 4 s is free at 5 s
+    known = {"passes": ints([1] * 6, (2, 3)), "vehicles": ints([3, 2], (2,))}
+    turns = mixed([foes, [0, 0]], 500, 500)._replace(**known, gives_way=ints([0, 0, 0, 0, 1, 0], (2, 3)))
+    assert stay_cost(turns) == 5000  # by the share it would be the first one
+    assert stay_cost(turns._replace(gives_way=ints([0] * 6, (2, 3)))) == 2000
+
+
+def test_a_lane_stands_behind_the_vehicle_that_the_stage_does_not_serve():
+    """Three vehicles, the second of which only the other stage lets go: one leaves, two stand for the whole horizon, whatever the share says."""
+    p = junction([[0, 0, 0]], [[900], [900]])._replace(passes=ints([1, 2, 1], (1, 3)), allowed=np.zeros((2, 2), np.int64))
+    alone, free = junction([[0, 0]], [[0], [900]])._replace(allowed=np.zeros((2, 2), np.int64)), p._replace(passes=ints([1, 1, 1], (1, 3)))
+    assert stay_cost(p) == stay_cost(alone)
+    assert stay_cost(free) == 2000 + 4000
 
 
 @pytest.mark.parametrize("share", [1, 200, 333, 500, 985])

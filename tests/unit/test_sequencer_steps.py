@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support_safety_junctions import crossing, junction
 
@@ -301,3 +303,36 @@ def test_predictions_know_an_amber_that_must_end_first() -> None:
     run(short, 12, {0: plan((1, None)), 10: plan((2, None)), 11: plan((1, None))})
     assert short.running
     assert short.state(11_000).settled_ms == 13_000, "A shows amber until then"
+
+
+def test_the_planner_is_told_when_what_ended_before_is_cleared() -> None:
+    """P's walk ends at 30 s and clears for 14 s, whatever is shown meanwhile; V goes on, and would have to end for W."""
+    one = streets()
+    runner = sequencer(one)
+    for at_s in range(34):
+        if at_s in (0, 30):
+            runner.adopt(plan((0 if at_s == 0 else 1, None)))
+        runner.step(at_s * 1000)
+    assert runner.state(33_000).earliest_green_ms == {"P": 33_000, "W": 44_000, "Q": 33_000}
+
+
+def test_the_planner_is_told_when_the_greens_of_the_running_transition_begin_and_what_its_ends_will_clear() -> None:
+    runner = sequencer(streets())
+    for at_s in range(36):
+        if at_s in (0, 30):
+            runner.adopt(plan((0 if at_s == 0 else 2, None)))
+        runner.step(at_s * 1000)
+    assert runner.state(35_000).earliest_green_ms == {"P": 35_000, "W": 44_000, "Q": 44_000}
+
+
+def test_clearing_of_what_ends_in_a_transition_is_known_for_groups_of_later_stages() -> None:
+    table = transition_table(streets(), streets().nodes[0])
+    assert (table.cleared_ms(0, 1, "W"), table.cleared_ms(0, 1, "Q"), table.cleared_ms(2, 1, "P")) == (14_000, 0, 14_000)
+
+
+def test_no_way_leads_round_a_forbidden_transition_over_a_free_stage() -> None:
+    one = three_stages(transitions=(Transition("both", "side", allowed=False),))
+    free = replace(one.nodes[0], stages=(*one.nodes[0].stages, Stage("L+B", ("L", "B"), free=True)))
+    table = transition_table(one, free)
+    assert [table.next_stage[0][b] for b in range(4)] == [0, table.next_stage[0][1], table.next_stage[0][2], 3]
+    assert 3 not in (table.next_stage[0][1], table.next_stage[0][2])

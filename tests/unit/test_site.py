@@ -40,6 +40,7 @@ def test_round_trip_of_everything_optional() -> None:
         junction,
         id='quotes " and \\ and \u007f and ü',
         groups=(group, *junction.groups[1:]),
+        lanes=(replace(junction.lanes[0], person_weight=40.0), *junction.lanes[1:]),
         nodes=(node,),
         detectors=(replace(junction.detectors[0], place=None), *junction.detectors[1:]),
         permissions=(replace(junction.permissions[0], head_start_ms=2000), *junction.permissions[1:]),

@@ -26,6 +26,9 @@ def test_a_marked_table_is_made_from_its_file(tmp_path: Path) -> None:
     marked = "before\n<!-- figures: {} -->\nold\n<!-- end of figures -->\nafter\n"
     assert "| cross | 12.3" in filled(marked.format("c.json"), tmp_path)
     assert "old" not in filled(marked.format("c.json"), tmp_path)
+    ladder = {"ladder": [{"scenario": "cross", "seed": 1, "rung": "loops", "mean_delay_s": 12.34}]}
+    (tmp_path / "l.json").write_text(json.dumps(ladder))
+    assert "| cross | 1 | 12.3 |" in filled(marked.format("l.json"), tmp_path)
     assert "Not measured yet: `none.json` is missing." in filled(marked.format("none.json"), tmp_path)
 
 

@@ -122,6 +122,18 @@ def test_a_lane_takes_its_own_vehicle_rather_than_a_neighbour() -> None:
     assert total(watch.until(40_000), EAST) == 0.0
 
 
+def test_a_queue_that_moves_up_takes_nobody_from_the_lane_beside_it() -> None:
+    """Ten vehicles have stood for a minute; that others come in time on the lane beside them makes these no likelier to have changed."""
+    red_ms = 90_000
+    queue = Road(tuple(range(0, 20_000, 2_000)), greens_ms=((red_ms, red_ms + 60_000),))
+    beside = Road(tuple(range(0, 150_000, 5_000)))
+    watch = Watch(events=sorted([*queue.events("e0"), *beside.events("e1")]), greens={"EW": ((red_ms, red_ms + 60_000),)})
+    for now_ms in range(60_000, 125_000, 1_000):
+        beliefs = watch.until(now_ms)
+        for lane, road in (("e0", queue), ("e1", beside)):
+            assert sum(beliefs[lane].weight) == pytest.approx(road.inside(now_ms), abs=1.2), f"{lane} at {now_ms} ms"
+
+
 def test_a_shared_loop_before_a_widening_feeds_both_lanes() -> None:
     road = Road((10_000,))
     watch = Watch(events=road.events({300.0: "n/300"}))
@@ -164,6 +176,17 @@ def test_vehicles_that_turn_off_before_the_stop_line_lower_the_expectation() -> 
     last_ms = 20_000 * 80 + 60_000
     watch.add(drive("n/300", last_ms))
     assert total(watch.until(last_ms + 1_500), NORTH) == pytest.approx(0.5, abs=0.2)
+
+
+def test_farther_loops_learn_of_vehicles_that_turn_off_behind_the_next_one() -> None:
+    """Three of four turn off behind the 45 m loop: so a vehicle at 300 m is expected as one fourth, though nearly all come as far as 45 m."""
+    watch = Watch(tick_ms=1_000)
+    for k in range(160):
+        road, end_m = Road((20_000 * k + 1_000,)), 0.0 if k % 4 == 0 else 45.0
+        watch.add(road.events({d: name for d, name in lane_loops("e0").items() if d >= end_m}))
+    last_ms = 20_000 * 160 + 60_000
+    watch.add(drive("e0/300", last_ms))
+    assert total(watch.until(last_ms + 1_500), EAST) == pytest.approx(0.25, abs=0.2)
 
 
 def test_the_pace_is_learned() -> None:

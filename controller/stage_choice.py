@@ -1,0 +1,58 @@
+"""Which of the free stages are worth a search at a tick: few, and only where the loops are sure who would gain.
+
+Freedom helps where it is known who wants to go where, and hurts where that is guessed; and the search's work grows with its stages.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from controller.junction import Purpose
+from controller.node_model import NodeModel, Service
+from controller.snapshot import LaneBelief, Snapshot
+
+MOST_OPEN: Final = 3
+SURE_VEH: Final = 0.9  # who is believed to be on a lane with this weight is counted
+UNSURE_RATIO: Final = 0.25  # of a lane's vehicles, so much may be guesses
+SOON_MS: Final = 10_000  # who arrives within this time counts as waiting
+
+
+class StageChoice:
+    """The free stages of one node."""
+
+    def __init__(self, model: NodeModel) -> None:
+        stages = model.node.stages
+        self._model = model
+        self._free = tuple(k for k, s in enumerate(stages) if s.free)
+        self._own = tuple(k for k, s in enumerate(stages) if not s.free)
+        self._loops = tuple(tuple(d.id for d in model.detectors(x.id, Purpose.STOP, Purpose.ADVANCE, Purpose.ENTRY)) for x in model.lanes)
+        self._whole = tuple(frozenset(i for i, row in enumerate(served) if _protects(row, len(model.movements[i]))) for served in model.service)
+
+    def shut(self, snapshot: Snapshot) -> frozenset[int]:
+        """Return the free stages that may not be chosen now: those without a gain that is sure, and all but the few with the largest."""
+        if not self._free:
+            return frozenset()
+        wanting = [self._sure_veh(i, snapshot) for i in range(len(self._model.lanes))]
+        waiting = {i for i, veh in enumerate(wanting) if veh is None or veh > 0}
+        gains = {}
+        for stage in self._free:
+            mine = self._whole[stage] & waiting
+            veh = [wanting[i] for i in sorted(mine)]
+            if mine and None not in veh and not any(mine <= self._whole[own] for own in self._own):
+                gains[stage] = sum(v for v in veh if v is not None)
+        best = sorted(gains, key=lambda s: (-gains[s], s))[:MOST_OPEN]
+        return frozenset(self._free).difference(best)
+
+    def _sure_veh(self, lane: int, snapshot: Snapshot) -> float | None:
+        """Return how many vehicles surely wait on the lane or soon will, None where that is not sure."""
+        if not all(snapshot.detectors[x].trusted for x in self._loops[lane]):
+            return None
+        belief: LaneBelief = snapshot.lanes[self._model.lanes[lane].id]
+        there = [w for a, w in zip(belief.arrival_ms, belief.weight, strict=True) if a <= snapshot.now_ms + SOON_MS]
+        sure = sum(w for w in there if w >= SURE_VEH)
+        return sure if sum(there) - sure <= UNSURE_RATIO * sum(there) else None
+
+
+def _protects(serves: tuple[Service, ...], movements: int) -> bool:
+    """Return whether all movements of a lane are served and none has to yield."""
+    return len(serves) == movements and not any(s.foes for s in serves)
