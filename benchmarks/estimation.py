@@ -28,6 +28,7 @@ from scenarios.case import Case
 from scenarios.catalogue import RESCO_NAMES
 from scenarios.controls import build_control, stop_loops_of
 from scenarios.metrics import measure, read_trips
+from scenarios.neighbour_link import PostOffice
 from scenarios.prepare import prepare
 from scenarios.saturation import SaturationMeter
 from scenarios.simulate import Request, cases_of
@@ -55,9 +56,10 @@ def probe_case(case: Case) -> dict[str, Any]:
     findings, truth = Findings(), WorldTruth(world)
     try:
         meter = SaturationMeter(name for junction in prepared.junctions for name in stop_loops_of(junction))
+        office = PostOffice(case.seed, case.neighbour_loss_ratio)
         controls: list[JunctionControl] = []
         for junction in prepared.junctions:
-            control, _ = build_control(world, case, junction, None, meter)
+            control, _ = build_control(world, case, junction, None, meter, office.port(junction.id))
             if not isinstance(control, JunctionControl):
                 raise TypeError(f"expected a control of ours, found {type(control).__name__}; probe adaptive, cycle or actuated")
             controls.append(control)

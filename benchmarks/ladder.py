@@ -30,6 +30,7 @@ from scenarios.arguments import sumo_args
 from scenarios.case import RULES, Case
 from scenarios.controls import build_control, stop_loops_of, view_of
 from scenarios.metrics import measure, read_trips
+from scenarios.neighbour_link import PostOffice
 from scenarios.prepare import prepare
 from scenarios.saturation import SaturationMeter
 from scenarios.simulate import Request, cases_of
@@ -61,9 +62,10 @@ def run_rung(case: Case, rung: str, foresight: Foresight) -> tuple[dict[str, Any
     entries: list[EntryProbe] = []
     try:
         meter = SaturationMeter(name for junction in prepared.junctions for name in stop_loops_of(junction))
+        office = PostOffice(case.seed, case.neighbour_loss_ratio)
         controls: list[JunctionControl] = []
         for junction in prepared.junctions:
-            control, _ = build_control(world, case, junction, None, meter)
+            control, _ = build_control(world, case, junction, None, meter, office.port(junction.id))
             if not isinstance(control, JunctionControl):
                 raise TypeError(f"expected a control of ours, found {type(control).__name__}")
             controls.append(control)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -11,8 +12,9 @@ from controller.capacity import CapacityWatch, EvidenceOf, capacity_words
 from controller.gating import gate_words
 from controller.horizon_model import HorizonModel
 from controller.junction import Junction, Lane, Node
+from controller.neighbours import SURE_FOR_MS
 from controller.plan import Plan, PlanStep
-from controller.planner import Mailbox, Note
+from controller.planner import Mailbox, Note, Predicted
 from controller.reasons import clearing_of, clearing_words, costs_by_stage, reason_of, sentence
 from controller.snapshot import Snapshot
 from controller.solver import HorizonProblem, HorizonResult, Solver, digest
@@ -55,6 +57,9 @@ class AdaptivePlanner(Mailbox):
         self._node, self._solver, self._settings = node, solver, settings
         self.capacity, self._evidence = CapacityWatch(), EvidenceOf(self._model.model)
         self.problem: HorizonProblem | None = None  # what was solved last, for `controller.explain`
+        self._solved: tuple[int, HorizonResult] | None = None  # when, and what
+        served = self._model.model.service
+        self._served = tuple(tuple(tuple(s.movement for s in row[lane]) for row in served) for lane in range(len(self.lanes)))
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
@@ -75,6 +80,7 @@ class AdaptivePlanner(Mailbox):
         self._model.margin.watch(snapshot)
         self._watch_capacity(snapshot)
         forced = self._model.red_limit.stage(snapshot)
+        self._solved = None
         problem = self.problem = self._model.problem(snapshot)
         self.last_digest = digest(problem)
         if forced is not None:
@@ -84,7 +90,20 @@ class AdaptivePlanner(Mailbox):
         result = self._solver.horizon(problem)
         self.last_solve_ms = 1000.0 * self._solver.solve_s
         if result is not None and result.status == 0:
+            self._solved = snapshot.now_ms, result
             self._plan = self._to_plan(snapshot, problem, result)
+
+    def predicted(self) -> Sequence[Predicted]:
+        """Return who leaves when by the newest plan; nothing where none was made."""
+        if self._solved is None or self.problem is None:
+            return ()
+        now_ms, result = self._solved
+        found = self._solver.departures(self.problem, result, SURE_FOR_MS)
+        return [
+            Predicted(lane.id, now_ms, times, stages, served)
+            for lane, times, stages, served in zip(self.lanes, found.at_ms, found.stage, self._served, strict=True)
+            if times
+        ]
 
     def _watch_capacity(self, snapshot: Snapshot) -> None:
         change = self.capacity.watch(snapshot.now_ms, self._evidence(snapshot))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from controller.actuated import ActuatedPlanner
 from controller.clearing import Clearing
+from controller.coordination import Coordination
 from controller.decide import NodeControl
 from controller.detection import Detection
 from controller.errors import ConfigError
@@ -16,6 +17,7 @@ from controller.free_stages import with_more_stages
 from controller.journal import Journal
 from controller.junction import Junction, Node
 from controller.loop import JunctionControl
+from controller.neighbours import NeighbourPort, NoNeighbours
 from controller.planner import Planner
 from controller.recorder import Recorder
 from controller.red_meter import RedMeter
@@ -44,11 +46,12 @@ def assemble(
     estimator: Estimator | None = None,
     planner: PlannerFactory | None = None,
     solver: Solver | None = None,
+    neighbours: NeighbourPort | None = None,
 ) -> JunctionControl:
     """Return the control of one junction in the mode ``control`` (a key of `MODES`).
 
-    ``planner`` replaces the mode's own planner (peers, users' controllers), ``solver`` the one in this process. Raises `ConfigError` where the junction has
-    faults or the mode is unknown.
+    ``planner`` replaces the mode's own planner (peers, users' controllers), ``solver`` the one in this process; without ``neighbours``
+    it hears of none and tells none. Raises `ConfigError` where the junction has faults or the mode is unknown.
     """
     faults = junction.validate()
     if faults:
@@ -59,7 +62,7 @@ def assemble(
     if journal is not None:
         journal.junction(junction, control, start_ms, solvable=estimator is None and planner is None and solver is None)
     junction = with_more_stages(junction)
-    nodes = [
+    nodes = tuple(
         NodeControl(
             junction.id,
             node.id,
@@ -70,9 +73,10 @@ def assemble(
             RedMeter(junction, node),
         )
         for node in junction.nodes
-    ]
+    )
     beliefs = estimator or LoopEstimator(junction, start_ms)
-    return JunctionControl(junction, LastingInputs(inputs), heads, Detection(junction, start_ms), beliefs, nodes, Recorder(journal, junction.id))
+    coordination = Coordination(junction, neighbours or NoNeighbours())
+    return JunctionControl(junction, LastingInputs(inputs), heads, Detection(junction, start_ms), beliefs, coordination, nodes, Recorder(journal, junction.id))
 
 
 def _planners(junction: Junction, node: Node, mode: Mode, factory: PlannerFactory | None, solver: Solver | None) -> dict[Mode, Planner]:

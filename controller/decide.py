@@ -8,7 +8,7 @@ from controller.clearing import Clearing
 from controller.journal import Journal
 from controller.junction import Junction
 from controller.plan import Plan, PlanStep
-from controller.planner import Planner
+from controller.planner import Planner, Predicted
 from controller.red_meter import RedMeter
 from controller.sequencer import Sequencer
 from controller.snapshot import SignalState, Snapshot
@@ -88,6 +88,10 @@ class NodeControl:
         if journal is not None and planner.last_digest:
             journal.snapshot(self._junction_id, self._node_id, snapshot.tick, planner.last_digest)
         return planner.last_solve_ms
+
+    def predicted(self) -> Sequence[Predicted]:
+        """Return who leaves when by the plan just made; nothing while the junction is cleared."""
+        return self.asked.predicted() if self.asked is not None else ()
 
     def _watch_reds(self, snapshot: Snapshot, journal: Journal | None) -> None:
         for red in self._reds.watch(snapshot) if self._reds is not None else ():

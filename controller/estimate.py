@@ -73,6 +73,7 @@ class LoopEstimator:
             movements = tuple(m for m in junction.movements if m.lane == track.lane.id)
             ways = tuple(junction.gives_way_to(m) for m in movements)
             self._lanes[track.lane.id] = _LaneState(track, LaneModel(movements, ways), track.stop_loops)
+        self._far_loops = {x: _farthest(junction, x) for x in self._lanes}
         self._stop_loops = frozenset(loop for lane in self._lanes.values() for loop in lane.stop_loops)
         first = {way for x in self._lanes.values() for ways in x.model.gives_way_to for way in ways}  # ways that somebody must let pass
         self._first = [(x, name, groups) for name, x in self._lanes.items() if (groups := sorted({group for lane, group in first if lane == name}))]
@@ -110,13 +111,12 @@ class LoopEstimator:
         return self._full
 
     def _full_exits(self, now_ms: int) -> frozenset[str]:
-        seen = self._states
-        return frozenset(
-            lane
-            for loop, (lanes, after_ms) in self._exits.items()
-            if seen[loop].trusted and seen[loop].occupied and now_ms - seen[loop].changed_ms >= after_ms
-            for lane in lanes
-        )
+        return frozenset(lane for loop, (lanes, after_ms) in self._exits.items() if self._stands(loop, after_ms, now_ms) for lane in lanes)
+
+    def _stands(self, loop: str, after_ms: int, now_ms: int) -> bool:
+        """Return whether traffic stands on the loop: it has been covered for so long."""
+        state = self._states[loop]
+        return state.trusted and state.occupied and now_ms - state.changed_ms >= after_ms
 
     def _edge(self, edge: Edge) -> None:
         detector = edge.detector
@@ -196,6 +196,7 @@ class LoopEstimator:
             stuck_ms=model.stuck_ms,
             inside_veh=model.inside_veh if model.must_yield else 0.0,
             known_ms=track.travel_ms(track.reach_m),
+            full=any(self._stands(x, EXIT_FULL_AFTER_MS, now_ms) for x in self._far_loops[name]),
             waiting_since_ms=since_ms,
             hidden_veh=self._hidden_veh(lane, now_ms),
         )
@@ -207,3 +208,8 @@ class LoopEstimator:
         states = [self._states[x] for x in lane.stop_loops]
         covered_ms = max((now_ms - s.changed_ms for s in states if s.trusted and s.occupied), default=0)
         return max(lane.flow_veh_s, 0.0) * min(covered_ms, HIDDEN_MS) / 1000.0
+
+
+def _farthest(junction: Junction, lane: str) -> tuple[str, ...]:
+    """Return the loops at which the lane's vehicles come into view; not where that is only the stop line, which is covered at every red."""
+    return tuple(d.id for d in junction.detectors if lane in d.lanes and d.purpose is Purpose.ENTRY)

@@ -103,10 +103,11 @@ def explain(reader: JournalReader, junction_id: str, at_ms: int) -> list[Explana
     tick = ticks[-1][0]
     plans, plan_damage = up_to_damage(p for p in reader.plans() if p.junction_id == junction_id)
     events, event_damage = up_to_damage(e for e in reader.events() if e.junction_id == junction_id and e.tick <= tick)
+    messages, message_damage = up_to_damage(m for m in reader.messages() if m.junction_id == junction_id and m.tick <= tick)
     if not plans:
         raise JournalError(plan_damage or f"{reader.path}: expected plans of light {junction_id}, found none; nothing was decided in this run")
-    if damage or event_damage or (plan_damage and plans[-1].tick < tick):
-        raise JournalError(damage or event_damage or plan_damage)
+    if damage or event_damage or message_damage or (plan_damage and plans[-1].tick < tick):
+        raise JournalError(damage or event_damage or message_damage or plan_damage)
     frames, _ = up_to_damage(f for f in reader.frames() if f.junction_id == junction_id and f.tick < tick)
     *_, before = [(), *shown(ticks, frames)]
     base = _Base(reader, row, at_ms, ticks, plans, len(events), dict(zip((g.id for g in row.junction.groups), before, strict=False)))
@@ -114,7 +115,7 @@ def explain(reader: JournalReader, junction_id: str, at_ms: int) -> list[Explana
         return [base.of(node, NodeModel(row.junction, node).lanes) for node in with_more_stages(row.junction).nodes]
     with tempfile.TemporaryDirectory(prefix="umlauf-explain-") as folder:
         path = Path(folder) / FILE_NAME
-        control = run_again(row, ticks, events, dict(restarts_of(reader.notes(), row.junction.id)), path)
+        control = run_again(row, ticks, events, messages, dict(restarts_of(reader.notes(), row.junction.id)), path)
         with JournalReader(path) as again:
             return [_known(base, control, again, k) for k in range(len(control.nodes))]
 

@@ -33,12 +33,12 @@ def explain(
     Exit code: 0 explained and proven, 1 an error, or the rebuilt digests differ from the recorded ones.
     """
     at_ms = read_time_ms(at)
-    _check_output(output)
+    check_output(output)
     from controller.explain import choose_junction
     from controller.explain import explain as rebuild
     from controller.journal_reader import JournalReader
 
-    with JournalReader(_one_journal(folder)) as reader:
+    with JournalReader(one_journal(folder)) as reader:
         found = rebuild(reader, choose_junction(reader, tls), at_ms)
         unproven = any(one.proof.first_difference_ms is not None for one in found)
         hint = _hint(reader) if unproven else ""
@@ -57,16 +57,17 @@ def explain(
         raise typer.Exit(1)
 
 
-def read_time_ms(text: str) -> int:
+def read_time_ms(text: str, option: str = "--at") -> int:
     """Return milliseconds of seconds or HH:MM:SS. Raises `ConfigError`."""
     match = re.fullmatch(r"(?:(\d+):([0-5]?\d):)?(\d+(?:\.\d{1,3})?)", text.strip())
     if match is None or (match[1] is not None and float(match[3]) >= 60):
-        raise ConfigError(f"--at: expected seconds of the simulation (27000 or 27000.5) or HH:MM:SS (07:30:00), found {text!r}")
+        raise ConfigError(f"{option}: expected seconds of the simulation (27000 or 27000.5) or HH:MM:SS (07:30:00), found {text!r}")
     hours, minutes, rest_s = int(match[1] or 0), int(match[2] or 0), float(match[3])
     return 3_600_000 * hours + 60_000 * minutes + round(1000 * rest_s)
 
 
-def _one_journal(folder: Path) -> Path:
+def one_journal(folder: Path) -> Path:
+    """Return the journal of one run. Raises `ConfigError` where there are several."""
     from controller.replay import find_journals
 
     found = find_journals(folder)
@@ -75,7 +76,8 @@ def _one_journal(folder: Path) -> Path:
     return found[0]
 
 
-def _check_output(output: Path | None) -> None:
+def check_output(output: Path | None) -> None:
+    """Raise `ConfigError` or `MissingError` where no picture could be written there."""
     if output is None:
         return
     if output.suffix.lower() not in PICTURES:

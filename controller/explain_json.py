@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.explain import Explanation
-from controller.explain_lanes import serving_stages
+from controller.explain_lanes import serving_stages, told_veh
 from controller.reasons import sentence
 from controller.words import Lang
 
@@ -66,6 +66,7 @@ def _signals(one: Explanation) -> dict[str, object] | None:
         "green_for_s": {g: -(_in_s(one, since_ms) or 0.0) for g, since_ms in s.green_since_ms.items() if since_ms is not None},
         "red_for_s": {g: -(_in_s(one, since_ms) or 0.0) for g, since_ms in s.red_since_ms.items() if since_ms is not None},
         "blocked_exits": sorted(one.snapshot.blocked_exits),
+        "told_by_neighbours_veh": {name: round(told_veh(one.snapshot, name), 1) for name in one.snapshot.coming},
         "untrusted_detectors": [d for d, state in one.snapshot.detectors.items() if not state.trusted],
     }
 

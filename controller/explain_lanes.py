@@ -8,7 +8,7 @@ from controller.explain import Explanation
 from controller.explain_words import TEXTS
 from controller.junction import Lane
 from controller.node_model import NodeModel
-from controller.snapshot import LaneBelief
+from controller.snapshot import LaneBelief, Snapshot
 from controller.words import Lang, decimal, seconds, text_of
 
 SURE: Final = 0.9
@@ -81,3 +81,12 @@ def _state(now_ms: int, belief: LaneBelief, lang: Lang) -> str:
     if belief.head_yields:
         found.append(text_of(TEXTS, "gap", lang))
     return "; ".join(found) or "-"
+
+
+def told_veh(snapshot: Snapshot, lane: str) -> float:
+    """Return how many vehicles the neighbours tell of that come to the lane from beyond its loops, by how sure each is."""
+    coming = snapshot.coming.get(lane)
+    if coming is None:
+        return 0.0
+    seen_ms = snapshot.now_ms + snapshot.lanes[lane].known_ms
+    return sum(w for at_ms, w in zip(coming.arrival_ms, coming.weight_milli, strict=True) if at_ms > seen_ms) / 1000

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from controller.alternatives import Alternative
 from controller.explain import Explanation
-from controller.explain_lanes import lane_rows, learned_rows
+from controller.explain_lanes import LEAST, lane_rows, learned_rows, told_veh
 from controller.explain_words import TEXTS
 from controller.reasons import sentence
 from controller.words import Lang, clock, decimal, seconds, stage_name, text_of
@@ -116,6 +116,9 @@ def _signals(one: Explanation, lang: Lang) -> list[str]:
     exits, untrusted = sorted(one.snapshot.blocked_exits), [d for d, s in one.snapshot.detectors.items() if not s.trusted]
     lines += [text_of(TEXTS, "full_exits", lang, exits=", ".join(exits))] if exits else []
     lines += [text_of(TEXTS, "untrusted", lang, detectors=", ".join(untrusted))] if untrusted else []
+    told = {x.id: told_veh(one.snapshot, x.id) for x in one.lanes}
+    lanes = ", ".join(name for name, veh in told.items() if veh >= LEAST)
+    lines += [text_of(TEXTS, "told", lang, count=decimal(sum(told.values()), lang), lanes=lanes)] if lanes else []
     return lines
 
 

@@ -74,6 +74,10 @@ TEXTS: Final = {
     "forbidden": ("no transition from here to {stages}", "kein Phasenübergang von hier zu {stages}"),
     "full_exits": ("exits that are full: {exits}", "zugestaute Ausfahrten: {exits}"),
     "untrusted": ("detectors without trust: {detectors}", "Detektoren ohne Vertrauen: {detectors}"),
+    "told": (
+        "the neighbours tell of {count} more vehicles that come to {lanes}, beyond the loops",
+        "die Nachbarn melden {count} weitere Fahrzeuge jenseits der Schleifen, unterwegs nach {lanes}",
+    ),
     # lanes
     "lanes": ("Lanes, as believed", "Fahrstreifen, wie angenommen"),
     "lane_head": (

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from controller.clearing import ClearingMargin
+from controller.expected import LEAST_MILLI, expected
 from controller.gating import Gates
 from controller.junction import Junction, Lane, Node
 from controller.lane_model import REAR_MS
 from controller.node_model import NodeModel, Service
 from controller.red_limit import RedLimit
-from controller.snapshot import LaneBelief, SignalState, Snapshot
+from controller.snapshot import Coming, LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
 from controller.spillback import LIKELY_RATIO, FullExits, blocked_ratio
 from controller.stage_choice import StageChoice
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 _MAX_VEHICLES: Final = 64
 _NOBODY: Final = [bytes(8 * (_MAX_VEHICLES - taken)) for taken in range(_MAX_VEHICLES + 1)]  # the free places of a lane
 _WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
-_FUTURE_STEP_MS: Final = 4_000
-_LEAST_MILLI: Final = 20  # thinner packets are not worth their place
 _INSIDE_VEH: Final = 0.5  # expected vehicles inside from which they are waited for
 _MORE_INSIDE_MS: Final = 2_000  # for each one after the first
 _UNSURE_MS: Final = 1_000
@@ -154,7 +153,7 @@ class HorizonModel:
         arrival, weight = array("q"), array("q")
         rows = []
         for i, belief in enumerate(beliefs):
-            times, weights = self._packets(belief, now_ms)
+            times, weights = self._packets(belief, snapshot.coming.get(self.model.lanes[i].id), now_ms)
             arrival.extend(times)
             weight.extend(weights)
             arrival.frombytes(_NOBODY[len(times)])
@@ -244,23 +243,23 @@ class HorizonModel:
                 found.append(lane)
         return found
 
-    def _packets(self, belief: LaneBelief, now_ms: int) -> tuple[list[int], list[int]]:
-        """Return the lane's vehicles as packets, the expected flow beyond what the loops have seen appended."""
+    def _packets(self, belief: LaneBelief, coming: Coming | None, now_ms: int) -> tuple[list[int], list[int]]:
+        """Return the lane's vehicles as packets, those appended that are expected from beyond what the loops have seen.
+
+        These are the ones that the neighbours tell of, and an even flow of those that nobody tells of.
+        """
         oldest_ms = now_ms - _LONGEST_WAIT_MS
         times = [a - now_ms if a > oldest_ms else -_LONGEST_WAIT_MS for a in belief.arrival_ms]
         if times != sorted(times):
             times = list(accumulate(times, max))
         weights = [int(1000 * w) for w in belief.weight]
         hidden = int(1000 * belief.hidden_veh)
-        if hidden >= _LEAST_MILLI:
-            weights += [1000] * (hidden // 1000) + ([rest] if (rest := hidden % 1000) >= _LEAST_MILLI else [])
+        if hidden >= LEAST_MILLI:
+            weights += [1000] * (hidden // 1000) + ([rest] if (rest := hidden % 1000) >= LEAST_MILLI else [])
             times += [max(times[-1] if times else 0, 0)] * (len(weights) - len(times))
-        future = int(1000 * belief.flow_veh_s * _FUTURE_STEP_MS / 1000)
-        if future >= _LEAST_MILLI:
-            known_ms = max(belief.known_ms, times[-1] if times else 0)
-            coming = range(known_ms + _FUTURE_STEP_MS // 2, self._horizon_ms, _FUTURE_STEP_MS)
-            times += coming
-            weights += [future] * len(coming)
+        later_ms, later_milli = expected(belief, coming, max(belief.known_ms, times[-1] if times else 0), now_ms, self._horizon_ms)
+        times += later_ms
+        weights += later_milli
         return times[:_MAX_VEHICLES], weights[:_MAX_VEHICLES]
 
     def _person_milli(self, lane: int, belief: LaneBelief, now_ms: int) -> int:

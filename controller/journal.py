@@ -19,6 +19,7 @@ from typing import Final, Self
 from controller.clock import utc_now
 from controller.journal_schema import TABLES, JournalError, create_statements, insert_statement, json_text, junction_text, letters, steps_text
 from controller.junction import Junction
+from controller.neighbours import Message, message_text
 from controller.plan import Plan
 from hardware.ports import InputEvent
 from hardware.signals import Aspect
@@ -40,6 +41,7 @@ class Journal:
         self._flush_rows = flush_rows
         self._flush_interval_ms = flush_interval_ms
         self._rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in TABLES}
+        self._messages: list[tuple[int, int, Message]] = []
         self._plans: list[tuple[int, int, int, int, int, Plan]] = []
         self._frames: list[tuple[int, int, int, Sequence[Aspect]]] = []
         self._names: dict[str, int] = {}
@@ -98,6 +100,10 @@ class Journal:
         name = self._name
         self._rows["event"].append((name(junction_id), self._tick, event.at_ms, name(event.kind), name(event.source), event.value))
 
+    def message(self, junction_id: str, message: Message) -> None:
+        """Record a neighbour's message as having arrived in the present tick."""
+        self._messages.append((self._name(junction_id), self._tick, message))
+
     def plan(self, junction_id: str, node_id: str, tick: int, now_ms: int, plan: Plan) -> None:
         """Record a plan with the tick at which the sequencer took it."""
         name = self._name
@@ -126,6 +132,7 @@ class Journal:
     def flush(self) -> None:
         """Write all pending rows in one transaction. Raises `JournalError`; the rows then stay pending and earlier ones stay on disk."""
         rows = {table: list(pending) for table, pending in self._rows.items() if pending}
+        rows["message"] = [(*key, message_text(message)) for *key, message in self._messages]
         rows["plan"] = [(*key, p.made_ms, steps_text(p), p.reason, json_text(p.detail)) for *key, p in self._plans]
         rows["frame"] = [(*key, letters(aspects)) for *key, aspects in self._frames]
         rows["ticks"] = [*self._rows["ticks"], *([tuple(self._run)] if self._run else [])]
@@ -133,6 +140,7 @@ class Journal:
             self._write(rows)
         for pending in self._rows.values():
             pending.clear()
+        self._messages.clear()
         self._plans.clear()
         self._frames.clear()
         self._run = None
@@ -170,7 +178,7 @@ class Journal:
         return number
 
     def _pending(self) -> int:
-        return len(self._plans) + len(self._frames) + sum(map(len, self._rows.values()))
+        return len(self._messages) + len(self._plans) + len(self._frames) + sum(map(len, self._rows.values()))
 
     def _extend_run(self, tick: int, now_ms: int) -> None:
         run = self._run

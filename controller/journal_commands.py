@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+from controller.explain_commands import check_output, one_journal, read_time_ms
 from controller.indiana_files import Format, write_export
 from controller.journal import origin
 from controller.journal_reader import JournalReader
 from controller.replay import Outcome, find_journals, read_records, replay_frames
+from controller.words import Lang
 
 journal_app = typer.Typer(help="List and export what a run has recorded.", add_completion=False, no_args_is_help=True)
 
@@ -96,6 +98,31 @@ def export(
         with JournalReader(path) as reader:
             for written in write_export(reader, own or path.parent, form):
                 typer.echo(str(written))
+
+
+@journal_app.command("diagram")
+def diagram(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of one run, with its journal.")],
+    lights: Annotated[str, typer.Option("--lights", metavar="ID,ID,...", help="The lights of the street, in the order in which it is driven.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .png or .svg file to write.")],
+    begin: Annotated[str, typer.Option("--from", metavar="T", help="From when: seconds of the simulation, or HH:MM:SS.")],
+    span_s: Annotated[int, typer.Option("--span", metavar="S", min=10, max=3600, help="How many seconds.")] = 300,
+    lang: Annotated[Lang, typer.Option("--lang", help="Language of the picture.")] = Lang.EN,
+) -> None:
+    """Draw a street's time-space diagram: greens, and the vehicles over its loops. Green waves are seen in it.
+
+    umlauf journal diagram runs/my-street --lights A0,B0,C0 --from 1200 -o wave.png
+    """
+    check_output(output)
+    from controller.street import read_street
+    from controller.street_picture import alternative_text, draw_street
+
+    from_ms = read_time_ms(begin, "--from")
+    to_ms = from_ms + 1000 * span_s
+    with JournalReader(one_journal(folder)) as reader:
+        street = read_street(reader, [name.strip() for name in lights.split(",") if name.strip()], from_ms, to_ms)
+    draw_street(street, from_ms, to_ms, output, lang)
+    typer.echo(f"{output}: {alternative_text(street, from_ms, to_ms, lang)}")
 
 
 def _count(rows: Iterator[object]) -> int:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from controller.journal_schema import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, JournalError, aspects_of, junction_of, plan_of
 from controller.junction import Junction
+from controller.neighbours import Message, message_of
 from controller.plan import Plan
 from hardware.ports import InputEvent, InputKind
 from hardware.signals import Aspect
@@ -57,6 +58,14 @@ class PlanRow(NamedTuple):
     tick: int
     now_ms: int
     plan: Plan
+
+
+class MessageRow(NamedTuple):
+    """A neighbour's message and the tick in which it arrived."""
+
+    junction_id: str
+    tick: int
+    message: Message
 
 
 class FrameRow(NamedTuple):
@@ -156,6 +165,11 @@ class JournalReader:
             "SELECT * FROM event ORDER BY rowid",
             lambda junction, tick, at_ms, kind, source, value: EventRow(names[junction], tick, InputEvent(at_ms, InputKind(names[kind]), names[source], value)),
         )
+
+    def messages(self) -> Iterator[MessageRow]:
+        """Yield the neighbours' messages in the order in which they arrived."""
+        names = self._names
+        return self._rows("SELECT * FROM message ORDER BY rowid", lambda junction, tick, body: MessageRow(names[junction], tick, message_of(body)))
 
     def plans(self) -> Iterator[PlanRow]:
         """Yield the plans in the order in which they were taken."""

@@ -15,7 +15,7 @@ from controller.junction import Junction
 from controller.plan import Plan, PlanStep
 from hardware.signals import Aspect
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 APPLICATION_ID: Final = 0x554D4C46  # "UMLF", so that `file` and we ourselves can tell a journal from another SQLite file
 RESTART: Final = "restart"  # the kind of note that says with which tick a junction begins again from red
 FILE_NAME: Final = "journal.sqlite"
@@ -27,6 +27,7 @@ TABLES: Final = {
     "junction": "junction INTEGER NOT NULL, control TEXT NOT NULL, model TEXT NOT NULL, start_ms INTEGER NOT NULL, solvable INTEGER NOT NULL",
     "ticks": "first_tick INTEGER NOT NULL, first_ms INTEGER NOT NULL, step_ms INTEGER NOT NULL, count INTEGER NOT NULL",
     "event": "junction INTEGER NOT NULL, tick INTEGER NOT NULL, at_ms INTEGER NOT NULL, kind INTEGER NOT NULL, source INTEGER NOT NULL, value INTEGER NOT NULL",
+    "message": "junction INTEGER NOT NULL, tick INTEGER NOT NULL, body TEXT NOT NULL",
     "plan": "junction INTEGER NOT NULL, node INTEGER NOT NULL, tick INTEGER NOT NULL, now_ms INTEGER NOT NULL, "
     "planner INTEGER NOT NULL, made_ms INTEGER NOT NULL, steps TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL",
     "frame": "junction INTEGER NOT NULL, tick INTEGER NOT NULL, now_ms INTEGER NOT NULL, aspects TEXT NOT NULL",

@@ -64,12 +64,22 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
+class Onward:
+    """Where an exit leads: to these approach lanes of the neighbour ``junction``, whose stop line is ``way_m`` from the exit's begin."""
+
+    junction: str
+    lanes: tuple[str, ...]
+    way_m: float
+
+
+@dataclass(frozen=True, slots=True)
 class Exit:
-    """A lane that leaves the junction; ``storage_m`` until the next stop line or the end of the lane."""
+    """A lane that leaves the junction; ``storage_m`` until the next stop line or the end of the lane. ``onward``: the neighbours there."""
 
     id: str
     storage_m: float
     speed_m_s: float
+    onward: tuple[Onward, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from controller.coordination import Coordination
 from controller.decide import NodeControl, aspects_of
 from controller.detection import Detection
 from controller.estimate import Estimator
@@ -26,18 +26,17 @@ class JunctionControl:
     heads: HeadPort
     detection: Detection
     estimator: Estimator
-    nodes: Sequence[NodeControl]
+    neighbours: Coordination
+    nodes: tuple[NodeControl, ...]
     record: Recorder
     plan_interval_ms: int = 1_000
     solve_ms: list[float] = field(default_factory=list)
-    _tick: int = -1
     _plan_due_ms: int | None = None
     _signals: list[SignalState] = field(default_factory=list)
 
     def tick(self, now_ms: int) -> None:
         """Do one tick at monotonic time ``now_ms``. Raises `PortError` on a lost device, `FrameRefusedError` from the interlock."""
-        self._tick += 1
-        self.record.tick(self._tick, now_ms)
+        self.record.tick(now_ms)
         self._read(now_ms)
         if self._plan_due_ms is None or now_ms >= self._plan_due_ms:
             self._plan_due_ms = now_ms + self.plan_interval_ms
@@ -50,7 +49,7 @@ class JunctionControl:
         self._plan_due_ms = None
         for node in self.nodes:
             node.restart(now_ms)
-        self.record.restart(self._tick + 1, now_ms, why)
+        self.record.restart(now_ms, why)
 
     @property
     def mode_changes(self) -> list[ModeChange]:
@@ -62,17 +61,18 @@ class JunctionControl:
         edges, health = self.detection.feed(events, now_ms)
         self._signals = [node.state(now_ms) for node in self.nodes]
         self.estimator.update(now_ms, edges, self.detection.states(), {g: since for s in self._signals for g, since in s.green_since_ms.items()})
-        self.record.inputs(events, health)
+        self.record.inputs(events, health, self.neighbours.receive(now_ms))
 
     def _decide(self, now_ms: int) -> None:
-        seen = self.detection.states(), self.estimator.beliefs(now_ms), self.estimator.blocked_exits()
-        snapshots = [Snapshot(self._tick, now_ms, signals, *seen) for signals in self._signals]
-        took_ms = [node.decide(snapshot, self.record.journal) for node, snapshot in zip(self.nodes, snapshots, strict=True)]
-        self.solve_ms += [ms for ms in took_ms if ms is not None]
+        lanes = self.estimator.beliefs(now_ms)
+        seen = self.detection.states(), lanes, self.estimator.blocked_exits(), *self.neighbours.told(lanes, now_ms)
+        snapshots = [Snapshot(self.record.number, now_ms, signals, *seen) for signals in self._signals]
+        self.solve_ms += [ms for node, s in zip(self.nodes, snapshots, strict=True) if (ms := node.decide(s, self.record.journal)) is not None]
+        self.neighbours.tell(snapshots, self.nodes)
 
     def _show(self, now_ms: int) -> None:
         aspects = aspects_of(self.nodes, self.junction, now_ms)
-        self.record.frame(self._tick, now_ms, aspects)
+        self.record.frame(now_ms, aspects)
         try:
             self.heads.show(Frame(now_ms, aspects), now_ms)
         except (PortError, FrameRefusedError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from controller.plan import Plan
@@ -15,6 +15,19 @@ class Note(NamedTuple):
     kind: str
     text: str
     detail: Mapping[str, object]
+
+
+class Predicted(NamedTuple):
+    """The departures that a plan makes likely on one lane: how long after ``made_ms``, in order, and under which stage.
+
+    ``served``: by stage, which of the lane's movements are green.
+    """
+
+    lane: str
+    made_ms: int
+    after_ms: Sequence[int]
+    stage: Sequence[int]
+    served: Sequence[Sequence[int]]
 
 
 class Planner(Protocol):
@@ -33,6 +46,10 @@ class Planner(Protocol):
         """Return a new plan, or None where there is none yet (the old one stays in force)."""
         ...
 
+    def predicted(self) -> Sequence[Predicted]:
+        """Return who leaves when by the newest plan, as far as the planner can tell."""
+        ...
+
 
 class Mailbox:
     """What planners that answer at once share: the newest plan, handed out once."""
@@ -46,3 +63,7 @@ class Mailbox:
         """Return the newest plan once, then None until there is a newer one."""
         plan, self._plan = self._plan, None
         return plan
+
+    def predicted(self) -> Sequence[Predicted]:
+        """Return nothing: the planner does not look ahead."""
+        return ()

@@ -7,36 +7,42 @@ from collections.abc import Iterable
 from controller.detection import HealthEvent
 from controller.journal import Journal
 from controller.journal_schema import RESTART
+from controller.neighbours import Message
 from hardware.ports import InputEvent
 from hardware.signals import Aspect
 
 
 class Recorder:
-    """Writes one junction's ticks, inputs, frames and restarts."""
+    """Counts one junction's ticks, and writes them, its inputs, frames and restarts. ``number`` is the present tick's, from 0 on."""
 
     def __init__(self, journal: Journal | None, junction_id: str) -> None:
         self.journal = journal
+        self.number = -1
         self._junction_id = junction_id
 
-    def tick(self, tick: int, now_ms: int) -> None:
-        """Begin a tick."""
+    def tick(self, now_ms: int) -> None:
+        """Begin the next tick."""
+        self.number += 1
         if self.journal is not None:
-            self.journal.tick(tick, now_ms)
+            self.journal.tick(self.number, now_ms)
 
-    def inputs(self, events: Iterable[InputEvent], health: Iterable[HealthEvent]) -> None:
-        """Record what arrived, and what it told of the detectors."""
+    def inputs(self, events: Iterable[InputEvent], health: Iterable[HealthEvent], messages: Iterable[Message] = ()) -> None:
+        """Record what arrived, also from the neighbours, and what it told of the detectors."""
         if self.journal is not None:
             for event in events:
                 self.journal.event(self._junction_id, event)
             for change in health:
                 self.journal.note(change.at_ms, "detector", f"{change.detector}: {change.why}", {"trusted": change.trusted})
+            for message in messages:
+                self.journal.message(self._junction_id, message)
 
-    def frame(self, tick: int, now_ms: int, aspects: tuple[Aspect, ...]) -> None:
+    def frame(self, now_ms: int, aspects: tuple[Aspect, ...]) -> None:
         """Record what is about to be shown."""
         if self.journal is not None:
-            self.journal.frame(self._junction_id, tick, now_ms, aspects)
+            self.journal.frame(self._junction_id, self.number, now_ms, aspects)
 
-    def restart(self, tick: int, now_ms: int, why: str) -> None:
-        """Record that the junction begins again from red with this tick; replays do the same."""
+    def restart(self, now_ms: int, why: str) -> None:
+        """Record that the junction begins again from red with the next tick; replays do the same."""
         if self.journal is not None:
+            tick = self.number + 1
             self.journal.note(now_ms, RESTART, f"{self._junction_id}: begins again from red: {why}", {"junction": self._junction_id, "tick": tick})

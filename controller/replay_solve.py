@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 from controller.assemble import assemble
 from controller.journal import Journal
-from controller.journal_reader import EventRow, JournalReader, JunctionRow, PlanRow, SnapshotRow
+from controller.journal_reader import EventRow, JournalReader, JunctionRow, MessageRow, PlanRow, SnapshotRow
 from controller.journal_schema import FILE_NAME
 from controller.loop import JunctionControl
+from controller.neighbours import Message
 from controller.plan import Plan, PlanStep
 from controller.replay import Difference, Outcome, Ticks, compare_frames, restarts_of, shown
 from hardware.fake import FakeHeads
@@ -47,6 +48,23 @@ class JournalInputs:
         return self._events.get(next(self._ticks), ())
 
 
+class JournalNeighbours:
+    """A neighbours' port that gives each tick the messages which arrived in it; what is sent goes nowhere."""
+
+    def __init__(self, ticks: Ticks, messages: Iterable[MessageRow]) -> None:
+        self._ticks = iter([tick for tick, _ in ticks])
+        self._messages: dict[int, list[Message]] = defaultdict(list)
+        for row in messages:
+            self._messages[row.tick].append(row.message)
+
+    def send(self, receiver: str, message: Message) -> None:
+        """Lose the message: what it led to is recorded."""
+
+    def receive(self, now_ms: int) -> Sequence[Message]:  # noqa: ARG002 - the record says what arrived, whatever the time
+        """Return the messages of the next tick."""
+        return self._messages.get(next(self._ticks), ())
+
+
 def replay_solve(reader: JournalReader, junction_id: str) -> Outcome:
     """Decide again from the recorded events and compare digests, plans and frames; the first difference is told."""
     row, ticks = reader.junctions[junction_id], list(reader.ticks())
@@ -55,7 +73,8 @@ def replay_solve(reader: JournalReader, junction_id: str) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="umlauf-replay-") as folder:
         path = Path(folder) / FILE_NAME
         events = [event for event in reader.events() if event.junction_id == junction_id]
-        run_again(row, ticks, events, dict(restarts_of(reader.notes(), junction_id)), path)
+        messages = [message for message in reader.messages() if message.junction_id == junction_id]
+        run_again(row, ticks, events, messages, dict(restarts_of(reader.notes(), junction_id)), path)
         with JournalReader(path) as again:
             old, new = list(_decisions(reader, junction_id)), list(_decisions(again, junction_id))
             frames = [frame for frame in reader.frames() if frame.junction_id == junction_id]
@@ -64,11 +83,14 @@ def replay_solve(reader: JournalReader, junction_id: str) -> Outcome:
     return Outcome(junction_id, len(ticks), f"{len(old)} digests and plans", difference)
 
 
-def run_again(row: JunctionRow, ticks: Ticks, events: Iterable[EventRow], restarts: Mapping[int, int], path: Path) -> JunctionControl:
+def run_again(
+    row: JunctionRow, ticks: Ticks, events: Iterable[EventRow], messages: Iterable[MessageRow], restarts: Mapping[int, int], path: Path
+) -> JunctionControl:
     """Run the junction's control again over these ticks with a new journal at ``path``; return it as it then stands."""
     with Journal.create(path, {}) as journal:
         heads = FakeHeads(row.junction.site_spec())
-        control = assemble(row.junction, row.control, JournalInputs(ticks, events), heads, journal, start_ms=row.start_ms)
+        inputs, neighbours = JournalInputs(ticks, events), JournalNeighbours(ticks, messages)
+        control = assemble(row.junction, row.control, inputs, heads, journal, start_ms=row.start_ms, neighbours=neighbours)
         for tick, now_ms in ticks:
             if tick in restarts:
                 control.restart(restarts[tick], "as recorded")

@@ -48,12 +48,21 @@ class LaneModel(Part):
     person_weight: Weight = Field(default=1.0, description="As how many cars one of the lane's vehicles counts, for the persons in it.")
 
 
+class OnwardModel(Part):
+    """A neighbouring junction that an exit leads to. ``way_m``: from the exit's begin to its stop line."""
+
+    junction: Name
+    lanes: tuple[Name, ...]
+    way_m: Metres
+
+
 class ExitModel(Part):
     """A lane that leaves the junction."""
 
     id: Name
     storage_m: Metres
     speed_m_s: Speed
+    onward: tuple[OnwardModel, ...] = Field(default=(), description="Neighbours to whom departures are told; none: it works for itself.")
 
 
 class MovementModel(Part):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from controller.errors import ConfigError
 from controller.free_stages import free_stages
-from controller.junction import Detector, Group, GroupOffset, Junction, Lane, Node
+from controller.junction import Detector, Exit, Group, GroupOffset, Junction, Lane, Node
 from controller.transitions import transition_table
 
 Value = str | float | int | bool | list["Value"] | dict[str, "Value"]
@@ -25,8 +25,8 @@ def format_junction(junction: Junction, *, comments: Iterable[str] = ()) -> str:
         *_table("groups", (_group(g) for g in junction.groups)),
         "# Approach lanes up to their stop line; lanes of one approach can be changed between. person_weight: cars that a vehicle counts as.",
         *_table("lanes", (_lane(x) for x in junction.lanes)),
-        "# Lanes that leave the junction; storage until the next stop line.",
-        *_table("exits", ({"id": x.id, "storage_m": x.storage_m, "speed_m_s": x.speed_m_s} for x in junction.exits)),
+        "# Lanes that leave the junction; storage until the next stop line; onward: the neighbour's approach lanes that they lead to.",
+        *_table("exits", (_exit(x) for x in junction.exits)),
         "# Ways across the junction; share_ratio: first guess of the shares of the lane's vehicles, learned online.",
         *_table("movements", _movements(junction)),
         "# Groups that may be green together, one giving way.",
@@ -83,6 +83,13 @@ def _lane(x: Lane) -> dict[str, Value]:
     row: dict[str, Value] = {"id": x.id, "length_m": x.length_m, "speed_m_s": x.speed_m_s, "approach": x.approach}
     if x.person_weight != 1.0:
         row["person_weight"] = x.person_weight
+    return row
+
+
+def _exit(x: Exit) -> dict[str, Value]:
+    row: dict[str, Value] = {"id": x.id, "storage_m": x.storage_m, "speed_m_s": x.speed_m_s}
+    if x.onward:
+        row["onward"] = [{"junction": o.junction, "lanes": list(o.lanes), "way_m": o.way_m} for o in x.onward]
     return row
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class LaneBelief:
     left; ``inside_veh`` how many of its vehicles wait for a gap inside the junction; ``ways`` which of the lane's movements each
     vehicle takes, -1 where that is not known (it is not from loops), and for all of them where there are fewer;
     ``waiting_since_ms`` when the first vehicle would have passed the stop line, had nothing held it up since it came into view;
-    ``hidden_veh`` how many are expected to stand behind a lane that is too short for a loop but the one at its stop line.
+    ``hidden_veh`` how many are expected to stand behind a lane that is too short for a loop but the one at its stop line;
+    ``full`` whether its vehicles stand as far back as its loops reach.
     """
 
     arrival_ms: tuple[int, ...]
@@ -72,11 +74,29 @@ class LaneBelief:
     ways: tuple[int, ...] = ()
     waiting_since_ms: int = 1 << 40
     hidden_veh: float = 0.0
+    full: bool = False
+
+
+class Coming(NamedTuple):
+    """Who comes to a lane from beyond its farthest loop, as its neighbours tell: arrivals at the stop line (monotonic, in order) and weights.
+
+    ``rest_ratio`` of the lane's mean flow is of vehicles that no neighbour tells of. ``told_ms``: when those arrive that left as the
+    messages were made; the later somebody comes, the less sure it is, and the weights are so much less than the flow.
+    """
+
+    arrival_ms: tuple[int, ...]
+    weight_milli: tuple[int, ...]
+    rest_ratio: float
+    told_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The node's state at tick ``tick``, monotonic ``now_ms``."""
+    """The node's state at tick ``tick``, monotonic ``now_ms``.
+
+    ``coming``: by lane, what the neighbours tell; lanes that they do not tell of are missing. ``exit_room_veh``: how many vehicles
+    the street behind an exit still takes, where the neighbour there tells it.
+    """
 
     tick: int
     now_ms: int
@@ -84,3 +104,5 @@ class Snapshot:
     detectors: Mapping[str, DetectorState]
     lanes: Mapping[str, LaneBelief]
     blocked_exits: frozenset[str]
+    coming: Mapping[str, Coming] = field(default_factory=dict)
+    exit_room_veh: Mapping[str, int] = field(default_factory=dict)

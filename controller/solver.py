@@ -15,6 +15,7 @@ from controller.clock import elapsed_s
 from optimizer.problem import NEVER_MS, HorizonProblem, HorizonResult, Ints, SplitProblem, SplitResult
 
 if TYPE_CHECKING:
+    from optimizer.departures import Departures
     from optimizer.lane_costs import LaneCosts
 
 __all__ = ["ANY", "NEVER_MS", "HorizonProblem", "HorizonResult", "InlineSolver", "Ints", "Solver", "SplitProblem", "SplitResult", "digest"]
@@ -34,6 +35,10 @@ class Solver(Protocol):
         """Return the best sequence, or the best that begins with stage ``first``; None where it is not there yet (then ask again with the next snapshot)."""
         ...
 
+    def departures(self, problem: HorizonProblem, result: HorizonResult, within_ms: int) -> Departures:
+        """Return who leaves when, so far ahead, if the result of this problem is followed."""
+        ...
+
     def splits(self, problem: SplitProblem) -> SplitResult | None:
         """Return the result, or None where it is not there yet."""
         ...
@@ -43,9 +48,11 @@ class InlineSolver:
     """Solves at once, in this process."""
 
     def __init__(self) -> None:
+        from optimizer.departures import departures
         from optimizer.horizon import solve_horizon
         from optimizer.splits import solve_splits
 
+        self._departures: Callable[[HorizonProblem, Ints, Ints, int], Departures] = departures
         self._horizon: Callable[[HorizonProblem, int], HorizonResult] = solve_horizon
         self._splits: Callable[[SplitProblem], SplitResult] = solve_splits
         self.solve_s = 0.0
@@ -56,6 +63,10 @@ class InlineSolver:
         result = self._horizon(problem, first)
         self.solve_s = elapsed_s() - begin_s
         return result
+
+    def departures(self, problem: HorizonProblem, result: HorizonResult, within_ms: int) -> Departures:
+        """Return who leaves when."""
+        return self._departures(problem, result.stages, result.begin_ms, within_ms)
 
     def lane_costs(self, problem: HorizonProblem, stages: list[int], begin_ms: list[int]) -> LaneCosts:
         """Return what a sequence costs lane by lane."""

@@ -111,6 +111,11 @@ def _street(junction: Junction) -> Iterator[str]:
     for out in junction.exits:
         yield from _positive(f"exit {out.id!r}", "storage_m", out.storage_m, zero=True)
         yield from _positive(f"exit {out.id!r}", "speed_m_s", out.speed_m_s)
+        for way in out.onward:
+            where = f"exit {out.id!r}: onward to {way.junction!r}"
+            yield from _positive(where, "way_m", way.way_m, zero=True)
+            if not way.lanes:
+                yield f"{where}: lanes: expected the approach lanes that the exit leads to, found none. Name them, or remove the neighbour."
 
 
 def _movements(junction: Junction) -> Iterator[str]:

@@ -5,10 +5,13 @@ A planner without an answer keeps its last plan, so a solver that never answered
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from controller.errors import SolverError
 from controller.solver import ANY, HorizonProblem, HorizonResult, Solver, SplitProblem, SplitResult
+
+if TYPE_CHECKING:
+    from optimizer.departures import Departures
 
 UNANSWERED: Final = 3  # planners ask every second, and the last plan holds for longer than that
 
@@ -30,6 +33,10 @@ class WatchedSolver:
         result = self._solver.horizon(problem, first)
         self._count(answered=result is not None and (result.status == 0 or first != ANY))
         return result
+
+    def departures(self, problem: HorizonProblem, result: HorizonResult, within_ms: int) -> Departures:
+        """Return who leaves when; asked only of an answer."""
+        return self._solver.departures(problem, result, within_ms)
 
     def splits(self, problem: SplitProblem) -> SplitResult | None:
         """Return the solver's answer. Raises `SolverError` after too many questions without one."""

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from controller.junction import Direction, Exit, Movement
+from controller.junction import Direction, Exit, Movement, Onward
 from hardware.signals import GroupKind
 from scenarios.net import MOTOR_CLASSES, TRANSIT_CLASSES, Connection, Net, NetLane
 from scenarios.programme import LinkGroup
 from scenarios.relations import Relations
 
 RANGE_M: Final = 300.0  # how far upstream detectors may lie
+ONWARD_M: Final = 700.0  # how far downstream neighbours are looked for: 50 s, the horizon of the planner, at 50 km/h
 WAYS: Final = 4  # ways followed to one stop line, so at most as many loops at one distance
 DIRECTIONS: Final = {
     "s": Direction.STRAIGHT,
@@ -106,7 +107,35 @@ def _yields_to(c: Connection, links: Mapping[int, Sequence[Connection]], relatio
 def exits(net: Net, ways: Sequence[Movement]) -> tuple[Exit, ...]:
     """Return the exit lanes with their storage up to the next stop line, following a single continuation."""
     lanes = dict.fromkeys(m.exit for m in ways)
-    return tuple(Exit(lane, round(sum(net.lanes[x].length_m for x in continuation(net, lane)), 2), net.lanes[lane].speed_m_s) for lane in lanes)
+    return tuple(
+        Exit(lane, round(sum(net.lanes[x].length_m for x in continuation(net, lane)), 2), net.lanes[lane].speed_m_s, onward(net, lane)) for lane in lanes
+    )
+
+
+def onward(net: Net, exit_lane: str) -> tuple[Onward, ...]:
+    """Return the lights that the exit leads to, the nearest first, each with all lanes of its approach; vehicles may change lanes on the way.
+
+    Every way is followed up to its first light, at most `ONWARD_M`.
+    """
+    found: dict[tuple[str, str], Onward] = {}
+    start = net.lanes[exit_lane].edge
+    waiting, seen = [(0.0, start)], {start}
+    while waiting:
+        at_m, edge = min(waiting)
+        waiting.remove((at_m, edge))
+        lanes = [lane for lane in net.edges[edge].lanes if carries_vehicles(lane)]
+        ways = [c for lane in lanes for c in net.outgoing.get(lane.id, ()) if not net.lanes[c.to_lane].edge.startswith(":")]
+        end_m = at_m + max((lane.length_m for lane in lanes), default=0.0)
+        for light in dict.fromkeys(c.tl for c in ways if c.tl):
+            names = tuple(dict.fromkeys(c.from_lane for c in ways if c.tl == light))
+            found.setdefault((light, edge), Onward(light, names, round(end_m, 2)))
+        for c in [] if any(c.tl for c in ways) else ways:
+            to = net.lanes[c.to_lane].edge
+            to_m = end_m + net.path_m(c)
+            if to not in seen and to_m < ONWARD_M and not _turns_back(net, c) and carries_vehicles(net.lanes[c.to_lane]):
+                seen.add(to)
+                waiting.append((to_m, to))
+    return tuple(sorted(found.values(), key=lambda o: (o.way_m, o.junction)))
 
 
 def continuation(net: Net, lane: str) -> list[str]:

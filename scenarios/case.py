@@ -25,6 +25,7 @@ INSERTIONS: Final = ("sumo", "legacy")
 FAILS: Final = "fails"
 STALLS: Final = "stalls"
 ENGINES: Final = ("libsumo", "traci")
+NEIGHBOUR_LOSS_RATIO: Final = 1.0  # of the messages between neighbouring lights, where nothing else is asked for: each light is on its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Case:
     rules: str = "net"
     detection: str = "loops"
     insertion: str = "sumo"
+    neighbour_loss_ratio: float = NEIGHBOUR_LOSS_RATIO
     begin_s: float | None = None
     end_s: float | None = None
     tls: tuple[str, ...] = ()

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from scenarios.case import NEIGHBOUR_LOSS_RATIO
+
 scenarios_app = typer.Typer(add_completion=False, help="List the scenarios, and write loops files for a running SUMO.")
 
 
@@ -29,6 +31,9 @@ def simulate(
     ] = None,
     detection: Annotated[str, typer.Option(help="loops (induction loops only) or oracle (sees every vehicle; no product result).")] = "loops",
     insertion: Annotated[str, typer.Option(help="sumo (SUMO's present defaults) or legacy (those before 1.27, as in published figures).")] = "sumo",
+    neighbour_loss: Annotated[
+        float, typer.Option(help="Share of the messages between neighbouring lights that get lost, 0 to 1; with 1, the default, each light is on its own.")
+    ] = NEIGHBOUR_LOSS_RATIO,
     begin: Annotated[float | None, typer.Option(help="Begin of the window in seconds; default: the configuration's.")] = None,
     end: Annotated[float | None, typer.Option(help="End of the window in seconds; default: the configuration's, else until the net is empty.")] = None,
     tls: Annotated[str, typer.Option(help="Control only these lights (ids, comma-separated); the others run their programmes.")] = "",
@@ -64,6 +69,7 @@ def simulate(
         rules=rules,
         detection=detection,
         insertion=insertion,
+        neighbour_loss_ratio=neighbour_loss,
         begin_s=begin,
         end_s=end,
         tls=tuple(light.strip() for light in tls.split(",") if light.strip()),

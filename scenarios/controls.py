@@ -11,6 +11,7 @@ from controller.decide import NodeControl
 from controller.errors import MissingError
 from controller.journal import Journal
 from controller.junction import Junction, Purpose
+from controller.neighbours import NeighbourPort
 from controller.supervisor import ModeChange
 from hardware.inputs import DelayedInputs
 from hardware.interlock import Interlock
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 
 
 class Control(Protocol):
-    """Switches one light. ``solve_ms`` grows by one value per solve; a control that solves nothing leaves it empty. ``nodes``: its partial nodes."""
+    """Switches one light. ``solve_ms`` grows by one value per solve; a control that solves nothing leaves it empty."""
 
     solve_ms: list[float]
-    nodes: Sequence[NodeControl]
+
+    @property
+    def nodes(self) -> Sequence[NodeControl]:
+        """Return its partial nodes."""
+        ...
 
     @property
     def mode_changes(self) -> Sequence[ModeChange]:
@@ -52,6 +57,7 @@ class Place:
     inputs: InputPort
     heads: Interlock
     journal: Journal | None
+    neighbours: NeighbourPort
 
 
 MESSAGE_MS: Final = 1_000  # the way of a message from a neighbour
@@ -69,7 +75,9 @@ def stop_loops_of(junction: Junction) -> dict[str, str]:
     return {detector.id: PREFIX + detector.id for detector in junction.detectors if detector.purpose is Purpose.STOP}
 
 
-def build_control(world: SumoWorld, case: Case, junction: Junction, journal: Journal | None, meter: SaturationMeter) -> tuple[Control, Held]:
+def build_control(
+    world: SumoWorld, case: Case, junction: Junction, journal: Journal | None, meter: SaturationMeter, neighbours: NeighbourPort
+) -> tuple[Control, Held]:
     """Return the control of one light, and the light as it is held. Raises `ConfigError`, `MissingError` or `PortError`."""
     if case.control in PEERS:
         from scenarios.peers import peer_junction
@@ -86,7 +94,7 @@ def build_control(world: SumoWorld, case: Case, junction: Junction, journal: Jou
     heads = open_site(spec, raw, now_ms=world.now_ms)
     relayed = [d.id for d in junction.detectors if d.relayed_by]
     inputs = MeteredInputs(DelayedInputs(world.inputs(loops_of(junction)), relayed, MESSAGE_MS), meter)
-    place = Place(world, case, junction, inputs, heads, journal)
+    place = Place(world, case, junction, inputs, heads, journal, neighbours)
     control = _ours(place) if case.control in OURS else _peer(case.control)(place)
     return control, Held(junction.id, heads, raw)
 
@@ -111,7 +119,8 @@ def _ours(place: Place) -> Control:
         from scenarios.outages import FailingSolver
 
         solver = FailingSolver(place.case.outages, lambda: world.now_ms)
-    return assemble(junction, place.case.control, place.inputs, place.heads, place.journal, start_ms=world.now_ms, estimator=estimator, solver=solver)
+    ports = place.inputs, place.heads, place.journal
+    return assemble(junction, place.case.control, *ports, start_ms=world.now_ms, estimator=estimator, solver=solver, neighbours=place.neighbours)
 
 
 def _peer(name: str) -> ControlFactory:

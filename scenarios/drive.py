@@ -21,6 +21,7 @@ from scenarios.case import Case
 from scenarios.controls import Control, build_control, stop_loops_of
 from scenarios.handback import Held, hand_back
 from scenarios.metrics import measure, read_safety, read_trips, solve_times
+from scenarios.neighbour_link import PostOffice
 from scenarios.prepare import Prepared, prepare
 from scenarios.queues import QueueRecorder
 from scenarios.saturation import MeteredInputs, SaturationMeter
@@ -97,8 +98,9 @@ def _start(prepared: Prepared, stack: ExitStack, send: Send) -> Running:
     journal = Journal.create(case.file(FILE_NAME), _journal_meta(case, running))
     stack.callback(journal.close)
     running.journal = journal
+    office = PostOffice(case.seed, case.neighbour_loss_ratio)
     for junction in prepared.junctions:
-        control, held = build_control(world, case, junction, journal, running.meter)
+        control, held = build_control(world, case, junction, journal, running.meter, office.port(junction.id))
         running.controls.append(control)
         running.held.append(held)
     return running
@@ -112,6 +114,7 @@ def _journal_meta(case: Case, running: Running) -> dict[str, Any]:
         "rules": case.rules,
         "detection": case.detection,
         "insertion": case.insertion,
+        "neighbour_loss_ratio": case.neighbour_loss_ratio,
         "sumo_version": running.version,
         "begin_ms": running.begin_ms,
         "start_ms": running.begin_ms,

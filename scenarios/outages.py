@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from controller.solver import ANY, HorizonProblem, HorizonResult, InlineSolver, SplitProblem, SplitResult
+from optimizer.departures import Departures
 from scenarios.case import FAILS, Outage
 
 
@@ -23,6 +24,10 @@ class FailingSolver:
     def horizon(self, problem: HorizonProblem, first: int = ANY) -> HorizonResult | None:
         """Solve one rolling horizon, or do not answer. Raises `ArithmeticError` where the optimizer fails."""
         return None if self._stalls() else self._solver.horizon(problem, first)
+
+    def departures(self, problem: HorizonProblem, result: HorizonResult, within_ms: int) -> Departures:
+        """Return who leaves when, by an answer given."""
+        return self._solver.departures(problem, result, within_ms)
 
     def splits(self, problem: SplitProblem) -> SplitResult | None:
         """Solve one cycle, or do not answer. Raises `ArithmeticError` where the optimizer fails."""

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from controller.clock import utc_now
 from controller.errors import ConfigError, MissingError, UmlaufError
-from scenarios.case import DETECTIONS, ENGINES, INSERTIONS, RULES, Case, check_control, parse_address
+from scenarios.case import DETECTIONS, ENGINES, INSERTIONS, NEIGHBOUR_LOSS_RATIO, RULES, Case, check_control, parse_address
 from scenarios.catalogue import find_scenario, load_config
 from scenarios.report import write_report
 from scenarios.runner import make_folder, run_one
@@ -35,6 +35,7 @@ class Request:
     rules: str | None = None
     detection: str = "loops"
     insertion: str = "sumo"
+    neighbour_loss_ratio: float = NEIGHBOUR_LOSS_RATIO
     begin_s: float | None = None
     end_s: float | None = None
     tls: tuple[str, ...] = ()
@@ -75,6 +76,8 @@ def cases_of(request: Request) -> list[Case]:
     for option, value_s in (("--begin", request.begin_s), ("--end", request.end_s)):
         if value_s is not None and not 0 <= value_s < math.inf:
             raise ConfigError(f"{option}: found {value_s:g}, expected seconds of simulation time, 0 or more")
+    if not 0 <= request.neighbour_loss_ratio <= 1:
+        raise ConfigError(f"--neighbour-loss: found {request.neighbour_loss_ratio:g}, expected a share of the messages between 0 and 1")
     if request.attach:
         parse_address(request.attach)
         if request.gui:
@@ -97,6 +100,7 @@ def cases_of(request: Request) -> list[Case]:
             rules=request.rules or scenario.rules,
             detection=request.detection,
             insertion=request.insertion,
+            neighbour_loss_ratio=request.neighbour_loss_ratio,
             begin_s=request.begin_s,
             end_s=request.end_s,
             tls=request.tls,

@@ -199,8 +199,11 @@ def _foes(p, stage, lane):
     return [int(f) for f in p.foes[stage, lane] if f >= 0]
 
 
-def advance(p, old, new, begin, until, states):
-    """Serve all lanes from `begin` until `until`, and return the raw cost. Old and new stage are the same where nothing switches."""
+def advance(p, old, new, begin, until, states, noted=None):
+    """Serve all lanes from `begin` until `until`, and return the raw cost. Old and new stage are the same where nothing switches.
+
+    `noted` receives the departures of whole vehicles by lane.
+    """
     cost, seen = 0, {}  # seen: lane -> departures that a yielding lane after it must keep clear of
     for lane in [lane for turn in take_turns(p, old, new) for lane in turn]:
         state, share, before = states[lane], int(p.service_milli[new, lane]), int(p.service_milli[old, lane])
@@ -221,8 +224,10 @@ def advance(p, old, new, begin, until, states):
             part, more = serve_lane(p, lane, new, until, state, clear_of(new))
             cost += part
             departures = departures + more
-            if may_leave(p, lane, new, state):
-                departures = [*departures, coming_ms(p, lane, state)]
+        if noted is not None:
+            noted[lane] = list(departures)
+        if share > 0 and may_leave(p, lane, new, state):
+            departures = [*departures, coming_ms(p, lane, state)]
         seen[lane] = departures
         state.ready = max(state.ready, until)
     return cost
@@ -318,6 +323,25 @@ def first_from(grid, k, time):
         if grid[i] >= time:
             return i
     return len(grid) - 1
+
+
+def walk(p, stages, begins, within=NEVER):
+    """Return, by lane, when whole vehicles leave and under which stage, if the stages are begun at these times."""
+    states, grid, left = plant(p).states, p.grid_ms.tolist(), [[] for _ in p.vehicles]
+    k, stage, leave = 0, stages[0], p.leave_ms
+    later = list(zip(stages[1:], begins[1:], strict=True))
+    while k < len(grid) - 1 and grid[k] < within:
+        old, noted = stage, {}
+        if later and later[0][1] <= grid[k]:
+            stage = later.pop(0)[0]
+            leave = grid[k] + int(p.min_stay_ms[old, stage])
+        to = first_from(grid, k, leave)
+        advance(p, old, stage, grid[k], grid[to], states, noted)
+        for lane, times in noted.items():
+            until = grid[k] + int(p.green_end_ms[old, stage, lane]) if _discharges(p, old, stage, lane) else grid[k]
+            left[lane] += [(time, old if time < until else stage) for time in times]
+        k = to
+    return left
 
 
 def plant(p: HorizonProblem):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optimizer import horizon, lanes
+from optimizer import departures, horizon, lanes
 from optimizer import horizon_check as checks
 from optimizer import horizon_kernel as hk
 from optimizer import horizon_tables as tables
@@ -255,6 +255,17 @@ def test_solve_search_and_read_out(p, first):
     assert (result.cost_ms, result.alternative_cost_ms.tolist(), result.expanded) == (cost, alternatives, expanded)
     if first == horizon.ANY:
         assert naive.solve(p) == (0, (stages, begins, cost, alternatives), expanded)
+
+
+@many
+@given(horizon_problems(), st.sampled_from([horizon.ANY, 0, 1]), st.sampled_from([NEVER_MS, 5_000]))
+def test_walk(p, first, within):
+    result = horizon.solve_horizon(p, min(first, len(p.service_milli) - 1))
+    if result.status != 0:
+        return
+    found = departures.departures(p, result.stages, result.begin_ms, within)
+    pairs = [list(zip(times, stages, strict=True)) for times, stages in zip(found.at_ms, found.stage, strict=True)]
+    assert pairs == naive.walk(p, result.stages.tolist(), result.begin_ms.tolist(), within)
 
 
 @many

@@ -440,7 +440,7 @@ def test_bad_outputs_are_refused_before_anything_is_read(
     from controller import explain_commands
 
     with pytest.raises(RuntimeError, match="umlauf\\[report\\]"):
-        explain_commands._check_output(tmp_path / "x.png")
+        explain_commands.check_output(tmp_path / "x.png")
 
 
 @pytest.mark.parametrize("texts", [explain_words.TEXTS, reasons.TEXTS])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support_nets import resco, rilsa, tiny_net
 
-from controller.junction import Direction, Junction
+from controller.junction import Direction, Junction, Onward
 from hardware.signals import GroupKind
 from scenarios.importer import ImportResult, import_lights
 from scenarios.intergreens import Rules
@@ -227,3 +227,23 @@ def test_hash_changes_with_the_net(tmp_path: Path) -> None:
     timed = one(import_lights(tiny_net(tmp_path / "d.net.xml", ["31 Grg", *phases[1:]]))).net_hash
     assert first == again
     assert len({first, longer, timed}) == 3
+
+
+def test_exits_know_the_neighbour_that_they_lead_to() -> None:
+    junction = one(import_lights(resco("grid4x4"), tls=["A1"]))
+    onward = {x.id: x.onward for x in junction.exits}
+    assert onward["A1A0_0"] == onward["A1A0_2"] == (Onward("A0", ("A1A0_0", "A1A0_1", "A1A0_2"), 272.8),)
+    assert onward["A1left1_0"] == (), "it leaves the net"
+    assert {o.junction for found in onward.values() for o in found} == {"A0", "A2", "B1"}
+
+
+def test_the_way_on_is_followed_through_what_has_no_light() -> None:
+    """In cologne3 some exits lead over several edges to the next light, whose stop line is measured along all of them."""
+    found = import_lights(resco("cologne3"), rules="published").junctions
+    lanes = {j.id: {x.id for x in j.lanes} for j in found}
+    onward = [(j.id, x.storage_m, o) for j in found for x in j.exits for o in x.onward]
+    assert onward
+    for _, _, o in onward:
+        assert o.lanes
+        assert set(o.lanes) <= lanes[o.junction]
+    assert any(o.way_m > storage_m + 1.0 for _, storage_m, o in onward)
