@@ -25,7 +25,7 @@ INSERTIONS: Final = ("sumo", "legacy")
 FAILS: Final = "fails"
 STALLS: Final = "stalls"
 ENGINES: Final = ("libsumo", "traci")
-NEIGHBOUR_LOSS_RATIO: Final = 1.0  # of the messages between neighbouring lights, where nothing else is asked for: each light is on its own
+NEIGHBOUR_LOSS_RATIO: Final = 0.01  # of the messages between neighbouring lights, as on a link on the street
 
 
 @dataclass(frozen=True, slots=True)

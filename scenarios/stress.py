@@ -127,7 +127,7 @@ STRESS: Final[Mapping[str, Stress]] = {
     "lock": Stress(
         "left turns that find no gap and have no stage of their own, while nobody comes from the side who would make the light change",
         Layout(columns=1, rows=1, spacing_m=300, main_lanes=2, side_lanes=1),
-        (*_flows(OPPOSITE[:2], 2800), *_flows(LEFT[:2], 60), *_flows(OPPOSITE[2:], 6)),
+        (*_flows(OPPOSITE[:2], 2800), *_flows(LEFT[:2], 60)),
         end_s=1500,
         changed={"--tls.left-green.time": "0"},
     ),

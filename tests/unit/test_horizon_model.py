@@ -11,6 +11,8 @@ from support_control import AMBER_MS, INTERGREEN_MS, MIN_GREEN_MS, STAGES, Scene
 from controller.adaptive import AdaptiveSettings
 from controller.horizon_model import HorizonModel
 from controller.junction import Direction, Junction, Movement, Stage, Transition
+from controller.lane_model import REAR_MS
+from controller.red_meter import TOO_LONG_MS
 from controller.solver import NEVER_MS, HorizonProblem
 from controller.transitions import transition_table
 from optimizer.horizon import solve_horizon
@@ -173,6 +175,13 @@ def test_the_stage_may_be_left_after_its_minimum_green() -> None:
 def test_a_lane_that_has_just_turned_green_starts_up() -> None:
     scene = Scene(stage=EW, since_ms=59_500, beliefs={"e0": {"startup_ms": 1_500}})
     assert problem(scene).ready_ms[LANES.index("e0")] == 1_000
+
+
+@pytest.mark.parametrize(("left_ms", "ready_ms"), [(0, 2_100 - REAR_MS), (-900, 1_200 - REAR_MS), (-30_000, 0)])
+def test_the_next_one_follows_the_last_departure_by_one_headway(left_ms: int, ready_ms: int) -> None:
+    """Headways run from front to front at the stop line; a departure is told when the rear has left the loop."""
+    scene = Scene(stage=EW, since_ms=20_000, now_ms=60_000, beliefs={"e0": {"headway_ms": 2_100, "last_leave_ms": 60_000 + left_ms}})
+    assert max(int(problem(scene).ready_ms[LANES.index("e0")]), 0) == ready_ms
 
 
 def test_what_ends_on_the_way_to_a_stage_must_be_cleared_before_a_later_one_serves() -> None:
@@ -342,6 +351,16 @@ def test_a_red_is_overdue_when_a_vehicle_has_waited_too_long() -> None:
     assert overdue(Scene(**stage_since, arrivals_ms={"n1": [now_ms - limit_ms + 2_000]})) is None
     assert overdue(Scene(**stage_since, arrivals_ms={"n0": [now_ms - limit_ms - 2_000]})) is None, "it has green"
     assert overdue(Scene(**stage_since)) is None
+
+
+def test_the_longest_red_is_a_setting_and_below_what_the_journal_calls_too_long() -> None:
+    """What is served for two seconds too late would be noted as a fault otherwise."""
+    assert 1000 * SETTINGS.max_red_s + INTERGREEN_MS + AMBER_MS < TOO_LONG_MS
+    short = replace(SETTINGS, max_red_s=40)
+    for waited_s, expected in ((39, None), (41, NSL)):
+        limit = HorizonModel(ONE, ONE.nodes[0], transition_table(ONE, ONE.nodes[0]), short).red_limit
+        scene = Scene(stage=NS, since_ms=0, now_ms=300_000, arrivals_ms={"n1": [300_000 - 1000 * waited_s]})
+        assert limit.stage(scene.snapshot()) == expected
 
 
 def test_the_longest_wait_is_served_first() -> None:

@@ -84,8 +84,8 @@ def test_the_sentence_of_a_plan_counts_what_the_snapshot_holds() -> None:
 
 
 def test_the_lost_time_runs_from_the_use_of_amber_to_the_last_begin() -> None:
-    problem = problem_of(scene(beliefs={x.id: {"startup_ms": 1_500} for x in ONE.lanes}))
-    assert lost_ms(problem, NS, EW) == 5_000 + 1_500 - SETTINGS.amber_use_ms
+    problem = problem_of(scene(beliefs={x.id: {"startup_ms": 1_500, "amber_use_ms": 900 if x.id == "n0" else 600} for x in ONE.lanes}))
+    assert lost_ms(problem, NS, EW) == 5_000 + 1_500 - 900
     assert lost_ms(problem, EW, EWL) == 0, "the left turns stay green"
 
 

@@ -12,6 +12,7 @@ from controller.free_stages import with_more_stages
 from controller.horizon_model import HorizonModel
 from controller.junction import Junction, Node
 from controller.node_model import NodeModel
+from controller.red_limit import RedLimit
 from controller.snapshot import DetectorState
 from controller.solver import InlineSolver
 from controller.stage_choice import MOST_OPEN, StageChoice
@@ -95,5 +96,13 @@ def test_the_planner_takes_the_free_stage_and_calls_it_by_its_groups() -> None:
 
 
 def test_who_has_waited_too_long_is_served_by_a_stage_of_the_programme() -> None:
-    model = HorizonModel(ONE, NODE, transition_table(ONE, NODE), AdaptivePlanner(ONE, NODE, transition_table(ONE, NODE), InlineSolver())._settings)
-    assert model.overdue_stage(Scene(junction=ONE, stage=1, now_ms=400_000, arrivals_ms={"e0": [100_000]}).snapshot()) == 2
+    """The north's vehicles share one lane; a free stage would serve all their ways at once."""
+    moves = tuple(replace(m, lane="n0") if m.lane == "n1" else m for m in junction().movements)
+    one = replace(freed(("NS", "NSL")), movements=moves)
+    model = NodeModel(one, one.nodes[0])
+    lane = next(k for k, x in enumerate(model.lanes) if x.id == "n0")
+    most = max(range(len(one.nodes[0].stages)), key=lambda k: len(model.service[k][lane]))
+    assert one.nodes[0].stages[most].free
+    served = RedLimit(model, 120_000).stage(Scene(junction=one, stage=2, now_ms=400_000, arrivals_ms={"n0": [100_000]}).snapshot())
+    assert served is not None
+    assert one.nodes[0].stages[served].id == "NS"
