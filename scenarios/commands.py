@@ -32,7 +32,7 @@ def simulate(
     detection: Annotated[str, typer.Option(help="loops (induction loops only) or oracle (sees every vehicle; no product result).")] = "loops",
     insertion: Annotated[str, typer.Option(help="sumo (SUMO's present defaults) or legacy (those before 1.27, as in published figures).")] = "sumo",
     neighbour_loss: Annotated[
-        float, typer.Option(help="Share of the messages between neighbouring lights that get lost, 0 to 1; with 1, the default, each light is on its own.")
+        float, typer.Option(help="Share of the messages between neighbouring lights that get lost, 0 to 1; with 1 each light is on its own.")
     ] = NEIGHBOUR_LOSS_RATIO,
     begin: Annotated[float | None, typer.Option(help="Begin of the window in seconds; default: the configuration's.")] = None,
     end: Annotated[float | None, typer.Option(help="End of the window in seconds; default: the configuration's, else until the net is empty.")] = None,
