@@ -143,8 +143,10 @@ class Coordination:
         """Note who has left towards a neighbour since the last tick, by the ways that are green."""
         lanes = snapshots[0].lanes
         for name, ways in self._ways.items():
+            if not ways or name not in lanes:  # a control that believes nothing has nothing to tell
+                continue
             left_ms = lanes[name].last_leave_ms
-            if not ways or left_ms <= self._last_leave_ms.setdefault(name, left_ms):
+            if left_ms <= self._last_leave_ms.setdefault(name, left_ms):
                 continue
             self._last_leave_ms[name] = left_ms
             green = {g for s in snapshots for g, since in s.signals.green_since_ms.items() if since is not None}
