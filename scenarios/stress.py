@@ -125,9 +125,9 @@ STRESS: Final[Mapping[str, Stress]] = {
         changed={"--default.junctions.radius": "4", "--tls.allred.time": "0", "--tls.left-green.time": "6"},
     ),
     "lock": Stress(
-        "left turns that find no gap and have no stage of their own, while nobody comes from the side who would make the light change",
+        "left turns without a stage of their own that find no gap in a saturated street, while no side traffic makes the light change",
         Layout(columns=1, rows=1, spacing_m=300, main_lanes=2, side_lanes=1),
-        (*_flows(OPPOSITE[:2], 2800), *_flows(LEFT[:2], 60)),
+        (*_flows(OPPOSITE[:1], 3400), *_flows(OPPOSITE[1:2], 400), *_flows(LEFT[1:2], 60)),
         end_s=1500,
         changed={"--tls.left-green.time": "0"},
     ),

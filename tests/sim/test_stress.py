@@ -65,7 +65,7 @@ def test_turners_who_find_no_gap_are_released(tmp_path: Path) -> None:
     figures = run("lock", tmp_path / "on", 700.0)
     with without(Clearing, "plan", lambda *_: None):
         locked = run("lock", tmp_path / "off", 700.0)
-    assert figures["max_wait_s"] < 280.0 < 400.0 < locked["max_wait_s"]
+    assert figures["max_wait_s"] < 0.8 * locked["max_wait_s"]
 
 
 def test_turners_are_let_out_before_others_turn_green_in_their_way(tmp_path: Path) -> None:
