@@ -96,15 +96,16 @@ def test_code_of_sumos_own_controls_is_not_ours() -> None:
 
 
 def test_targets_are_met_or_missed() -> None:
-    met = line_of(table_of(row(seed=1, delay_s=17.0), row(seed=2, delay_s=19.0)), "cologne1", 1)
-    missed = line_of(table_of(row(seed=1, delay_s=17.0), row(seed=2, delay_s=19.1)), "cologne1", 1)
-    assert met[-2:] == ["18", "yes"]
-    assert missed[-2:] == ["18", "no"]
+    met = line_of(table_of(row(seed=1, delay_s=13.0), row(seed=2, delay_s=15.0)), "cologne1", 1)
+    missed = line_of(table_of(row(seed=1, delay_s=13.0), row(seed=2, delay_s=15.1)), "cologne1", 1)
+    assert met[-2:] == ["14", "yes"]
+    assert missed[-2:] == ["14", "no"]
 
 
 def test_targets_hold_for_whole_windows_and_their_own_settings_only() -> None:
     assert "target" not in table_of(row(end_s=26000.0))
-    assert "target" not in table_of(row(insertion="legacy"))
+    assert "target" not in table_of(row(rules="street"))
+    assert line_of(table_of(row(insertion="legacy", delay_s=21.5)), "cologne1", 1)[-2:] == ["21.5", "yes"]
 
 
 def test_ahead_needs_an_interval_below_zero_and_no_locked_seed() -> None:
