@@ -39,6 +39,13 @@ def test_links_and_pictures_exist() -> None:
     assert len(targets) > 5
 
 
+def test_links_and_pictures_in_the_docs_exist() -> None:
+    found = [(path, target) for path in (ROOT / "docs").rglob("*.md") for target in re.findall(r"\]\(([^)#\s]+)\)", path.read_text(encoding="utf-8"))]
+    missing = [f"{path.name}: {target}" for path, target in found if not target.startswith("http") and not (path.parent / target).exists()]
+    assert not missing
+    assert len(found) > 20
+
+
 def test_every_command_is_told_and_every_told_command_exists() -> None:
     told = set(re.findall(r"\bumlauf ([a-z]+)\b", README))
     assert told - {"is", "run"} == set(find_commands())
