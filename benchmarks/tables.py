@@ -32,6 +32,7 @@ TARGETS_S: Final[Mapping[str, Mapping[str, float]]] = {
     },
 }
 PEERS: Final = ("sumo-actuated", "fixed")
+STREET_PEERS: Final = ("actuated",)  # what stands in most streets
 FAULTS: Final = ("teleports", "collisions", "interlock_refusals")
 ORDER: Final = ("adaptive", "cycle", "actuated")
 Row = Mapping[str, Any]
@@ -41,7 +42,7 @@ def campaign_table(campaign: Mapping[str, Any]) -> str:
     """Return the tables of a campaign: one block for each combination of rules, detection and insertion."""
     rows = [row for row in campaign["rows"] if row["status"] == "finished"]
     failed = [row for row in campaign["rows"] if row["status"] != "finished"]
-    settings = sorted({(row["rules"], row["detection"], row["insertion"]) for row in rows})
+    settings = sorted({(row["rules"], row["detection"], row["insertion"]) for row in rows}, key=lambda s: (s[:2], s[2] != "sumo"))
     blocks = [_block([r for r in rows if (r["rules"], r["detection"], r["insertion"]) == s], s) for s in settings]
     if failed:
         blocks.append("Failed: " + "; ".join(f"{r['scenario']} {r['control']} seed {r['seed']}: {r['error']}" for r in failed))
@@ -97,13 +98,14 @@ def _delay_cell(rows: Sequence[Row], scenario: str, control: str) -> str:
 def _against_peers(rows: Sequence[Row], scenarios: Sequence[str], setting: tuple[str, str, str]) -> str:
     whole = all(row["begin_s"] is None and row["end_s"] is None for row in rows)
     with_targets = whole and setting[:2] == ("published", "loops")
-    header = ["adaptive minus", *PEERS, "ahead of both", "locked seeds", *(["target", "met"] if with_targets else [])]
+    peers = STREET_PEERS if setting[0] == "street" else PEERS
+    header = ["adaptive minus", *peers, "ahead of all", "locked seeds", *(["target", "met"] if with_targets else [])]
     body: list[list[str]] = []
     for scenario in scenarios:
         ours = delays_of(rows, scenario, "adaptive")
         if not ours:
             continue
-        differences = [paired(ours, delays_of(rows, scenario, peer)) for peer in PEERS]
+        differences = [paired(ours, delays_of(rows, scenario, peer)) for peer in peers]
         locked = gridlocks(ours)
         cells = [_short(scenario), *(mean_text(d, "+") for d in differences), _ahead(differences, locked=bool(locked)), ", ".join(map(str, locked)) or "none"]
         if with_targets:
