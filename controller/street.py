@@ -39,8 +39,15 @@ class StreetLight:
 
 
 def read_street(reader: JournalReader, lights: Sequence[str], from_ms: int, to_ms: int) -> list[StreetLight]:
-    """Return the street through these lights in their order. Raises `ConfigError` where one is unknown or does not lead to the next."""
+    """Return the street through these lights in their order.
+
+    Raises `ConfigError` where one is unknown or does not lead to the next, or where the journal holds nothing of that time.
+    """
     ways = street_ways({name: row.junction for name, row in reader.junctions.items()}, lights)
+    ticks_ms = [now_ms for _, now_ms in reader.ticks()]
+    if not ticks_ms or from_ms > ticks_ms[-1] or to_ms <= ticks_ms[0]:
+        held = f"{ticks_ms[0] // 1000} to {ticks_ms[-1] // 1000} s" if ticks_ms else "which is empty"
+        raise ConfigError(f"--from: expected a time of the journal, {held}; found {from_ms // 1000} s")
     frames: dict[str, list[FrameRow]] = {light: [] for light in lights}
     for frame in reader.frames():
         if frame.junction_id in frames and frame.now_ms < to_ms:

@@ -78,3 +78,6 @@ def test_a_wrong_time_or_file_is_told(day: Path, tmp_path: Path, capsys: pytest.
     assert "--from: expected seconds" in capsys.readouterr().err
     assert main(["journal", "diagram", str(day), "--lights", "first,second", "--from", "0", "-o", str(tmp_path / "x.pdf")]) == 1
     assert ".png or .svg" in capsys.readouterr().err
+    assert main(["journal", "diagram", str(day), "--lights", "first,second", "--from", "999999", "-o", str(tmp_path / "x.png")]) == 1
+    assert "expected a time of the journal" in capsys.readouterr().err
+    assert not (tmp_path / "x.png").exists()
