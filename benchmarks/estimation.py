@@ -29,7 +29,7 @@ from scenarios.catalogue import RESCO_NAMES
 from scenarios.controls import build_control, stop_loops_of
 from scenarios.metrics import measure, read_trips
 from scenarios.neighbour_link import PostOffice
-from scenarios.prepare import prepare
+from scenarios.prepare import Prepared, prepare
 from scenarios.saturation import SaturationMeter
 from scenarios.simulate import Request, cases_of
 
@@ -48,6 +48,19 @@ then takes (1: always sure and right), and the share of each such way as learned
 The estimator never sees a vehicle id; the probe matches through the simulator's."""
 
 
+def build_ours(world: SumoWorld, case: Case, prepared: Prepared) -> list[JunctionControl]:
+    """Return our controls of all lights, without a journal. Raises `TypeError` where the case names a control that is not ours."""
+    meter = SaturationMeter(name for junction in prepared.junctions for name in stop_loops_of(junction))
+    office = PostOffice(case.seed, case.neighbour_loss_ratio)
+    controls: list[JunctionControl] = []
+    for junction in prepared.junctions:
+        control, _ = build_control(world, case, junction, None, meter, office.port(junction.id))
+        if not isinstance(control, JunctionControl):
+            raise TypeError(f"expected a control of ours, found {type(control).__name__}; probe adaptive, cycle or actuated")
+        controls.append(control)
+    return controls
+
+
 def probe_case(case: Case) -> dict[str, Any]:
     """Run one case in this process and return its findings. Raises `UmlaufError`, `PortError` or `FrameRefusedError`."""
     prepared = prepare(case)
@@ -55,14 +68,7 @@ def probe_case(case: Case) -> dict[str, Any]:
     end_s = prepared.window.end_s if prepared.window.end_s is not None else prepared.window.cap_s
     findings, truth = Findings(), WorldTruth(world)
     try:
-        meter = SaturationMeter(name for junction in prepared.junctions for name in stop_loops_of(junction))
-        office = PostOffice(case.seed, case.neighbour_loss_ratio)
-        controls: list[JunctionControl] = []
-        for junction in prepared.junctions:
-            control, _ = build_control(world, case, junction, None, meter, office.port(junction.id))
-            if not isinstance(control, JunctionControl):
-                raise TypeError(f"expected a control of ours, found {type(control).__name__}; probe adaptive, cycle or actuated")
-            controls.append(control)
+        controls = build_ours(world, case, prepared)
         probes = [_probe(truth, control, findings) for control in controls]
         while world.now_ms < round(end_s * 1000) and (prepared.window.end_s is not None or world.remaining() > 0):
             world.step()

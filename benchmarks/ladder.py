@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.estimation import build_ours
 from benchmarks.ladder_table import ladder_table
 from benchmarks.rows import present_version
 from benchmarks.truth import EntryProbe, Findings, LightProbe, WorldTruth
@@ -28,11 +29,9 @@ from controller.snapshot import SignalState
 from hardware.sumo import SumoWorld
 from scenarios.arguments import sumo_args
 from scenarios.case import RULES, Case
-from scenarios.controls import build_control, stop_loops_of, view_of
+from scenarios.controls import view_of
 from scenarios.metrics import measure, read_trips
-from scenarios.neighbour_link import PostOffice
 from scenarios.prepare import prepare
-from scenarios.saturation import SaturationMeter
 from scenarios.simulate import Request, cases_of
 
 LOOPS: Final = "loops"
@@ -61,16 +60,10 @@ def run_rung(case: Case, rung: str, foresight: Foresight) -> tuple[dict[str, Any
     probes: list[LightProbe] = []
     entries: list[EntryProbe] = []
     try:
-        meter = SaturationMeter(name for junction in prepared.junctions for name in stop_loops_of(junction))
-        office = PostOffice(case.seed, case.neighbour_loss_ratio)
-        controls: list[JunctionControl] = []
-        for junction in prepared.junctions:
-            control, _ = build_control(world, case, junction, None, meter, office.port(junction.id))
-            if not isinstance(control, JunctionControl):
-                raise TypeError(f"expected a control of ours, found {type(control).__name__}")
-            controls.append(control)
+        controls = build_ours(world, case, prepared)
+        for control in controls:
             if rung != LOOPS:
-                control.estimator = OracleEstimator(control.junction, world.now_ms, view_of(world, junction.id), RUNGS[rung], foresight)
+                control.estimator = OracleEstimator(control.junction, world.now_ms, view_of(world, control.junction.id), RUNGS[rung], foresight)
             elif isinstance(control.estimator, LoopEstimator):
                 probes.append(_probe(truth, control))
                 entries.append(EntryProbe(world, control.junction))
