@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
@@ -82,7 +83,7 @@ def alternative_text(street: Sequence[StreetLight], from_ms: int, to_ms: int, la
     return " ".join(lines)
 
 
-def _bar(axes, light: StreetLight, from_ms: int, to_ms: int) -> None:  # type: ignore[no-untyped-def]
+def _bar(axes: Axes, light: StreetLight, from_ms: int, to_ms: int) -> None:
     axes.broken_barh([(from_ms / 1000, (to_ms - from_ms) / 1000)], (light.place_m - BAND_M / 4, BAND_M / 2), facecolor=RED, zorder=1)
     axes.broken_barh([(a / 1000, (b - a) / 1000) for a, b in light.greens_ms], (light.place_m - BAND_M, 2 * BAND_M), facecolor=GREEN, zorder=2)
 
