@@ -14,6 +14,7 @@ import pytest
 
 from controller import watched_solver
 from controller.clearing import Clearing
+from controller.estimate import LoopEstimator
 from controller.horizon_model import HorizonModel
 from controller.journal_reader import JournalReader
 from controller.journal_schema import FILE_NAME
@@ -73,6 +74,14 @@ def test_turners_are_let_out_before_others_turn_green_in_their_way(tmp_path: Pat
     with without(HorizonModel, "clear_to", lambda *_: 0), without(HorizonModel, "_releases", lambda *_: False):
         caught = run("turners", tmp_path / "off", 500.0)
     assert figures["mean_delay_s"] < caught["mean_delay_s"]
+
+
+def test_no_green_goes_into_a_full_exit(tmp_path: Path) -> None:
+    figures = run("blocked-exit", tmp_path / "on", 1500.0)
+    with without(LoopEstimator, "_full_exits", lambda *_: frozenset()):
+        blind = run("blocked-exit", tmp_path / "off", 1500.0)
+    assert figures["mean_delay_s"] < 0.7 * blind["mean_delay_s"]
+    assert figures["max_wait_s"] < blind["max_wait_s"]
 
 
 def test_a_failing_optimizer_hands_over_to_local_actuation_and_gets_the_light_back(tmp_path: Path) -> None:
