@@ -47,5 +47,5 @@ class DelayedInputs:
             return events
         self._kept += [event for event in events if event.source in self._sources]
         late = [event for event in self._kept if event.at_ms + self._delay_ms <= now_ms]
-        self._kept = self._kept[len(late) :]
+        self._kept = [event for event in self._kept if event.at_ms + self._delay_ms > now_ms]
         return sorted([*late, *(event for event in events if event.source not in self._sources)], key=lambda event: event.at_ms)

@@ -29,3 +29,12 @@ def test_the_events_of_a_neighbour_come_late_and_in_order(every_ms: int, expecte
 
 def test_nothing_is_delayed_where_there_is_no_neighbour() -> None:
     assert list(DelayedInputs(FakeInputs(EVENTS), [], 1_000).poll(3_000)) == EVENTS
+
+
+def test_no_event_is_lost_where_the_port_gives_them_out_of_order() -> None:
+    class Unordered:
+        def poll(self, now_ms: int) -> list[InputEvent]:
+            return [edge(900, "far"), edge(200, "far")] if now_ms == 1_000 else []
+
+    port = DelayedInputs(Unordered(), ["far"], 1_000)
+    assert [[e.at_ms for e in port.poll(now_ms)] for now_ms in (1_000, 1_300, 2_000)] == [[], [200], [900]]
