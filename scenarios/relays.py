@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
+from controller.estimate import NEAR_M
 from controller.junction import Detector, Junction, Purpose
 from scenarios.approaches import continuation
 from scenarios.net import Net
-
-NEAR_M: Final = 20.0  # a standing vehicle so far behind the junction leaves room for one more at most
 
 
 def with_relays(net: Net, junctions: Sequence[Junction]) -> tuple[Junction, ...]:
