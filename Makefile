@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" || exit 1
 	@echo "setting up $(VENV) with $(PYTHON) (once; some minutes, about 1.5 GB on disk)"
 	@"$(PYTHON)" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[sumo,report,export,test,lint]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,test,interop,lint]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(SUMO_RL)
 	@touch $@
 

@@ -1,22 +1,56 @@
 """The only way to signal ports: every backend is opened here, and everything opened here is behind the interlock.
 
-Backends are imported when asked for. A test shows that no module of the product builds raw heads or calls their
-``show`` in any other place.
+A new device is one file, one line in a table below, and one run of its port's contract suite. Backends are imported when asked
+for, with the libraries they need. A test shows that no module of the product builds raw heads or calls their ``show`` in any other place.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from typing import Final, cast
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, cast
 
 from hardware.interlock import STALE_MS, Interlock
 from hardware.interlock_controller import ControllerInterlock
-from hardware.ports import ControllerPort, HeadPort, PortError
+from hardware.ports import ControllerPort, HeadPort, InputPort, PortError
 from hardware.signals import SiteSpec
 
 HEADS: Final[Mapping[str, str]] = {"fake": "hardware.fake:FakeHeads"}  # name -> module:factory, called with the site and the options
 CONTROLLERS: Final[Mapping[str, str]] = {"fake": "hardware.fake:FakeController"}
+
+
+class Driver(NamedTuple):
+    """A device driver: where its factory and its options (a frozen dataclass of plain values, for the site file) stand."""
+
+    factory: str  # module:name
+    options: str  # module:name
+    extra: str = ""  # the extra that installs the libraries it needs
+
+    def load_options(self) -> type[Any]:
+        """Return the class of the driver's options. Raises `PortError` naming the extra where a library is missing."""
+        return cast(type[Any], _load(self.options, self.extra))
+
+    def load_factory(self) -> Callable[..., Any]:
+        """Return the driver's factory. Raises as `load_options` does."""
+        return cast(Callable[..., Any], _load(self.factory, self.extra))
+
+
+# Input drivers: factory(options, now) -> InputPort with ``close()``; ``now`` returns monotonic ms. It stamps and counts, never blocks `poll`.
+INPUTS: Final[Mapping[str, Driver]] = {}
+# Signal drivers of the site file: factory(spec, options, now) -> ControllerPort or HeadPort with ``close()``.
+SIGNALS: Final[Mapping[str, Driver]] = {}
+
+
+def open_inputs(driver: str, options: object, now: Callable[[], int]) -> InputPort:
+    """Return the inputs of a driver of `INPUTS`. Raises `PortError` for an unknown driver, a missing library or device."""
+    return cast(InputPort, driver_of(INPUTS, driver).load_factory()(options, now))
+
+
+def driver_of(known: Mapping[str, Driver], name: str) -> Driver:
+    """Return a driver by name. Raises `PortError` naming those that there are."""
+    if name not in known:
+        raise PortError(f"driver {name}: expected one of {', '.join(sorted(known))}")
+    return known[name]
 
 
 def open_site(spec: SiteSpec, heads: HeadPort | str, *, now_ms: int, stale_ms: int = STALE_MS, **options: object) -> Interlock:
@@ -37,5 +71,14 @@ def open_controller(spec: SiteSpec, controller: ControllerPort | str, *, now_ms:
 def _build(known: Mapping[str, str], name: str, spec: SiteSpec, options: Mapping[str, object]) -> object:
     if name not in known:
         raise PortError(f"backend {name}: expected one of {', '.join(sorted(known))}")
-    module, factory = known[name].split(":")
-    return getattr(importlib.import_module(module), factory)(spec, **options)
+    return cast(Callable[..., object], _load(known[name], ""))(spec, **options)
+
+
+def _load(place: str, extra: str) -> object:
+    module, name = place.split(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if not extra:
+            raise
+        raise PortError(f"{module} needs the Python module {error.name!r}, which is not installed; install it with: pip install 'umlauf[{extra}]'") from error

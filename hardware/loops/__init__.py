@@ -1,0 +1,1 @@
+"""Loop detectors on serial lines, one protocol a file, each an `InputPort`."""

@@ -1,0 +1,1 @@
+"""Signal controllers that speak NTCIP 1202 over SNMP: object table, transports, the driver behind `ControllerPort`."""

@@ -1,0 +1,1 @@
+"""A junction without hardware: traffic, loops, heads, and a controller that keeps its own minimums."""
