@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support_tools import install_line, missing, must_not_be_missing
 
 # The same cases in every run, so that what fails can be seen to be mended; HYPOTHESIS_PROFILE=explore draws new ones.
 settings.register_profile("repeat", derandomize=True)
@@ -23,18 +23,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the golden files that differ, then fail, so that the change is looked at")
 
 
+def tools_of(item: pytest.Item) -> tuple[str, ...]:
+    """Return the programs that a test needs and that are not here."""
+    return missing({tool for mark in item.iter_markers("tools") for tool in mark.args})
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a display where there is none; the summary says so."""
-    if shutil.which("Xvfb") is None:
-        left_out = [item for item in items if item.get_closest_marker("display")]
+    """Leave out what needs a program that is not here, unless this is CI; the summary says so."""
+    if not must_not_be_missing():
+        left_out = [item for item in items if tools_of(item)]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail in CI where a program is missing."""
+    if absent := tools_of(item):
+        pytest.fail(f"expected {', '.join(absent)} on the path; install: {install_line(absent)}", pytrace=False)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what did not run."""
-    if shutil.which("Xvfb") is None:
-        terminalreporter.write_line("the tests marked 'display' (sumo-gui) did not run: there is no Xvfb; install it with: apt-get install xvfb")
+    if absent := missing():
+        terminalreporter.write_line(f"the tests that need {', '.join(absent)} did not run; install: {install_line(absent)}")
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_a_running_sumo_has_its_own_window(tmp_path: Path) -> None:
         run_request(Request(scenario="cross", gui=True, attach="localhost:8813", engine="traci", output=tmp_path))
 
 
-@pytest.mark.display
+@pytest.mark.tools("Xvfb")
 def test_a_display_that_cannot_be_opened_is_named(tmp_path: Path, display: str) -> None:
     other = f":{int(display[1:]) + 1000}"
     process = started(tmp_path, other, "--end", "30")
@@ -60,7 +60,7 @@ def test_a_display_that_cannot_be_opened_is_named(tmp_path: Path, display: str) 
     assert "Traceback" not in err
 
 
-@pytest.mark.display
+@pytest.mark.tools("Xvfb")
 def test_it_starts_and_ends_by_itself_with_the_figures_of_a_run_without_it(tmp_path: Path, display: str, capsys: pytest.CaptureFixture[str]) -> None:
     process = started(tmp_path / "gui", display, "--end", "60")
     out, err = process.communicate(timeout=120)
@@ -74,7 +74,7 @@ def test_it_starts_and_ends_by_itself_with_the_figures_of_a_run_without_it(tmp_p
         assert shown[key] == own[key]
 
 
-@pytest.mark.display
+@pytest.mark.tools("Xvfb")
 def test_closing_its_window_is_one_message_with_journal_and_summary(tmp_path: Path, display: str) -> None:
     process = started(tmp_path, display, "--end", "3600")
     states = tmp_path / "tls_states.xml"
