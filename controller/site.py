@@ -6,7 +6,6 @@ Nothing below this module sees a configuration object.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from controller.config_file import fault_text, faults_error, parse_toml, read_text
 from controller.errors import ConfigError
 from controller.junction import (
     Detector,
@@ -34,43 +34,27 @@ from controller.junction import (
 )
 from controller.site_models import DetectorModel, GroupModel, JunctionModel, NodeModel, OffsetModel, TransitionModel
 
-MAX_BYTES: Final = 20_000_000
 # Faults of form that do not keep the rest of a file from being checked -> what stands there meanwhile; unknown keys are left out.
 PLACEHOLDERS: Final = {"greater_than_equal": 5.0, "greater_than": 5.0, "finite_number": 5.0}
 
 
 def read_junction(path: Path) -> Junction:
     """Read a junction file. Raises `ConfigError` with all faults of form: key, expected, found. `Junction.validate()` checks the rest."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{path}: expected a junction file, found {path.stat().st_size} bytes. Check the path.")
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: expected a junction file, found none. Write one with: umlauf junction import NET -o {path}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected UTF-8 text, found other bytes ({error.reason}). Save it as UTF-8.") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    text = read_text(path, "junction file", f"Write one with: umlauf junction import NET -o {path}")
     return parse_junction(text, where=str(path))
 
 
 def parse_junction(text: str, *, where: str = "junction file") -> Junction:
     """Parse the text of a junction file. Raises `ConfigError` as `read_junction` does."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: not valid TOML: {error}. Mend the line; strings need quotes, lists need commas.") from error
+    data = parse_toml(text, where)
     try:
         model = JunctionModel.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        lines = [_fault(e, data) for e in faults]
+        lines = [fault_text(e, data) for e in faults]
         rest = _faults_of_the_rest(data, faults)
-        lines += rest or ()
-        count = f"{len(lines)} fault{'s' if len(lines) > 1 else ''}"
-        if rest is None:
-            count += "; stages, intergreens and names are checked once these are mended"
-        raise ConfigError(f"{where}: {count}\n" + "\n".join(f"  {line}" for line in lines)) from error
+        note = "; stages, intergreens and names are checked once these are mended" if rest is None else ""
+        raise faults_error(where, [*lines, *(rest or ())], note) from error
     return _junction(model)
 
 
@@ -94,25 +78,6 @@ def _faults_of_the_rest(data: dict[str, Any], faults: Sequence[ErrorDetails]) ->
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a junction file, for editors."""
     return JunctionModel.model_json_schema()
-
-
-def _fault(error: ErrorDetails, data: dict[str, Any]) -> str:
-    """Return one fault in words: key path (with the item's id), expected, found."""
-    path, item, owner = "", data, ""
-    for part in error["loc"]:
-        path += f"[{part}]" if isinstance(part, int) else f"{'.' if path else ''}{part}"
-        try:
-            item = item[part]  # type: ignore[index]
-        except (KeyError, IndexError, TypeError):
-            item = {}
-        if isinstance(item, dict) and isinstance(item.get("id"), str):
-            owner = f" ({item['id']})"
-    if error["type"] == "extra_forbidden":
-        return f"{path}{owner}: expected no such key, found {error['input']!r}. Remove it or correct its name."
-    if error["type"] == "missing":
-        return f"{path}{owner}: expected a value, found none. Add the key."
-    message = error["msg"].removeprefix("Input should be ")
-    return f"{path}{owner}: expected {message}, found {error['input']!r}. Correct it."
 
 
 def _ms(seconds: float) -> int:

@@ -20,7 +20,12 @@ CONTROLLERS: Final[Mapping[str, str]] = {"fake": "hardware.fake:FakeController"}
 
 
 class Driver(NamedTuple):
-    """A device driver: where its factory and its options (a frozen dataclass of plain values, for the site file) stand."""
+    """A device driver: where its factory and its options (a frozen dataclass of plain values, for the site file) stand.
+
+    By two methods the options tell `umlauf check` what to compare with the junction: ``sources() -> tuple[str, ...]``, the detectors
+    and inputs that they name, each as often as they name it, and ``groups() -> tuple[str, ...]``, the signal groups likewise; a driver that
+    has neither leaves it out. Options named ``…_file`` are relative to the site file; those named ``…_secret_file`` must have mode 0600.
+    """
 
     factory: str  # module:name
     options: str  # module:name

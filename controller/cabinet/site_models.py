@@ -1,0 +1,139 @@
+"""The site file as pydantic models: frozen, unknown keys are errors. What stands in a driver's ``options`` is the driver's own."""
+
+from __future__ import annotations
+
+import ipaddress
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, Field
+
+from controller.site_models import Name, Part
+from controller.supervisor import Mode
+from controller.words import Lang
+
+
+class WantedMode(StrEnum):
+    """The modes that a site may want; the others are fallbacks."""
+
+    FIXED = Mode.FIXED.value
+    ACTUATED = Mode.ACTUATED.value
+    CYCLE = Mode.CYCLE.value
+    ADAPTIVE = Mode.ADAPTIVE.value
+
+
+class Role(StrEnum):
+    """What somebody may do from afar: look; change the mode for a time; also reset after a refusal of the interlock."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ENGINEER = "engineer"
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Return host and port of ``host:port`` or ``[v6]:port``. Raises `ValueError`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 0 <= int(port) <= 65_535:
+        raise ValueError(f"expected an address and port such as 127.0.0.1:9753, found {text!r}. Correct it.")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(f"expected a numeric address such as 127.0.0.1, found {host!r}. Names may lead elsewhere tomorrow; write the address.") from None
+    return host, int(port)
+
+
+def _address(text: str) -> str:
+    split_address(text)
+    return text
+
+
+def _loopback(text: str) -> str:
+    host, _ = split_address(text)
+    if not ipaddress.ip_address(host).is_loopback:
+        raise ValueError(f"expected a loopback address, found {host}: metrics are neither encrypted nor protected. Listen on 127.0.0.1.")
+    return text
+
+
+def _file_mode(text: str) -> str:
+    if len(text) != 4 or any(c not in "01234567" for c in text) or text[0] != "0" or text[3] != "0":
+        raise ValueError(f'expected four octal digits that leave out the others, such as "0660", found {text!r}. Correct it.')
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+LoopbackAddress = Annotated[str, AfterValidator(_loopback)]
+FileMode = Annotated[str, AfterValidator(_file_mode)]
+Options = Annotated[dict[str, Any], Field(default={}, description="The driver's own options; umlauf schema site tells them.")]
+
+RUN_FOLDER: Final = "/run/umlauf"
+STATE_FOLDER: Final = "/var/lib/umlauf"
+
+
+class SignalsModel(Part):
+    """Who owns the signal heads, and how to reach it."""
+
+    driver: Name
+    options: Options
+
+
+class InputModel(Part):
+    """One source of input events: a bus with its detectors, a controller's detector table."""
+
+    driver: Name
+    options: Options
+
+
+class JournalModel(Part):
+    """Where the record of all that happened is kept: one file a day."""
+
+    folder: Name = f"{STATE_FOLDER}/journal"
+    retention_days: Annotated[int, Field(ge=1, le=3650, description="Older days are removed.")] = 30
+
+
+class StateModel(Part):
+    """Where learned state and the audit log are kept."""
+
+    folder: Name = f"{STATE_FOLDER}/state"
+
+
+class OperatorModel(Part):
+    """The local UNIX socket of umlauf status and umlauf mode. Whoever may write to it is an operator."""
+
+    socket: Name = f"{RUN_FOLDER}/control.sock"
+    group: str = Field(default="", description="The socket's group; empty: the daemon's own.")
+    socket_mode: FileMode = "0660"
+    longest_override_h: Annotated[int, Field(ge=1, le=168, description="No override may last longer.")] = 24
+
+
+class MetricsModel(Part):
+    """Prometheus metrics over plain HTTP on loopback; off where this table is missing."""
+
+    listen: LoopbackAddress = "127.0.0.1:9753"
+
+
+class RemoteModel(Part):
+    """Access from afar by TLS; off where this table is missing. Roles by client certificate (its common name), by token, or both."""
+
+    listen: Address
+    certificate_file: Name
+    key_file: Annotated[Name, Field(description="Private key, file mode 0600.")]
+    client_ca_file: str = Field(default="", description="Who signs client certificates; empty: none are asked for.")
+    roles: dict[Name, Role] = Field(default={}, description="Role by the common name of the client's certificate.")
+    tokens_file: str = Field(default="", description="Lines of: name role sha256-of-token; file mode 0600. Tokens need 20 characters or more.")
+
+
+class SiteModel(Part):
+    """A site file."""
+
+    id: Name
+    junction: Annotated[Name, Field(description="The junction file; relative to the site file.")]
+    mode: WantedMode = WantedMode.ADAPTIVE
+    language: Lang = Field(default=Lang.EN, description="Of what umlauf status tells where the caller's LANG says nothing.")
+    signals: SignalsModel
+    inputs: tuple[InputModel, ...] = ()
+    journal: JournalModel = JournalModel()
+    state: StateModel = StateModel()
+    operator: OperatorModel = OperatorModel()
+    metrics: MetricsModel | None = None
+    remote: RemoteModel | None = None

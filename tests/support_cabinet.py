@@ -1,0 +1,127 @@
+"""A site file with drivers of its own, for tests of what an operator does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support_safety_junctions import crossing
+
+from controller.junction import Detector, Direction, Exit, Junction, Lane, Movement, Purpose
+from controller.site import write_junction
+from hardware import registry
+from hardware.registry import Driver
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A detector on a channel of a unit."""
+
+    channel: int
+    detector: str
+
+
+@dataclass(frozen=True, slots=True)
+class BusOptions:
+    """A bus with detectors."""
+
+    device: str
+    channels: tuple[Channel, ...]
+    baud: int = 9600
+
+    def __post_init__(self) -> None:
+        if self.baud not in (9600, 19200):
+            raise ValueError(f"baud: expected 9600 or 19200, found {self.baud}. Correct it.")
+
+    def sources(self) -> tuple[str, ...]:
+        return tuple(c.detector for c in self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class BoxOptions:
+    """A controller."""
+
+    host: str
+    phases: dict[str, int]
+    community_secret_file: str = ""
+
+    def groups(self) -> tuple[str, ...]:
+        return tuple(self.phases)
+
+
+def open_nothing(*arguments: Any) -> object:
+    return object()
+
+
+@pytest.fixture
+def drivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register the two drivers, and one whose library nobody has."""
+    here = __name__
+    monkeypatch.setitem(registry.INPUTS, "bus", Driver(f"{here}:open_nothing", f"{here}:BusOptions"))  # type: ignore[arg-type]
+    monkeypatch.setitem(registry.SIGNALS, "box", Driver(f"{here}:open_nothing", f"{here}:BoxOptions"))  # type: ignore[arg-type]
+    monkeypatch.setitem(registry.INPUTS, "rare", Driver("no_such_library:open", "no_such_library:Options", "serial"))  # type: ignore[arg-type]
+
+
+def junction_with_loops() -> Junction:
+    """Return the crossing with a lane and two loops for each vehicle group."""
+    bare = crossing()
+    lanes = (Lane("la", 100.0, 13.9), Lane("lb", 100.0, 13.9))
+    exits = (Exit("out", 80.0, 13.9),)
+    movements = (Movement("la", "out", "A", Direction.STRAIGHT, 1.0), Movement("lb", "out", "B", Direction.STRAIGHT, 1.0))
+    places = ((Purpose.STOP, 1.0), (Purpose.ENTRY, 80.0))
+    detectors = tuple(Detector(f"{name}{i}", purpose, (f"l{name}",), distance_m) for name in "ab" for i, (purpose, distance_m) in enumerate(places))
+    return Junction(bare.id, bare.groups, lanes, exits, movements, bare.permissions, bare.intergreens, detectors, bare.nodes)
+
+
+SITE = """\
+id = "test site"
+junction = "j.toml"
+mode = "adaptive"
+
+[signals]
+driver = "box"
+[signals.options]
+host = "127.0.0.1"
+phases = { A = 2, B = 4, P = 12 }
+
+[[inputs]]
+driver = "bus"
+[inputs.options]
+device = "/dev/null"
+channels = [{ channel = 1, detector = "a0" }, { channel = 2, detector = "a1" }]
+
+[[inputs]]
+driver = "bus"
+[inputs.options]
+device = "/dev/zero"
+channels = [{ channel = 1, detector = "b0" }, { channel = 2, detector = "b1" }]
+
+[journal]
+folder = "journal"
+
+[state]
+folder = "state"
+
+[operator]
+socket = "control.sock"
+"""
+
+
+@pytest.fixture
+def site_file(tmp_path: Path, drivers: None) -> Callable[..., Path]:
+    """Return a function that writes junction and site file, with words of `SITE` replaced or text added."""
+
+    def write(*replacements: tuple[str, str], add: str = "") -> Path:
+        write_junction(junction_with_loops(), tmp_path / "j.toml")
+        text = SITE
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / "site.toml"
+        path.write_text(text + add)
+        return path
+
+    return write
