@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple, Protocol
 
 from hardware.signals import Aspect, Frame
@@ -24,7 +24,18 @@ class InputKind(StrEnum):
     POLICE_PANEL = "police_panel"
     STOP_TIME = "stop_time"
     MONITOR_FAULT = "monitor_fault"
-    DETECTOR_FAULT = "detector_fault"  # the device itself says that the loop is broken (1) or whole again (0)
+    DETECTOR_FAULT = "detector_fault"  # the device itself says that the loop is broken or whole again; value: see `DetectorFault`
+
+
+class DetectorFault(IntEnum):
+    """What a device says of a loop: the value of a `DETECTOR_FAULT` event (NTCIP 1202 v03, vehicleDetectorReportedAlarms). 83 + it is the Indiana code."""
+
+    WHOLE = 0
+    OTHER = 1
+    WATCHDOG = 2  # the card does not answer for the loop
+    OPEN = 3
+    SHORT = 4
+    EXCESSIVE_CHANGE = 5  # of the inductance
 
 
 class InputEvent(NamedTuple):

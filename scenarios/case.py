@@ -59,6 +59,7 @@ class Case:
     published_amber_s: float = 3.0
     bare: bool = False  # nothing but SUMO: to measure what control costs
     outages: tuple[Outage, ...] = ()
+    detector_faults: str = ""  # see `scenarios.detector_faults`
 
     @property
     def sumo_driven(self) -> bool:

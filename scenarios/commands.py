@@ -34,6 +34,14 @@ def simulate(
     neighbour_loss: Annotated[
         float, typer.Option(help="Share of the messages between neighbouring lights that get lost, 0 to 1; with 1 each light is on its own.")
     ] = NEIGHBOUR_LOSS_RATIO,
+    detector_faults: Annotated[
+        str,
+        typer.Option(
+            metavar="SPEC",
+            help="Break loops: SHARE=KINDS@FROM[-TO] or LOOP=KIND@FROM[-TO], separated by semicolons, times in seconds; 0.25=mixed@0-1800 breaks a quarter "
+            "of all loops of our controls, each at some time in that half hour. Kinds: stuck-on, stuck-off, chatter, silent, double, half, open, short.",
+        ),
+    ] = "",
     begin: Annotated[float | None, typer.Option(help="Begin of the window in seconds; default: the configuration's.")] = None,
     end: Annotated[float | None, typer.Option(help="End of the window in seconds; default: the configuration's, else until the net is empty.")] = None,
     tls: Annotated[str, typer.Option(help="Control only these lights (ids, comma-separated); the others run their programmes.")] = "",
@@ -70,6 +78,7 @@ def simulate(
         detection=detection,
         insertion=insertion,
         neighbour_loss_ratio=neighbour_loss,
+        detector_faults=detector_faults,
         begin_s=begin,
         end_s=end,
         tls=tuple(light.strip() for light in tls.split(",") if light.strip()),

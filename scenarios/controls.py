@@ -13,6 +13,7 @@ from controller.journal import Journal
 from controller.junction import Junction, Purpose
 from controller.neighbours import NeighbourPort
 from controller.supervisor import ModeChange
+from hardware.faulty_inputs import FaultyInputs, LoopFault
 from hardware.inputs import DelayedInputs
 from hardware.interlock import Interlock
 from hardware.ports import InputPort
@@ -76,7 +77,13 @@ def stop_loops_of(junction: Junction) -> dict[str, str]:
 
 
 def build_control(
-    world: SumoWorld, case: Case, junction: Junction, journal: Journal | None, meter: SaturationMeter, neighbours: NeighbourPort
+    world: SumoWorld,
+    case: Case,
+    junction: Junction,
+    journal: Journal | None,
+    meter: SaturationMeter,
+    neighbours: NeighbourPort,
+    faults: Sequence[LoopFault] = (),
 ) -> tuple[Control, Held]:
     """Return the control of one light, and the light as it is held. Raises `ConfigError`, `MissingError` or `PortError`."""
     if case.control in PEERS:
@@ -93,7 +100,9 @@ def build_control(
     )
     heads = open_site(spec, raw, now_ms=world.now_ms)
     relayed = [d.id for d in junction.detectors if d.relayed_by]
-    inputs = MeteredInputs(DelayedInputs(world.inputs(loops_of(junction)), relayed, MESSAGE_MS), meter)
+    broken = [fault for fault in faults if fault.loop in {d.id for d in junction.detectors}]
+    true = MeteredInputs(world.inputs(loops_of(junction)), meter)  # the report's saturation flow is that of the street, not of broken loops
+    inputs = DelayedInputs(FaultyInputs(true, broken, case.seed), relayed, MESSAGE_MS)
     place = Place(world, case, junction, inputs, heads, journal, neighbours)
     control = _ours(place) if case.control in OURS else _peer(case.control)(place)
     return control, Held(junction.id, heads, raw)

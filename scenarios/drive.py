@@ -19,6 +19,7 @@ from scenarios.arguments import STATISTICS, TRIPINFO, Window, sumo_args
 from scenarios.attach import Outputs, attach, await_outputs, missing_outputs
 from scenarios.case import Case
 from scenarios.controls import Control, build_control, stop_loops_of
+from scenarios.detector_faults import faults_at
 from scenarios.handback import Held, hand_back
 from scenarios.metrics import measure, read_safety, read_trips, solve_times
 from scenarios.neighbour_link import PostOffice
@@ -99,8 +100,9 @@ def _start(prepared: Prepared, stack: ExitStack, send: Send) -> Running:
     stack.callback(journal.close)
     running.journal = journal
     office = PostOffice(case.seed, case.neighbour_loss_ratio)
+    faults = faults_at(case.detector_faults, prepared.junctions, case.seed)
     for junction in prepared.junctions:
-        control, held = build_control(world, case, junction, journal, running.meter, office.port(junction.id))
+        control, held = build_control(world, case, junction, journal, running.meter, office.port(junction.id), faults)
         running.controls.append(control)
         running.held.append(held)
     return running
@@ -115,6 +117,7 @@ def _journal_meta(case: Case, running: Running) -> dict[str, Any]:
         "detection": case.detection,
         "insertion": case.insertion,
         "neighbour_loss_ratio": case.neighbour_loss_ratio,
+        "detector_faults": case.detector_faults,
         "sumo_version": running.version,
         "begin_ms": running.begin_ms,
         "start_ms": running.begin_ms,

@@ -17,6 +17,7 @@ from controller.clock import utc_now
 from controller.errors import ConfigError, MissingError, UmlaufError
 from scenarios.case import DETECTIONS, ENGINES, INSERTIONS, NEIGHBOUR_LOSS_RATIO, RULES, Case, check_control, parse_address
 from scenarios.catalogue import find_scenario, load_config
+from scenarios.detector_faults import parse_faults
 from scenarios.report import write_report
 from scenarios.runner import make_folder, run_one
 from scenarios.summary import table_of, write_summary
@@ -36,6 +37,7 @@ class Request:
     detection: str = "loops"
     insertion: str = "sumo"
     neighbour_loss_ratio: float = NEIGHBOUR_LOSS_RATIO
+    detector_faults: str = ""
     begin_s: float | None = None
     end_s: float | None = None
     tls: tuple[str, ...] = ()
@@ -78,6 +80,7 @@ def cases_of(request: Request) -> list[Case]:
             raise ConfigError(f"{option}: found {value_s:g}, expected seconds of simulation time, 0 or more")
     if not 0 <= request.neighbour_loss_ratio <= 1:
         raise ConfigError(f"--neighbour-loss: found {request.neighbour_loss_ratio:g}, expected a share of the messages between 0 and 1")
+    parse_faults(request.detector_faults)
     if request.attach:
         parse_address(request.attach)
         if request.gui:
@@ -101,6 +104,7 @@ def cases_of(request: Request) -> list[Case]:
             detection=request.detection,
             insertion=request.insertion,
             neighbour_loss_ratio=request.neighbour_loss_ratio,
+            detector_faults=request.detector_faults,
             begin_s=request.begin_s,
             end_s=request.end_s,
             tls=request.tls,
