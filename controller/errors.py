@@ -6,6 +6,7 @@ UmlaufError
 ├── JournalError (OSError)       a journal cannot be written or read (in `controller.journal_schema`)
 ├── ModeError (LookupError)      the supervisor's table has no such transition
 ├── SolverError (ArithmeticError)  the optimizer does not answer
+├── ControllerError (RuntimeError)  a user's own controller raised or answered nonsense
 ├── ScenarioError (ValueError)   a scenario, net or demand cannot be used
 ├── MissingError (RuntimeError)  a program, library or extra is not installed
 └── SimulationError (RuntimeError)  the simulator failed or left in mid-run
@@ -32,6 +33,10 @@ class ModeError(UmlaufError, LookupError):
 
 class SolverError(UmlaufError, ArithmeticError):
     """The optimizer does not answer."""
+
+
+class ControllerError(UmlaufError, RuntimeError):
+    """A user's own controller raised, or answered what is no stage and no plan."""
 
 
 class ScenarioError(UmlaufError, ValueError):

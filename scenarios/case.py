@@ -84,16 +84,20 @@ class Case:
 
 
 def control_names() -> tuple[str, ...]:
-    """Return all control names that ``--control`` takes."""
-    return (*OURS, *SUMO_DRIVEN, *PEERS)
+    """Return all control names that ``--control`` takes, those of users' own controllers last."""
+    from scenarios.own_controllers import own_controllers
+
+    known = (*OURS, *SUMO_DRIVEN, *PEERS)
+    return (*known, *(name for name in own_controllers() if name not in known))
 
 
 def check_control(name: str) -> str:
     """Return the name. Raises `ConfigError` where no control has it."""
-    if name not in control_names():
-        near = difflib.get_close_matches(name, control_names(), n=1)
+    known = control_names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"--control: unknown control {name!r}; {hint}expected one of {', '.join(control_names())}")
+        raise ConfigError(f"--control: unknown control {name!r}; {hint}expected one of {', '.join(known)}")
     return name
 
 

@@ -18,7 +18,7 @@ def simulate(
         str,
         typer.Option(
             help="Comma-separated. Ours: adaptive, cycle, actuated. Driven by SUMO: fixed, webster, sumo-actuated (also -30, -80), sumo-delay-based. "
-            "Peers with perfect view: greedy, max-pressure."
+            "Peers with perfect view: greedy, max-pressure. Or one of your own (docs/OWN_CONTROLLER.md)."
         ),
     ] = "adaptive",
     seed: Annotated[str, typer.Option(help="A seed, a list (1,2) or a range (1-5).")] = "1",

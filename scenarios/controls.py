@@ -22,9 +22,11 @@ from hardware.sumo import SumoWorld
 from scenarios.case import OURS, PEERS, Case
 from scenarios.handback import Held
 from scenarios.loops import PREFIX
+from scenarios.own_controllers import NodeTask, OwnPlanner, load_own
 from scenarios.saturation import MeteredInputs, SaturationMeter
 
 if TYPE_CHECKING:
+    from controller.assemble import PlannerFactory
     from controller.oracle import Seen
 
 
@@ -104,7 +106,7 @@ def build_control(
     true = MeteredInputs(world.inputs(loops_of(junction)), meter)  # the report's saturation flow is that of the street, not of broken loops
     inputs = DelayedInputs(FaultyInputs(true, broken, case.seed), relayed, MESSAGE_MS)
     place = Place(world, case, junction, inputs, heads, journal, neighbours)
-    control = _ours(place) if case.control in OURS else _peer(case.control)(place)
+    control = _peer(case.control)(place) if case.control in PEERS else _ours(place)
     return control, Held(junction.id, heads, raw)
 
 
@@ -116,6 +118,7 @@ def view_of(world: SumoWorld, light_id: str) -> Callable[[], Sequence[Seen]]:
 
 
 def _ours(place: Place) -> Control:
+    """Return one of our own controls, or a user's: the same beliefs, sequencer and interlock."""
     from controller.assemble import assemble
     from controller.oracle import OracleEstimator
 
@@ -129,7 +132,16 @@ def _ours(place: Place) -> Control:
 
         solver = FailingSolver(place.case.outages, lambda: world.now_ms)
     ports = place.inputs, place.heads, place.journal
-    return assemble(junction, place.case.control, *ports, start_ms=world.now_ms, estimator=estimator, solver=solver, neighbours=place.neighbours)
+    start_ms, planner, neighbours = world.now_ms, planner_of(place.case), place.neighbours
+    return assemble(junction, place.case.control, *ports, start_ms=start_ms, estimator=estimator, planner=planner, solver=solver, neighbours=neighbours)
+
+
+def planner_of(case: Case) -> PlannerFactory | None:
+    """Return what makes the planners of a user's own controller, None for our own controls. Raises `MissingError` or `ControllerError`."""
+    if case.control in OURS:
+        return None
+    make = load_own(case.control)
+    return lambda junction, node: OwnPlanner(case.control, make, NodeTask(junction, node, case.scenario, case.seed))
 
 
 def _peer(name: str) -> ControlFactory:

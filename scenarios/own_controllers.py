@@ -1,0 +1,132 @@
+"""Users' own controllers: one small class decides for a node, registered under the entry-point group ``umlauf.controllers``.
+
+Our sequencer, interlock and detection stand between it and the lights, as with every other control. One that raises or returns
+nonsense fails its run (`ControllerError`): figures of a fallback would pass for its own. How to write one: docs/OWN_CONTROLLER.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+from controller.cli_commands import source_path
+from controller.errors import ConfigError, ControllerError, MissingError
+from controller.junction import Junction, Node
+from controller.plan import Plan, PlanStep
+from controller.planner import Mailbox
+from controller.snapshot import Snapshot
+
+GROUP: Final = "umlauf.controllers"
+
+
+@dataclass(frozen=True)
+class NodeTask:
+    """What a controller is made for: one partial node of a junction, in which scenario, with which seed."""
+
+    junction: Junction
+    node: Node
+    scenario: str
+    seed: int
+
+
+class OwnController(Protocol):
+    """What a registered class must have beside a constructor that takes a `NodeTask`."""
+
+    def decide(self, view: Snapshot) -> str | int | Plan | None:
+        """Return, once a second, the stage to show (its id, or its index among ``task.node.stages``), a `Plan`, or None to leave all as it is."""
+        ...
+
+
+ControllerClass = Callable[[NodeTask], OwnController]
+
+
+def own_controllers() -> dict[str, EntryPoint]:
+    """Return the registered controllers by name. Raises `ConfigError` where two distributions register one name."""
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=GROUP):
+        other = found.setdefault(point.name, point)
+        if other.value != point.value:
+            raise ConfigError(f"controller {point.name!r} is registered twice, as {other.value} and as {point.value}; rename or uninstall one of them")
+    return found
+
+
+def load_own(name: str) -> ControllerClass:
+    """Return the class of a registered controller. Raises `MissingError` or `ControllerError` where it cannot be loaded."""
+    point = own_controllers()[name]
+    try:
+        loaded = point.load()
+    except ModuleNotFoundError as error:
+        raise MissingError(f"control {name!r} needs the Python module {error.name!r}, which is not installed") from error
+    except Exception as error:
+        raise ControllerError(f"control {name!r}: {point.value} cannot be loaded: {_told(error)}") from error
+    if not callable(getattr(loaded, "decide", None)):
+        raise ControllerError(f"control {name!r}: expected {point.value} to be a class with a method decide(view), found {loaded!r}")
+    return cast(ControllerClass, loaded)
+
+
+def code_of(name: str) -> str:
+    """Return a hash of a registered controller's own files: its package's, or its module's where it is in none."""
+    point = own_controllers()[name]
+    digest = hashlib.sha256(point.value.encode())
+    path = source_path(point.module)
+    if path is not None:
+        package = "." in point.module or path.name == "__init__.py"
+        files = sorted(p for p in path.parent.rglob("*") if p.is_file() and "__pycache__" not in p.parts) if package else [path]
+        for file in files:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class OwnPlanner(Mailbox):
+    """Asks a user's controller for one node and makes a plan of its answer."""
+
+    def __init__(self, name: str, make: ControllerClass, task: NodeTask) -> None:
+        self.name = name
+        self._where = f"control {name!r}, junction {task.junction.id}, node {task.node.id}"
+        self._stages = tuple(stage.id for stage in task.node.stages)
+        self._begun = False
+        try:
+            self._own = make(task)
+        except Exception as error:
+            raise ControllerError(f"{self._where}: its constructor raised {_told(error)}") from error
+
+    def submit(self, snapshot: Snapshot) -> None:
+        """Take the controller's answer. Raises `ControllerError` where it raises or answers nonsense."""
+        try:
+            answer = self._own.decide(snapshot)
+        except Exception as error:
+            raise ControllerError(f"{self._where}: decide() raised at {snapshot.now_ms / 1000:g} s: {_told(error)}") from error
+        if answer is not None:
+            self._plan = self._checked(answer, snapshot)
+        elif not self._begun:
+            self._plan = self._show(snapshot.signals.stage, snapshot)  # the lights stay red until somebody wants a stage
+        self._begun = True
+
+    def _checked(self, answer: object, snapshot: Snapshot) -> Plan:
+        match answer:
+            case Plan(steps=steps) if steps and all(self._known(s.stage) and isinstance(s.until_ms, int | None) for s in steps):
+                return answer
+            case str() if answer in self._stages:
+                return self._show(self._stages.index(answer), snapshot)
+            case int() if self._known(answer):
+                return self._show(answer, snapshot)
+        expected = f"one of the stages {', '.join(self._stages)}, an index from 0 to {len(self._stages) - 1}, a Plan of these, or None"
+        raise ControllerError(f"{self._where}: decide() returned {answer!r} at {snapshot.now_ms / 1000:g} s, expected {expected}")
+
+    def _known(self, stage: object) -> bool:
+        return isinstance(stage, int) and not isinstance(stage, bool) and 0 <= stage < len(self._stages)
+
+    def _show(self, stage: int, snapshot: Snapshot) -> Plan:
+        return Plan(self.name, snapshot.now_ms, (PlanStep(stage, None),), f"{self.name}: wants stage {self._stages[stage]}")
+
+
+def _told(error: Exception) -> str:
+    """Return the error's kind and text, and where in the user's file it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if len(frames) > 1 else ""
+    return f"{type(error).__name__}: {error}{place}"
