@@ -21,7 +21,7 @@ from controller.neighbours import NeighbourPort, NoNeighbours
 from controller.planner import Planner
 from controller.recorder import Recorder
 from controller.red_meter import RedMeter
-from controller.sequencer import Sequencer
+from controller.sequencer import Sequencer, Sequencing
 from controller.supervisor import Mode, Supervisor
 from controller.transitions import transition_table
 from hardware.inputs import LastingInputs
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 MODES: Final = {"adaptive": Mode.ADAPTIVE, "cycle": Mode.CYCLE, "actuated": Mode.ACTUATED, "programme": Mode.FIXED}
 
 PlannerFactory = Callable[[Junction, Node], Planner]
+SequencerFactory = Callable[[Junction, Node, int], Sequencing]  # with the start in monotonic ms
 
 
 def assemble(
@@ -47,11 +48,13 @@ def assemble(
     planner: PlannerFactory | None = None,
     solver: Solver | None = None,
     neighbours: NeighbourPort | None = None,
+    sequencer: SequencerFactory = Sequencer,
 ) -> JunctionControl:
     """Return the control of one junction in the mode ``control`` (a key of `MODES`).
 
     ``planner`` replaces the mode's own planner (peers, users' controllers), ``solver`` the one in this process; without ``neighbours``
-    it hears of none and tells none. Raises `ConfigError` where the junction has faults or the mode is unknown.
+    it hears of none and tells none. ``sequencer`` makes what follows the plan where a controller owns the aspects
+    (`controller.cabinet.follower`). Raises `ConfigError` where the junction has faults or the mode is unknown.
     """
     faults = junction.validate()
     if faults:
@@ -66,7 +69,7 @@ def assemble(
         NodeControl(
             junction.id,
             node.id,
-            Sequencer(junction, node, start_ms),
+            sequencer(junction, node, start_ms),
             Supervisor(mode),
             _planners(junction, node, mode, planner, solver),
             Clearing(junction, node) if planner is None else None,

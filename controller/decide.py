@@ -10,7 +10,7 @@ from controller.junction import Junction
 from controller.plan import Plan, PlanStep
 from controller.planner import Planner, Predicted
 from controller.red_meter import RedMeter
-from controller.sequencer import Sequencer
+from controller.sequencer import Sequencing
 from controller.snapshot import SignalState, Snapshot
 from controller.supervisor import Event, Mode, ModeChange, Supervisor
 from hardware.signals import Aspect
@@ -31,7 +31,7 @@ class NodeControl:
         self,
         junction_id: str,
         node_id: str,
-        sequencer: Sequencer,
+        sequencer: Sequencing,
         supervisor: Supervisor,
         planners: Mapping[Mode, Planner],
         clearing: Clearing | None = None,

@@ -12,6 +12,7 @@ bring heads of unknown state to red and to clear the junction.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from controller.errors import PlanError
 from controller.junction import Junction, Node
@@ -19,6 +20,26 @@ from controller.plan import Plan, PlanStep
 from controller.snapshot import SignalState
 from controller.transitions import StagePair, TransitionTable, transition_table
 from hardware.signals import Aspect
+
+
+class Sequencing(Protocol):
+    """What `controller.decide.NodeControl` needs: the sequencer where we own the aspects, a follower where a controller does."""
+
+    def adopt(self, plan: Plan) -> None:
+        """Follow this plan from the next step on. Raises `PlanError` where it is empty or names an unknown stage."""
+        ...
+
+    def step(self, now_ms: int) -> Mapping[str, Aspect]:
+        """Return the aspects of the node's groups at this tick."""
+        ...
+
+    def state(self, now_ms: int) -> SignalState:
+        """Return where the node stands."""
+        ...
+
+    def restart(self, now_ms: int) -> None:
+        """Forget the plan and begin again."""
+        ...
 
 
 class Sequencer:
