@@ -1,0 +1,179 @@
+"""SNMP over UDP with pysnmp: one engine and one event loop for the life of the transport, in a thread of its own.
+
+The engine is never made anew, because each one leaks what it had learned. Lost datagrams are asked for again; a late or doubled answer
+finds no request that waits for it and is dropped by pysnmp, and so is what is no SNMP at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any, Final, TypeVar
+
+from pyasn1.type import univ
+from pysnmp.carrier.asyncio.dgram import udp
+from pysnmp.entity import config
+from pysnmp.entity.engine import SnmpEngine
+from pysnmp.entity.rfc3413 import cmdgen
+from pysnmp.error import PySnmpError
+from pysnmp.proto.rfc1902 import Integer32, OctetString
+from pysnmp.proto.rfc1905 import EndOfMibView, NoSuchInstance, NoSuchObject
+
+from hardware.ntcip.objects import Oid, Value, dotted
+from hardware.ntcip.quirks import Quirks
+from hardware.ntcip.transport import ErrorStatus, ObjectError, Pair
+from hardware.ports import PortError
+
+NAME: Final = "umlauf"  # of the one target in pysnmp's own tables
+T = TypeVar("T")
+
+GRACE_S: Final = 2.0  # beyond all retries, before the engine itself counts as stuck
+MODELS: Final = {"1": 0, "2c": 1}  # pysnmp's numbers of the message processing models (RFC 3412, 7)
+# What v2c says instead of v1's five words (RFC 3584, 4.4).
+STATUS: Final = {
+    1: ErrorStatus.TOO_BIG,
+    2: ErrorStatus.NO_SUCH_NAME,
+    3: ErrorStatus.BAD_VALUE,
+    4: ErrorStatus.READ_ONLY,
+    6: ErrorStatus.NO_SUCH_NAME,  # noAccess
+    7: ErrorStatus.BAD_VALUE,  # wrongType
+    8: ErrorStatus.BAD_VALUE,  # wrongLength
+    9: ErrorStatus.BAD_VALUE,  # wrongEncoding
+    10: ErrorStatus.BAD_VALUE,  # wrongValue
+    11: ErrorStatus.NO_SUCH_NAME,  # noCreation
+    12: ErrorStatus.BAD_VALUE,  # inconsistentValue
+    17: ErrorStatus.READ_ONLY,  # notWritable
+    18: ErrorStatus.NO_SUCH_NAME,  # inconsistentName
+}
+ABSENT: Final = (NoSuchObject, NoSuchInstance, EndOfMibView)
+
+
+class SnmpTransport:
+    """The way to one agent. ``bare``: the OIDs that go without their instance 0. The community is kept here and shown nowhere."""
+
+    def __init__(self, host: str, community: str, quirks: Quirks, *, timeout_ms: int = 500, retries: int = 2, bare: frozenset[Oid] = frozenset()) -> None:
+        if quirks.version not in MODELS:
+            raise PortError(f"snmp: expected version {' or '.join(MODELS)}, found {quirks.version!r}; correct it")
+        self._where = f"controller at {host}:{quirks.port}"
+        self._bare = bare
+        self._give_up_s = timeout_ms / 1000 * (retries + 1) + GRACE_S
+        self.most_per_request = quirks.objects_per_request
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="snmp", daemon=True)
+        self._thread.start()
+        self._engine: Any = None
+        self._closed = False
+        try:
+            self._run(self._open(host, quirks.port, community, MODELS[quirks.version], timeout_ms, retries))
+        except PortError:
+            self.close()
+            raise
+
+    async def _open(self, host: str, port: int, community: str, model: int, timeout_ms: int, retries: int) -> None:
+        """Set the engine up; pysnmp counts timeouts in hundredths of a second. Its MIB files are never read."""
+        found = await self._loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+        self._engine = engine = SnmpEngine()
+        config.add_v1_system(engine, NAME, community)
+        config.add_target_parameters(engine, NAME, NAME, "noAuthNoPriv", model)
+        config.add_transport(engine, udp.DOMAIN_NAME, udp.UdpAsyncioTransport().open_client_mode())
+        config.add_target_address(engine, NAME, udp.DOMAIN_NAME, found[0][4], NAME, timeout_ms // 10, retries)
+
+    def get_many(self, oids: Sequence[Oid]) -> Sequence[Value]:
+        """Return the objects' values; an agent that calls a request too big is asked for fewer from then on."""
+        values: list[Value] = []
+        while len(values) < len(oids):
+            part = oids[len(values) : len(values) + self.most_per_request]
+            try:
+                values += self._run(self._ask(part))
+            except ObjectError as error:
+                if error.status is not ErrorStatus.TOO_BIG or len(part) == 1:
+                    raise
+                self.most_per_request = max(1, len(part) // 2)
+        return values
+
+    def set_many(self, pairs: Sequence[Pair]) -> None:
+        """Write all in one request."""
+        if len(pairs) > self.most_per_request:
+            raise ObjectError(ErrorStatus.TOO_BIG, where=self._where)
+        self._run(self._write(pairs))
+
+    def close(self) -> None:
+        """End the engine and its thread."""
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.call_soon_threadsafe(self._end)
+        self._thread.join(GRACE_S)
+        if not self._thread.is_alive():
+            self._loop.close()
+
+    def _end(self) -> None:
+        if self._engine is not None:
+            self._engine.close_dispatcher()
+        self._loop.call_soon(self._loop.stop)
+
+    async def _ask(self, oids: Sequence[Oid]) -> list[Value]:
+        sent = [self._sent(oid) for oid in oids]
+        got = self._checked(await self._request(cmdgen.GetCommandGenerator(), [(oid, None) for oid in sent]), oids)
+        names = [tuple(name) for name, _ in got]
+        if names != sent:
+            raise PortError(f"{self._where}: expected the objects {', '.join(map(dotted, sent))}, found {', '.join(map(dotted, names))}")
+        return [self._value(oid, value) for oid, (_, value) in zip(oids, got, strict=True)]
+
+    async def _write(self, pairs: Sequence[Pair]) -> None:
+        bound = [(self._sent(oid), OctetString(value) if isinstance(value, bytes) else Integer32(value)) for oid, value in pairs]
+        self._checked(await self._request(cmdgen.SetCommandGenerator(), bound), [oid for oid, _ in pairs])
+
+    async def _request(self, generator: Any, bound: Sequence[tuple[Oid, Any]]) -> Any:
+        """Send one request and return pysnmp's answer: indication, status, index, variables."""
+        answered: asyncio.Future[Any] = self._loop.create_future()
+
+        def answer(_engine: Any, _handle: Any, *got: Any) -> None:
+            if not answered.done():
+                answered.set_result(got[:4])
+
+        generator.send_varbinds(self._engine, NAME, None, "", bound, answer)
+        return await answered
+
+    def _sent(self, oid: Oid) -> Oid:
+        return oid[:-1] if oid in self._bare else oid
+
+    def _checked(self, answer: Any, oids: Sequence[Oid]) -> Sequence[tuple[Any, Any]]:
+        """Return the answer's variables. Raises what its error says."""
+        indication, status, index, got = answer
+        if indication:
+            raise PortError(f"{self._where}: no answer ({indication}); check address, port, SNMP version, community and cable")
+        code, at = int(status), int(index)
+        if code:
+            raise ObjectError(STATUS.get(code, ErrorStatus.GEN_ERR), oids[at - 1] if 0 < at <= len(oids) else None, self._where)
+        if len(got) != len(oids):
+            raise PortError(f"{self._where}: expected {len(oids)} values, found {len(got)}")
+        return [(name, value) for name, value in got]
+
+    def _value(self, oid: Oid, value: Any) -> Value:
+        if isinstance(value, ABSENT):
+            raise ObjectError(ErrorStatus.NO_SUCH_NAME, oid, self._where)
+        if isinstance(value, univ.Integer):
+            return int(value)
+        if type(value) is OctetString:
+            return bytes(value)
+        raise PortError(f"{self._where}: object {dotted(oid)}: expected a number or octets, found {type(value).__name__}")
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run in the engine's thread and wait. Raises `PortError` also where the engine is stuck."""
+        if self._closed:
+            work.close()
+            raise PortError(f"{self._where}: expected an open transport, found it closed")
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(self._give_up_s)
+        except FutureTimeoutError:
+            future.cancel()
+            raise PortError(f"{self._where}: no answer within {self._give_up_s:.1f} s; check address, port and cable") from None
+        except PortError:
+            raise
+        except (PySnmpError, OSError) as error:
+            raise PortError(f"{self._where}: {error}; check address and port") from error
