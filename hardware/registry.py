@@ -41,7 +41,9 @@ class Driver(NamedTuple):
 
 
 # Input drivers: factory(options, now) -> InputPort with ``close()``; ``now`` returns monotonic ms. It stamps and counts, never blocks `poll`.
-INPUTS: Final[Mapping[str, Driver]] = {}
+INPUTS: Final[Mapping[str, Driver]] = {
+    "modbus": Driver("hardware.loops.modbus:modbus_inputs", "hardware.loops.modbus:ModbusOptions", "serial"),
+}
 # Signal drivers of the site file: factory(spec, options, now) -> ControllerPort or HeadPort with ``close()``.
 SIGNALS: Final[Mapping[str, Driver]] = {}
 
