@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support_safety_junctions import crossing
 
+from controller.cabinet.operated import Wish
+from controller.cabinet.status import DetectorStatus, LaneStatus, NodeStatus, OverrideStatus, Status
+from controller.errors import ConfigError
 from controller.junction import Detector, Direction, Exit, Junction, Lane, Movement, Purpose
 from controller.site import write_junction
 from hardware import registry
@@ -125,3 +128,75 @@ def site_file(tmp_path: Path, drivers: None) -> Callable[..., Path]:
         return path
 
     return write
+
+
+class PlayedGuard:
+    """Stands for the guard: keeps what was asked, refuses where it is told to."""
+
+    def __init__(self) -> None:
+        self.wishes: list[Wish] = []
+        self.calls: list[tuple[str, str, str]] = []
+        self.refuse = ""
+
+    def override(self, wish: Wish, now_ms: int) -> str:
+        self._done("override", wish.who, wish.reason)
+        self.wishes.append(wish)
+        return f"{wish.mode} is wanted"
+
+    def end_override(self, who: str, reason: str, now_ms: int) -> str:
+        return self._done("end", who, reason)
+
+    def reset(self, who: str, reason: str, now_ms: int) -> str:
+        return self._done("reset", who, reason)
+
+    def _done(self, what: str, who: str, reason: str) -> str:
+        if self.refuse:
+            raise ConfigError(self.refuse)
+        self.calls.append((what, who, reason))
+        return f"{what} done"
+
+
+def status_of_day(**changes: Any) -> Status:
+    """Return a status in which every part says something."""
+    override = OverrideStatus("fixed", "2026-01-05T08:00:00+00:00", "anna", "roadworks in Schulstraße")
+    node = NodeStatus(
+        id="n",
+        mode="fixed",
+        mode_why="override by anna: roadworks in Schulstraße",
+        mode_since="2026-01-05T06:00:00+00:00",
+        wanted="adaptive",
+        faults=("detectors_lost",),
+        override=override,
+        stage="main",
+        planner="fixed",
+        plan_reason="main stays: 3 vehicles wait in 1, delay 41 against 58 vehicle-seconds.",
+        next_steps=(("side", 12.4), ("main", 31.0)),
+    )
+    detectors = (
+        DetectorStatus("a0", "stop", True, True, "", 120),
+        DetectorStatus("a1", "entry", False, False, "silent for 90000 s, at most 86400 s are plausible", 7),
+    )
+    status = Status(
+        site="test site",
+        junction="j",
+        version="0.1.0",
+        at="2026-01-05T06:12:03+00:00",
+        uptime_s=723.0,
+        shadow=False,
+        nodes=(node,),
+        aspects={"A": "green", "B": "red", "P": "red"},
+        detectors=detectors,
+        lanes=(LaneStatus("la", 3.2, 412.0, 1790.0), LaneStatus("lb", 0.0, 88.0, 1810.0)),
+        optimizer="ready",
+        signals="remote",
+        ages_s={"optimizer": 0.2, "inputs": 0.1, "signals": 0.1, "journal": 4.0, "systemd watchdog": 0.5},
+        ticks=7230,
+        late_ticks=2,
+        max_lateness_ms=61.5,
+        decisions=723,
+        detector_events=254,
+        refusals=0,
+        events=(("2026-01-05T06:00:00+00:00", "mode", "adaptive to fixed: override by anna"),),
+        numbers={"frames_shown": 77.0, "Bad name": 1.0},
+    )
+    return replace(status, **changes)

@@ -1,28 +1,105 @@
-"""All doors of a running cabinet behind one object that the guard polls: the operator's socket, the audit log, metrics, remote access."""
+"""All doors of a running cabinet behind one object that the guard polls: the operator's socket, the audit log, metrics, remote access.
+
+A door that cannot be opened (a folder that is missing, a port in use) is told once, and tried again: control goes on without it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from controller.cabinet.audit_log import DAEMON, AuditLog, Entry
+from controller.cabinet.control_socket import ControlSocket
+from controller.cabinet.desk import Desk
 from controller.cabinet.operated import Operated
 from controller.cabinet.site import Site
 from controller.cabinet.status import Status
 from controller.clock import Clock
+from controller.errors import UmlaufError
+
+if TYPE_CHECKING:
+    from controller.cabinet.metrics_server import MetricsServer
+    from controller.cabinet.remote import RemoteDoor
+
+RETRY_MS: Final = 30_000
 
 
 class Service:
-    """Open it with the site before the first tick, then call `poll` in each tick and `publish` once a second. Neither blocks, neither raises."""
+    """Make it with the site before the first tick, then call `poll` in each tick and `publish` once a second. Neither blocks, neither raises."""
 
     def __init__(self, site: Site, guard: Operated, clock: Clock) -> None:
-        """Open the socket, and what else the site file asks for. Raises `ConfigError` or `OSError` where that cannot be."""
-        self._site, self._guard, self._clock = site, guard, clock
+        self._site, self._clock = site, clock
+        self.audit = AuditLog(site.state_folder, clock.utc)
+        self.desk = Desk(guard, self.audit, clock, site=site.id, longest_override_ms=site.longest_override_ms, language=site.language)
+        self.socket: ControlSocket | None = None
+        self.metrics: MetricsServer | None = None
+        self.remote: RemoteDoor | None = None
+        self._retry_ms: int | None = None
+        self._told: set[str] = set()
 
-    def poll(self, now_ms: int) -> None:
-        """Serve whoever asks, for a few milliseconds at most."""
+    def poll(self, now_ms: int) -> tuple[str, ...]:
+        """Serve whoever asks, for a few milliseconds at most; return what the guard should record: doors that cannot be opened."""
+        news: tuple[str, ...] = ()
+        if self._retry_ms is None or now_ms >= self._retry_ms:
+            self._retry_ms = now_ms + RETRY_MS
+            news = tuple(self._open())
+        if self.socket is not None:
+            self.socket.poll(now_ms)
+        return news
 
-    def publish(self, status: Status) -> None:
+    def publish(self, status: Status, now_ms: int) -> None:
         """Show the newest status to whoever asks for it."""
+        self.desk.publish(status)
+        if self.socket is not None:
+            self.socket.publish()
+        if self.metrics is not None:
+            self.metrics.publish(status, now_ms)
 
     def record(self, what: str, result: str) -> None:
-        """Note in the audit log what happened to an override without anybody asking, such as its expiry."""
+        """Note in the audit log what happened without anybody asking, such as the expiry of an override, start and stop."""
+        self.audit.append(Entry(*DAEMON, what, result=result))
 
     def close(self) -> None:
-        """Close all doors."""
+        """Close all doors, and write what is pending."""
+        for door in (self.remote, self.metrics, self.socket, self.audit):
+            if door is not None:
+                door.close()
+
+    def _open(self) -> list[str]:
+        """Open what is not open; return what is new about doors that cannot be."""
+        news: list[str] = []
+        if self.socket is None:
+            self._try("operator socket", self._open_socket, news)
+        if self.metrics is None and self._site.metrics is not None:
+            self._try("metrics", self._open_metrics, news)
+        if self.remote is None and self._site.remote is not None and self.socket is not None:
+            self._try("remote access", self._open_remote, news)
+        return news
+
+    def _try(self, name: str, open_it: Callable[[], None], news: list[str]) -> None:
+        try:
+            open_it()
+        except (UmlaufError, OSError) as error:
+            text = f"{name}: {error}"
+            if text not in self._told:
+                self._told.add(text)
+                news.append(f"{text}; it is tried again every {RETRY_MS // 1000} s")
+
+    def _open_socket(self) -> None:
+        self.socket = ControlSocket(self._site.socket, self.desk, group=self._site.socket_group, mode=self._site.socket_mode)
+
+    def _open_metrics(self) -> None:
+        from controller.cabinet.metrics_server import MetricsServer
+
+        assert self._site.metrics is not None
+        self.metrics = MetricsServer(*self._site.metrics, self._clock)
+
+    def _open_remote(self) -> None:
+        from controller.cabinet.remote import RemoteDoor
+
+        assert self._site.remote is not None
+        assert self.socket is not None
+        self.remote = RemoteDoor(self._site.remote, self.socket.adopt, self._note_refused)
+
+    def _note_refused(self, address: str, why: str) -> None:
+        self.audit.append(Entry(address, "tls", "login", result=f"refused: {why}"))

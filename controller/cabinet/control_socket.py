@@ -1,0 +1,184 @@
+"""The operator's UNIX socket: polled by the guard within a budget, so that no client can delay a tick. Who asks is what the kernel says."""
+
+from __future__ import annotations
+
+import grp
+import os
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from controller.cabinet.conversation import Conversation, line_of
+from controller.cabinet.desk import Desk
+from controller.cabinet.operated import Caller
+from controller.cabinet.site_models import Role
+from controller.clock import elapsed_s
+from controller.errors import ConfigError
+
+BUDGET_S: Final = 0.004  # of a tick of 100 ms
+MOST_CLIENTS: Final = 16
+MOST_NEW: Final = 4  # clients accepted in one poll
+EVICT_MS: Final = 5_000  # a client silent for so long makes room for a newcomer
+CHUNK_BYTES: Final = 4_096
+_CREDENTIALS: Final = struct.Struct("3i")  # pid, uid, gid (unix(7), SO_PEERCRED)
+
+
+class ControlSocket:
+    """Serves the socket ``path``, and sockets that others have accepted (`adopt`). `poll` neither blocks nor raises."""
+
+    def __init__(self, path: Path, desk: Desk, *, group: str = "", mode: int = 0o660, elapsed: Callable[[], float] = elapsed_s) -> None:
+        """Open the socket. Raises `ConfigError` where another daemon serves it or the group is unknown, `OSError` where it cannot be made."""
+        self._path, self._desk, self._elapsed = path, desk, elapsed
+        self._names = user_names()
+        self._clients: list[tuple[socket.socket, Conversation]] = []
+        self._adopted: SimpleQueue[tuple[socket.socket, Caller]] = SimpleQueue()
+        self._news: bytes | None = None
+        self._listener = _listen(path, group, mode)
+
+    def poll(self, now_ms: int) -> None:
+        """Accept, read, answer and send what there is, within the budget; who came last is first in the next poll."""
+        deadline_s = self._elapsed() + BUDGET_S
+        self._accept(now_ms)
+        served = 0
+        for connection, client in self._clients:
+            if served and self._elapsed() >= deadline_s:
+                break
+            served += 1
+            self._serve(connection, client, now_ms, deadline_s)
+        self._clients = self._clients[served:] + self._clients[:served]
+        for connection, client in [pair for pair in self._clients if pair[1].over]:
+            self._clients.remove((connection, client))
+            connection.close()
+
+    def publish(self) -> None:
+        """Send the desk's newest status to the subscribers that have taken the last one."""
+        if any(client.subscribed for _, client in self._clients):
+            data = self._desk.status_data()
+            text = line_of(data)
+            for _, client in self._clients:
+                if client.subscribed and data is not None:
+                    client.tell(text)
+
+    def adopt(self, connection: socket.socket, caller: Caller) -> None:
+        """Serve a connected socket that another door has accepted. May be called from any thread."""
+        connection.setblocking(False)
+        self._adopted.put((connection, caller))
+
+    def close(self) -> None:
+        """Close all, and remove the socket file."""
+        for connection, _ in self._clients:
+            connection.close()
+        self._clients.clear()
+        self._listener.close()
+        self._path.unlink(missing_ok=True)
+
+    def _accept(self, now_ms: int) -> None:
+        for _ in range(MOST_NEW):
+            try:
+                connection, caller = self._adopted.get_nowait()
+            except Empty:
+                break
+            self._welcome(connection, caller, now_ms)
+        for _ in range(MOST_NEW):
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # nobody waits, or the process has no file handles left; both pass
+                break
+            connection.setblocking(False)
+            _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+            self._welcome(connection, Caller(self._names.get(uid, f"uid {uid}"), "unix", Role.ENGINEER), now_ms)
+
+    def _welcome(self, connection: socket.socket, caller: Caller, now_ms: int) -> None:
+        if len(self._clients) >= MOST_CLIENTS and not self._make_room(now_ms):
+            try:
+                connection.send(line_of({"ok": False, "error": f"expected at most {MOST_CLIENTS} clients, found as many; try again"}))
+            except OSError:
+                pass
+            finally:
+                connection.close()
+            return
+        self._clients.append((connection, Conversation(caller, now_ms)))
+
+    def _make_room(self, now_ms: int) -> bool:
+        connection, client = min(self._clients, key=lambda pair: pair[1].heard_ms)
+        if now_ms - client.heard_ms < EVICT_MS:
+            return False
+        self._clients.remove((connection, client))
+        connection.close()
+        return True
+
+    def _serve(self, connection: socket.socket, client: Conversation, now_ms: int, deadline_s: float) -> None:
+        try:
+            if client.hungry:
+                client.feed(connection.recv(CHUNK_BYTES))
+        except BlockingIOError:
+            pass
+        except OSError:
+            client.over = "the connection is lost"
+        while client.step(self._desk, now_ms) and self._elapsed() < deadline_s:
+            pass
+        try:
+            if client.out:
+                client.sent(connection.send(client.out[:65_536]), now_ms)
+        except BlockingIOError:
+            pass
+        except OSError:
+            client.over = "the connection is lost"
+        client.judge(now_ms)
+
+
+def user_names() -> Mapping[int, str]:
+    """Return the local users' names by number, read once from the file: the name service may ask the network, and block."""
+    names: dict[int, str] = {}
+    try:
+        lines = Path("/etc/passwd").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return names
+    for line in lines:
+        name, *rest = line.split(":")
+        if len(rest) > 1 and rest[1].isdecimal():
+            names.setdefault(int(rest[1]), name)
+    return names
+
+
+def _listen(path: Path, group: str, mode: int) -> socket.socket:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_stale(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        listener.bind(str(path))
+        path.chmod(mode)  # nobody can connect before `listen`
+        if group:
+            os.chown(path, -1, _group_number(group))
+        listener.listen(MOST_CLIENTS)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _group_number(group: str) -> int:
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError as error:
+        raise ConfigError(f"operator.group: expected a group of this machine, found {group!r}. Make it with: addgroup --system {group}") from error
+
+
+def _clear_stale(path: Path) -> None:
+    """Remove a socket that nobody serves any more. Raises `ConfigError` where somebody does, or where it is another file."""
+    if not path.exists() and not path.is_symlink():
+        return
+    if not path.is_socket():
+        raise ConfigError(f"{path}: expected a socket or nothing, found another file; remove it or choose another operator.socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except BlockingIOError:  # its queue of newcomers is full
+            pass
+    raise ConfigError(f"{path}: expected nobody to serve this socket, found another daemon; stop it, or give this site another operator.socket")
