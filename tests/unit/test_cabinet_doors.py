@@ -1,0 +1,309 @@
+"""The doors of a running cabinet together: what listens, remote access by certificate and token, metrics, and doors that cannot be opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import socket
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from support_cabinet import PlayedGuard, drivers, site_file, status_of_day
+from support_certificates import Authority
+
+from controller.cabinet.audit import audit_files, verify
+from controller.cabinet.service import RETRY_MS, Service
+from controller.cabinet.site import Site, read_site
+from controller.clock import SystemClock, elapsed_s
+
+__all__ = ["drivers", "site_file"]  # fixtures
+TOKEN = "correct-horse-battery-staple"
+REMOTE = """
+[remote]
+listen = "127.0.0.1:0"
+certificate_file = "server.crt"
+key_file = "server.key"
+"""
+CERTIFICATES = 'client_ca_file = "clients.crt"\nroles = { viola = "viewer", otto = "operator" }\n'
+METRICS = '\n[metrics]\nlisten = "127.0.0.1:0"\n'
+FOLDERS = (('folder = "state"', 'folder = "s"'),)
+
+
+class Running:
+    """A service polled by a thread as the guard would."""
+
+    def __init__(self, site: Site) -> None:
+        self.clock, self.guard = SystemClock(), PlayedGuard()
+        self.service = Service(site, self.guard, self.clock)
+        self.news: list[str] = []
+        self.site = site
+        self.poll()
+        self.service.publish(status_of_day(), self.clock.now_ms())
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def poll(self) -> None:
+        self.news += self.service.poll(self.clock.now_ms())
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.005):
+            self.poll()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.service.close()
+
+    def written(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for path in audit_files(self.site.state_folder) for line in path.read_text().splitlines()]
+
+    @property
+    def remote_port(self) -> int:
+        assert self.service.remote is not None
+        return self.service.remote.port
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[[Site], Running]]:
+    opened: list[Running] = []
+
+    def start(site: Site) -> Running:
+        opened.append(Running(site))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Authority:
+    """Make the server's certificate and the clients' authority beside the site file."""
+    Authority(tmp_path, "servers").issue("server")
+    return Authority(tmp_path, "clients")
+
+
+def call(port: int, folder: Path, requests: list[object], certificate: Path | None = None) -> list[dict[str, Any]]:
+    """Return the answers to the requests over TLS, the server's certificate checked."""
+    context = ssl.create_default_context(cafile=str(folder / "servers.crt"))
+    if certificate is not None:
+        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as secure:
+        file = secure.makefile("rwb")
+        answers = []
+        for request in requests:
+            file.write(json.dumps(request).encode() + b"\n")
+            file.flush()
+            line = file.readline()
+            if line:
+                answers.append(json.loads(line))
+        file.close()
+        return answers
+
+
+def listening_ports() -> list[tuple[str, int]]:
+    """Return the TCP sockets of this process that listen, as the kernel knows them: address in hex, port."""
+    own = set()
+    for path in Path("/proc/self/fd").iterdir():
+        try:
+            own.add(str(path.readlink()))
+        except FileNotFoundError:
+            continue
+    found = []
+    for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6", "/proc/self/net/udp", "/proc/self/net/udp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            words = line.split()
+            if f"socket:[{words[9]}]" in own and words[3] in ("0A", "07"):
+                address, port = words[1].split(":")
+                found.append((address, int(port, 16)))
+    return found
+
+
+OVERRIDE = {"do": "override", "mode": "flash", "for_s": 60, "reason": "smoke"}
+
+
+def test_nothing_listens_beyond_the_unix_socket_unless_asked_for(site_file: Callable[..., Path], run: Callable[[Site], Running]) -> None:
+    before = listening_ports()
+    running = run(read_site(site_file()))
+    assert running.service.socket is not None
+    assert running.news == []
+    assert listening_ports() == before
+
+
+def test_metrics_listen_on_loopback_only(site_file: Callable[..., Path], run: Callable[[Site], Running]) -> None:
+    before = listening_ports()
+    running = run(read_site(site_file(add=METRICS)))
+    assert running.service.metrics is not None
+    assert [p for p in listening_ports() if p not in before] == [("0100007F", running.service.metrics.port)]
+
+
+def test_metrics_are_what_the_status_says(site_file: Callable[..., Path], run: Callable[[Site], Running]) -> None:
+    running = run(read_site(site_file(add=METRICS)))
+    assert running.service.metrics is not None
+    address = f"http://127.0.0.1:{running.service.metrics.port}"
+    with urllib.request.urlopen(f"{address}/metrics", timeout=5) as answer:
+        families = {f.name: f for f in text_string_to_metric_families(answer.read().decode())}
+    values = {(s.name, tuple(v for _, v in sorted(s.labels.items()))): s.value for f in families.values() for s in f.samples}
+    assert values["umlauf_up", ()] == 1
+    assert values["umlauf_ticks_total", ()] == 7230
+    assert values["umlauf_mode", ("fixed", "n")] == 1
+    assert values["umlauf_mode", ("adaptive", "n")] == 0
+    assert values["umlauf_fault", ("detectors_lost", "n")] == 1
+    assert values["umlauf_detector_trusted", ("a1",)] == 0
+    assert values["umlauf_group_aspect", ("A",)] == 3
+    assert values["umlauf_tick_lateness_max_seconds", ()] == 0.0615
+    assert values["umlauf_frames_shown", ()] == 77
+    assert 0 <= values["umlauf_status_age_seconds", ()] < 10
+    assert not [name for name in families if not name.startswith("umlauf_")]
+    documented = (Path(__file__).resolve().parents[2] / "docs" / "METRICS.md").read_text()
+    assert [f for f in families if f"`{f}" not in documented and f != "umlauf_frames_shown"] == []
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{address}/", timeout=5)
+
+
+def test_a_silent_scraper_is_cut_off(site_file: Callable[..., Path], run: Callable[[Site], Running]) -> None:
+    running = run(read_site(site_file(add=METRICS)))
+    assert running.service.metrics is not None
+    with socket.create_connection(("127.0.0.1", running.service.metrics.port), timeout=5):
+        begun_s = elapsed_s()
+        with urllib.request.urlopen(f"http://127.0.0.1:{running.service.metrics.port}/metrics", timeout=10) as answer:
+            assert b"umlauf_up 1.0" in answer.read()
+        assert elapsed_s() - begun_s < 5
+
+
+def test_roles_by_certificate(site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority, tmp_path: Path) -> None:
+    running = run(read_site(site_file(*FOLDERS, add=REMOTE + CERTIFICATES)))
+    viewer, operator = keys.issue("viola"), keys.issue("otto")
+    looked, refused = call(running.remote_port, tmp_path, [{"do": "status"}, OVERRIDE], viewer)
+    assert looked["status"]["ticks"] == 7230
+    assert refused == {"ok": False, "error": "override: expected the role operator, viola has viewer"}
+    assert running.guard.calls == []
+    done, denied = call(running.remote_port, tmp_path, [OVERRIDE, {"do": "reset", "reason": "looked"}], operator)
+    assert done["ok"] is True
+    assert denied["ok"] is False
+    assert running.guard.calls == [("override", "otto", "smoke")]
+    assert [(e["who"], e["via"], e["result"][:7]) for e in running.written()] == [
+        ("viola", "tls", "refused"),
+        ("otto", "tls", "flash i"),
+        ("otto", "tls", "refused"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["none", "foreign", "expired", "no role"])
+def test_whoever_cannot_prove_a_role_gets_nothing(
+    site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority, tmp_path: Path, kind: str
+) -> None:
+    running = run(read_site(site_file(*FOLDERS, add=REMOTE + CERTIFICATES)))
+    (tmp_path / "other").mkdir()
+    certificate = {
+        "none": lambda: None,
+        "foreign": lambda: Authority(tmp_path / "other", "clients").issue("otto"),
+        "expired": lambda: keys.issue("otto", days=-1),
+        "no role": lambda: keys.issue("emil"),
+    }[kind]()
+    try:
+        answers = call(running.remote_port, tmp_path, [OVERRIDE], certificate)
+    except (ssl.SSLError, ConnectionError):
+        answers = []
+    assert all(answer["ok"] is False for answer in answers)
+    assert running.guard.calls == []
+    assert call(running.remote_port, tmp_path, [OVERRIDE], keys.issue("otto"))[0]["ok"]
+
+
+def test_without_tls_nothing_is_answered(site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority) -> None:
+    running = run(read_site(site_file(*FOLDERS, add=REMOTE + CERTIFICATES)))
+    with socket.create_connection(("127.0.0.1", running.remote_port), timeout=10) as plain:
+        plain.sendall(b'{"do":"status"}\n')
+        assert b"ok" not in plain.recv(1000)
+
+
+def tokens_file(folder: Path, mode: int = 0o600) -> str:
+    path = folder / "tokens"
+    path.write_text(f"# who may\nnora engineer {hashlib.sha256(TOKEN.encode()).hexdigest()}\n")
+    path.chmod(mode)
+    return REMOTE + 'tokens_file = "tokens"\n'
+
+
+def test_roles_by_token(
+    site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    running = run(read_site(site_file(*FOLDERS, add=tokens_file(tmp_path))))
+    (welcome,) = call(running.remote_port, tmp_path, [{"token": "wrong" + TOKEN}])
+    assert welcome["ok"] is False
+    pong, done = _with_token(running, tmp_path, [{"do": "ping"}, {"do": "reset", "reason": "looked"}])
+    assert (pong["you"], pong["role"]) == ("nora", "engineer")
+    assert done["ok"] is True
+    assert [(e["who"], e["what"], e["result"][:7]) for e in running.written()] == [("127.0.0.1", "login", "refused"), ("nora", "reset", "reset d")]
+    assert verify(running.site.state_folder).faults == []
+    everything = caplog.text + "".join(path.read_text() for path in audit_files(running.site.state_folder)) + json.dumps(pong) + "".join(running.news)
+    assert TOKEN not in everything
+    assert hashlib.sha256(TOKEN.encode()).hexdigest() not in everything
+
+
+def _with_token(running: Running, folder: Path, requests: list[object]) -> list[dict[str, Any]]:
+    """Send the token, which is not answered by itself, with the first request."""
+    context = ssl.create_default_context(cafile=str(folder / "servers.crt"))
+    with (
+        socket.create_connection(("127.0.0.1", running.remote_port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+        secure.makefile("rwb") as file,
+    ):
+        file.write("".join(json.dumps(r) + "\n" for r in [{"token": TOKEN}, *requests]).encode())
+        file.flush()
+        return [json.loads(file.readline()) for _ in requests]
+
+
+@pytest.mark.parametrize(
+    ("deed", "needle"),
+    [
+        (lambda f: (f / "tokens").chmod(0o640), "tokens: expected mode 0600, found 0640. Mend it with: chmod 600"),
+        (lambda f: (f / "server.key").chmod(0o644), "remote.key_file: "),
+        (lambda f: (f / "tokens").write_text(f"nora boss {'0' * 64}"), "tokens:1: expected one of the roles viewer, operator, engineer"),
+        (lambda f: (f / "tokens").write_text(f"nora engineer {TOKEN}"), "tokens:1: expected a name, a role and the SHA-256"),
+        (lambda f: (f / "server.crt").write_text("no certificate"), "remote.certificate_file, key_file: expected a PEM certificate"),
+    ],
+)
+def test_a_door_that_cannot_be_opened_is_told_once_and_stops_nothing(
+    site_file: Callable[..., Path], keys: Authority, tmp_path: Path, deed: Callable[[Path], object], needle: str
+) -> None:
+    site = read_site(site_file(*FOLDERS, add=tokens_file(tmp_path)))
+    deed(tmp_path)
+    service = Service(site, PlayedGuard(), SystemClock())
+    try:
+        news = [line for now_ms in range(0, 3 * RETRY_MS, RETRY_MS // 2) for line in service.poll(now_ms)]
+        assert len(news) == 1
+        assert needle in news[0]
+        assert TOKEN not in news[0]
+        assert service.socket is not None
+        assert service.remote is None
+    finally:
+        service.close()
+
+
+def test_a_taken_port_and_a_missing_folder_are_told_and_mended_later(site_file: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")  # where the socket's folder should be
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        path = site_file(('"control.sock"', '"run/control.sock"'), add=METRICS.replace(":0", f":{taken.getsockname()[1]}"))
+        service = Service(read_site(path), PlayedGuard(), SystemClock())
+        news = service.poll(0)
+    try:
+        assert [line.split(":")[0] for line in news] == ["operator socket", "metrics"]
+        assert "Address already in use" in news[1]
+        (tmp_path / "run").unlink()
+        assert service.poll(RETRY_MS) == ()
+        assert service.socket is not None
+        assert service.metrics is not None
+    finally:
+        service.close()
