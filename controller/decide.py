@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from controller.clearing import Clearing
 from controller.journal import Journal
 from controller.junction import Junction
 from controller.plan import Plan, PlanStep
 from controller.planner import Planner, Predicted
+from controller.recorder import Recorder
 from controller.red_meter import RedMeter
 from controller.sequencer import Sequencing
 from controller.snapshot import SignalState, Snapshot
 from controller.supervisor import Event, Mode, ModeChange, Supervisor
 from hardware.signals import Aspect
+
+PLANNER_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)  # what a planner may fail with; its fallback then decides
+
+
+class Moment(NamedTuple):
+    """When something is recorded, and where."""
+
+    tick: int
+    now_ms: int
+    journal: Journal | None
 
 
 def aspects_of(nodes: Sequence[NodeControl], junction: Junction, now_ms: int) -> tuple[Aspect, ...]:
@@ -22,6 +34,12 @@ def aspects_of(nodes: Sequence[NodeControl], junction: Junction, now_ms: int) ->
     for node in nodes:
         shown.update(node.sequencer.step(now_ms))
     return tuple(shown[group.id] for group in junction.groups)
+
+
+def take_answers(nodes: Sequence[NodeControl], record: Recorder, now_ms: int) -> None:
+    """Let the nodes follow what planners answer between two questions."""
+    for node in nodes:
+        node.take(record, now_ms)
 
 
 class NodeControl:
@@ -38,16 +56,21 @@ class NodeControl:
         reds: RedMeter | None = None,
     ) -> None:
         self.sequencer = sequencer
-        self._junction_id, self._node_id = junction_id, node_id
-        self._supervisor, self._planners, self._clearing, self._reds = supervisor, planners, clearing, reds
+        self.id, self._junction_id = node_id, junction_id
+        self.supervisor, self._planners, self._clearing, self._reds = supervisor, planners, clearing, reds
         self.mode_changes: list[ModeChange] = []
         self.seen: Snapshot | None = None  # what the newest decision knew, and the planner that was asked, None while clearing: for `controller.explain`
         self.asked: Planner | None = None
-        self._anew = False  # the sequencer has lost its plan
+        self.plan: Plan | None = None  # the newest
+        self._anew = False  # the sequencer has lost its plan, or follows one of another mode
 
     def state(self, now_ms: int) -> SignalState:
         """Return where the node's signals stand."""
         return self.sequencer.state(now_ms)
+
+    def plans_in(self, mode: Mode) -> bool:
+        """Tell whether the mode has a planner of its own."""
+        return mode in self._planners
 
     @property
     def longest_red_ms(self) -> Mapping[str, int]:
@@ -64,30 +87,50 @@ class NodeControl:
 
         A planner that fails is an event for the supervisor; its fallback decides in the same tick.
         """
-        changes = len(self.mode_changes)
         self.seen, self.asked = snapshot, None
         self._watch_reds(snapshot, journal)
         if self._clearing is not None:
             plan = self._clearing.plan(snapshot)
             if plan is not None:
-                self._follow(plan, snapshot, journal)
+                self.sequencer.adopt(plan)
+                if journal is not None:
+                    journal.plan(self._junction_id, self.id, snapshot.tick, snapshot.now_ms, plan)
             if self._clearing.active(snapshot.now_ms):
                 return None
-        self._change(self._supervisor.tick(snapshot.now_ms), snapshot, journal)
-        planner, plan = self._ask(snapshot, journal)
+        moment = Moment(snapshot.tick, snapshot.now_ms, journal)
+        self._change(self.supervisor.tick(snapshot.now_ms), moment)
+        planner, plan = self._ask(snapshot, moment)
         self.asked = planner
-        if plan is None and (self._anew or len(self.mode_changes) > changes):
+        if plan is None and self._anew:
             plan = Plan(planner.name, snapshot.now_ms, (PlanStep(snapshot.signals.stage, None),), f"{planner.name} takes over and keeps the stage")
             self.sequencer.adopt(plan)
         self._anew = False
-        if journal is not None and plan is not None:
-            self._record(plan, snapshot, journal)
-        if journal is not None:
-            for note in planner.notes:
-                journal.note(snapshot.now_ms, note.kind, f"{self._junction_id}/{self._node_id}: {note.text}", note.detail)
-        if journal is not None and planner.last_digest:
-            journal.snapshot(self._junction_id, self._node_id, snapshot.tick, planner.last_digest)
+        self._record(planner, plan, moment)
         return planner.last_solve_ms
+
+    def take(self, record: Recorder, now_ms: int) -> None:
+        """Follow the plan that the planner asked last has made meanwhile, if it still decides."""
+        planner, moment = self.asked, Moment(record.number, now_ms, record.journal)
+        if planner is None or planner is not self._planner():
+            return
+        try:
+            plan = planner.poll()
+            if plan is not None:
+                self.sequencer.adopt(plan)
+        except PLANNER_ERRORS as error:
+            self._failed(f"{planner.name}: {error}", moment)
+        else:
+            if plan is not None:
+                self._anew = False
+                self._record(planner, plan, moment)
+
+    def report(self, event: Event, why: str, record: Recorder, now_ms: int) -> None:
+        """Tell the supervisor what happened; a change of mode is recorded as of the tick that has just been."""
+        self._change(self.supervisor.report(event, now_ms, why), Moment(record.number, now_ms, record.journal))
+
+    def override(self, mode: Mode, until_ms: int, who: str, why: str, record: Recorder, now_ms: int) -> None:
+        """Want another mode until then, as `Supervisor.override` does."""
+        self._change(self.supervisor.override(mode, until_ms, who, why, now_ms), Moment(record.number, now_ms, record.journal))
 
     def predicted(self) -> Sequence[Predicted]:
         """Return who leaves when by the plan just made; nothing while the junction is cleared."""
@@ -100,15 +143,20 @@ class NodeControl:
                 text = f"{self._junction_id}: {red.group} has been red for {since_s} s while its stop loop {red.loop} was occupied and its exit free"
                 journal.note(snapshot.now_ms, "long red", text, {"junction": self._junction_id, **red._asdict()})
 
-    def _follow(self, plan: Plan, snapshot: Snapshot, journal: Journal | None) -> None:
-        self.sequencer.adopt(plan)
-        if journal is not None:
-            self._record(plan, snapshot, journal)
+    def _record(self, planner: Planner, plan: Plan | None, moment: Moment) -> None:
+        """Journal a plan, and what the planner tells beside it."""
+        tick, now_ms, journal = moment
+        self.plan = plan or self.plan
+        if journal is None:
+            return
+        if plan is not None:
+            journal.plan(self._junction_id, self.id, tick, now_ms, plan)
+        for note in planner.notes:
+            journal.note(now_ms, note.kind, f"{self._junction_id}/{self.id}: {note.text}", note.detail)
+        if planner.last_digest:
+            journal.snapshot(self._junction_id, self.id, tick, planner.last_digest)
 
-    def _record(self, plan: Plan, snapshot: Snapshot, journal: Journal) -> None:
-        journal.plan(self._junction_id, self._node_id, snapshot.tick, snapshot.now_ms, plan)
-
-    def _ask(self, snapshot: Snapshot, journal: Journal | None) -> tuple[Planner, Plan | None]:
+    def _ask(self, snapshot: Snapshot, moment: Moment) -> tuple[Planner, Plan | None]:
         """Return the planner that decides this tick and its new plan, already adopted. Raises what even the programme's planner raises."""
         while True:
             planner = self._planner()
@@ -117,28 +165,29 @@ class NodeControl:
                 plan = planner.poll()
                 if plan is not None:
                     self.sequencer.adopt(plan)
-            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            except PLANNER_ERRORS as error:
                 if planner is self._planners[Mode.FIXED]:
                     raise
-                self._failed(f"{planner.name}: {error}", snapshot, journal)
+                self._failed(f"{planner.name}: {error}", moment)
             else:
                 return planner, plan
 
-    def _failed(self, why: str, snapshot: Snapshot, journal: Journal | None) -> None:
+    def _failed(self, why: str, moment: Moment) -> None:
         """Leave the mode whose planner failed. The failure is over with this tick: after the hold-down the planner is tried again."""
-        optimized = self._supervisor.mode in (Mode.ADAPTIVE, Mode.CYCLE)
+        optimized = self.supervisor.mode in (Mode.ADAPTIVE, Mode.CYCLE)
         event = Event.OPTIMIZER_LOST if optimized else Event.PLANNER_FAILED
-        self._change(self._supervisor.report(event, snapshot.now_ms, why), snapshot, journal)
+        self._change(self.supervisor.report(event, moment.now_ms, why), moment)
         if optimized:
-            self._change(self._supervisor.report(Event.OPTIMIZER_RECOVERED, snapshot.now_ms, "tried again after the hold-down"), snapshot, journal)
+            self._change(self.supervisor.report(Event.OPTIMIZER_RECOVERED, moment.now_ms, "tried again after the hold-down"), moment)
 
     def _planner(self) -> Planner:
-        """Return the mode's planner; modes in which others decide (flash, release, manual) keep the programme ready."""
-        return self._planners.get(self._supervisor.mode, self._planners[Mode.FIXED])
+        """Return the mode's planner; where a mode has none of its own, as MANUAL, the programme is kept ready."""
+        return self._planners.get(self.supervisor.mode, self._planners[Mode.FIXED])
 
-    def _change(self, change: ModeChange | None, snapshot: Snapshot, journal: Journal | None) -> None:
+    def _change(self, change: ModeChange | None, moment: Moment) -> None:
         if change is None:
             return
+        self._anew = True
         self.mode_changes.append(change)
-        if journal is not None:
-            journal.mode(self._junction_id, snapshot.tick, snapshot.now_ms, change.after, change.event, change.why)
+        if moment.journal is not None:
+            moment.journal.mode(self._junction_id, moment.tick, moment.now_ms, change.after, change.event, change.why)

@@ -62,6 +62,7 @@ class _Loop:
     burst_edges: int = 0
     chatter_ms: int | None = None  # when it chattered last
     trusted: bool = True
+    why: str = ""  # it is not trusted
     faulty: bool = False  # by the device's own word
     due_ms: int = 0  # when its trust must be judged again, if nothing is heard of it before
 
@@ -108,6 +109,10 @@ class Detection:
         """Return one detector's state. Raises KeyError for an unknown id."""
         return self._states[detector_id]
 
+    def why(self, detector_id: str) -> str:
+        """Return why a detector is not trusted, "" where it is. Raises KeyError for an unknown id."""
+        return self._loops[detector_id].why
+
 
 def _state(loop: _Loop) -> DetectorState:
     return DetectorState(loop.trusted, loop.occupied, loop.changed_ms, loop.count)
@@ -144,5 +149,5 @@ def _judge(loop: _Loop, now_ms: int) -> HealthEvent | None:
     loop.due_ms = loop.changed_ms + (loop.limits.max_occupied_ms if loop.occupied else loop.limits.max_silence_ms) + 1 if steady else now_ms
     if loop.trusted == (why == ""):
         return None
-    loop.trusted = why == ""
+    loop.trusted, loop.why = why == "", why
     return HealthEvent(now_ms, loop.detector.id, loop.trusted, why or "plausible again")

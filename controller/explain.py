@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from controller.alternatives import Alternative, weigh_all
-from controller.assemble import MODES
+from controller.build import MODES
 from controller.errors import ConfigError
 from controller.free_stages import with_more_stages
 from controller.journal_reader import JournalReader, JunctionRow, PlanRow

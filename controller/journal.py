@@ -196,10 +196,10 @@ def origin() -> dict[str, object]:
     """Return what a replay must know of where the journal was written (solves repeat exactly on the same CPU and numba)."""
     return {
         "created_utc": utc_now().isoformat(timespec="milliseconds"),
-        "umlauf": _version("umlauf"),
+        "umlauf": version_of("umlauf"),
         "code": _code_hash(),
-        "numba": _version("numba"),
-        "numpy": _version("numpy"),
+        "numba": version_of("numba"),
+        "numpy": version_of("numpy"),
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
@@ -214,7 +214,8 @@ def _code_hash() -> str:
     return digest.hexdigest()
 
 
-def _version(distribution: str) -> str:
+def version_of(distribution: str) -> str:
+    """Return an installed distribution's version."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from controller.coordination import Coordination
-from controller.decide import NodeControl, aspects_of
+from controller.decide import NodeControl, aspects_of, take_answers
 from controller.detection import Detection
 from controller.estimate import Estimator
+from controller.grid import Grid
 from controller.junction import Junction
 from controller.recorder import Recorder
 from controller.snapshot import SignalState, Snapshot
@@ -29,24 +30,24 @@ class JunctionControl:
     neighbours: Coordination
     nodes: tuple[NodeControl, ...]
     record: Recorder
-    plan_interval_ms: int = 1_000
+    plan_grid: Grid = field(default_factory=lambda: Grid(1_000))
     solve_ms: list[float] = field(default_factory=list)
-    _plan_due_ms: int | None = None
-    _signals: list[SignalState] = field(default_factory=list)
 
     def tick(self, now_ms: int) -> None:
         """Do one tick at monotonic time ``now_ms``. Raises `PortError` on a lost device, `FrameRefusedError` from the interlock."""
         self.record.tick(now_ms)
-        self._read(now_ms)
-        if self._plan_due_ms is None or now_ms >= self._plan_due_ms:
-            self._plan_due_ms = now_ms + self.plan_interval_ms
-            self._decide(now_ms)
+        signals = [node.state(now_ms) for node in self.nodes]
+        self._read(now_ms, signals)
+        if self.plan_grid.due(now_ms):
+            self._decide(now_ms, signals)
+        else:
+            take_answers(self.nodes, self.record, now_ms)
         self._show(now_ms)
         self.inputs.check()
 
     def restart(self, now_ms: int, why: str) -> None:
         """Begin again from red with the next tick, as after a lost device, a refusal or flashing signals."""
-        self._plan_due_ms = None
+        self.plan_grid.restart()
         for node in self.nodes:
             node.restart(now_ms)
         self.record.restart(now_ms, why)
@@ -56,17 +57,16 @@ class JunctionControl:
         """Return what the supervisors have done so far."""
         return [change for node in self.nodes for change in node.mode_changes]
 
-    def _read(self, now_ms: int) -> None:
+    def _read(self, now_ms: int, signals: list[SignalState]) -> None:
         events = self.inputs.poll(now_ms)
         edges, health = self.detection.feed(events, now_ms)
-        self._signals = [node.state(now_ms) for node in self.nodes]
-        self.estimator.update(now_ms, edges, self.detection.states(), {g: since for s in self._signals for g, since in s.green_since_ms.items()})
+        self.estimator.update(now_ms, edges, self.detection.states(), {g: since for s in signals for g, since in s.green_since_ms.items()})
         self.record.inputs(events, health, self.neighbours.receive(now_ms))
 
-    def _decide(self, now_ms: int) -> None:
+    def _decide(self, now_ms: int, signals: list[SignalState]) -> None:
         lanes = self.estimator.beliefs(now_ms)
         seen = self.detection.states(), lanes, self.estimator.blocked_exits(), *self.neighbours.told(lanes, now_ms)
-        snapshots = [Snapshot(self.record.number, now_ms, signals, *seen) for signals in self._signals]
+        snapshots = [Snapshot(self.record.number, now_ms, state, *seen) for state in signals]
         self.solve_ms += [ms for node, s in zip(self.nodes, snapshots, strict=True) if (ms := node.decide(s, self.record.journal)) is not None]
         self.neighbours.tell(snapshots, self.nodes)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
+
+OFF: Final = -1  # in place of a stage: signals off, which for vehicles is flashing amber and for pedestrians dark
 
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
-    """Show ``stage`` (index into the node's stages) and begin the transition to the next step at ``until_ms`` (None: stay).
+    """Show ``stage`` (index into the node's stages, or `OFF`) and begin the transition to the next step at ``until_ms`` (None: stay).
 
     ``clear_ms``: on the way into the stage, nothing turns green earlier than this after the transition's begin.
     """

@@ -6,7 +6,8 @@ group that must end will have had its minimum green, and once begun it settles; 
 Every wait is compared with what really was shown at which tick, so that long or uneven ticks lengthen and never shorten.
 
 At the start everything is red for the longest amber and the longest intergreen, which is what the interlock needs to
-bring heads of unknown state to red and to clear the junction.
+bring heads of unknown state to red and to clear the junction. A plan of `OFF` switches the signals off once all are red, which
+another plan must have brought about; whatever plan comes next begins again from red.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Protocol
 
 from controller.errors import PlanError
 from controller.junction import Junction, Node
-from controller.plan import Plan, PlanStep
+from controller.plan import OFF, Plan, PlanStep
 from controller.snapshot import SignalState
 from controller.transitions import StagePair, TransitionTable, transition_table
 from hardware.signals import Aspect
@@ -24,6 +25,11 @@ from hardware.signals import Aspect
 
 class Sequencing(Protocol):
     """What `controller.decide.NodeControl` needs: the sequencer where we own the aspects, a follower where a controller does."""
+
+    @property
+    def off(self) -> bool:
+        """Tell whether the signals are off, or given back to the controller."""
+        ...
 
     def adopt(self, plan: Plan) -> None:
         """Follow this plan from the next step on. Raises `PlanError` where it is empty or names an unknown stage."""
@@ -75,18 +81,24 @@ class Sequencer:
         self._first_ms: int | None = None
         self._red_ms: int | None = None
         self._started = False
+        self._off = False
         self._settled_ms = now_ms + self.table.amber_ms + self.table.clear_ms
 
     def adopt(self, plan: Plan) -> None:
         """Follow this plan from the next step on. Raises `PlanError` where it is empty or names an unknown stage."""
         count = len(self._node.stages)
-        if not plan.steps or not all(0 <= s.stage < count for s in plan.steps):
+        off = len(plan.steps) == 1 and plan.steps[0].stage == OFF
+        if not off and (not plan.steps or not all(0 <= s.stage < count for s in plan.steps)):
             found = [s.stage for s in plan.steps]
             raise PlanError(f"node {self._node.id}: expected at least one step with stages 0 to {count - 1}, found {found} from planner {plan.planner}")
         self._plan, self._index = plan, 0
 
     def step(self, now_ms: int) -> Mapping[str, Aspect]:
         """Return the aspects of the node's groups at this tick, in the order of the node's groups."""
+        if self._off:
+            if self._plan is not None and self._plan.steps[0].stage == OFF:
+                return dict(self._aspects)
+            self._begin_anew(now_ms)
         for group, aspect in self._aspects.items():
             if aspect is Aspect.AMBER and now_ms - self._since_ms[group] >= self.table.rules[group].group.amber_ms:
                 self._set(group, Aspect.RED, now_ms)
@@ -122,6 +134,11 @@ class Sequencer:
         return self._earliest_leave(ends_ms, settled_ms, self._predict_starts(now_ms))
 
     @property
+    def off(self) -> bool:
+        """Tell whether the signals are off."""
+        return self._off
+
+    @property
     def running(self) -> bool:
         """Tell whether a transition runs."""
         return self._pair is not None
@@ -132,9 +149,24 @@ class Sequencer:
         self._aspects[group] = aspect
         self._since_ms[group] = now_ms
 
+    def _begin_anew(self, now_ms: int) -> None:
+        """Leave the signals-off state as after a restart, with the plan that has come."""
+        plan = self._plan
+        self.restart(now_ms)
+        self._plan = plan
+
+    def _switch_off(self, now_ms: int) -> None:
+        if all(aspect is Aspect.RED for aspect in self._aspects.values()):
+            self._off, self._stage, self._from_stage = True, 0, 0  # as after a restart, for whoever comes next
+            for group in self._aspects:
+                self._set(group, Aspect.FLASHING_AMBER if self.table.rules[group].group.amber_ms else Aspect.DARK, now_ms)
+
     def _begin(self, now_ms: int) -> None:
         """Begin the next transition where one is wanted and lawful."""
         plan = self._plan
+        if plan is not None and plan.steps[0].stage == OFF:
+            self._switch_off(now_ms)
+            return
         if plan is None or not self._started:
             self._begin_first(plan, now_ms)
             return

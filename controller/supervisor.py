@@ -17,7 +17,7 @@ first, then flashing, by frames that pass the interlock. RELEASE means: the cont
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -164,29 +164,32 @@ class Override:
     mode: Mode
     until_ms: int
     who: str
+    why: str = ""
 
 
 class Supervisor:
     """Keep the mode. ``wanted`` is the site's own mode; ``refuge`` is FLASH, or RELEASE where the controller has a plan of its own.
 
+    ``faults``: those that stand from the start, such as an optimizer that is not up yet; nothing has happened, so nothing is held down.
     Raises `ConfigError` where either cannot be, and `ModeError` for an event that the mode cannot have.
     """
 
-    def __init__(self, wanted: Mode, *, refuge: Mode = Mode.FLASH, hold_down_ms: int = HOLD_DOWN_MS) -> None:
+    def __init__(self, wanted: Mode, *, refuge: Mode = Mode.FLASH, hold_down_ms: int = HOLD_DOWN_MS, faults: Collection[Event] = ()) -> None:
         if wanted not in CHAIN:
             raise ConfigError(f"mode {wanted}: expected one of {', '.join(CHAIN)} as the wanted mode")
         if refuge not in (Mode.FLASH, Mode.RELEASE):
             raise ConfigError(f"refuge {refuge}: expected flash or release")
         self.mode = wanted
         self.override_now: Override | None = None
-        self._wanted = wanted
+        self.wanted = wanted
         self._refuge = refuge
         self._hold_down_ms = hold_down_ms
         self._adverse_ms: int | None = None
-        self._faults: set[Event] = set()
+        self._faults = set(faults)
         self._late_ms: deque[int] = deque(maxlen=LATE_LIMIT)
         self._preempting = False
         self._panel = False  # somebody has taken over by hand
+        self._settle(0)
 
     @property
     def faults(self) -> frozenset[Event]:
@@ -234,7 +237,7 @@ class Supervisor:
         old = self.mode
         if old is Mode.MANUAL and mode is not Mode.MANUAL:
             self.mode = self._look_up(Event.MANUAL_END)
-        self.override_now = Override(mode, until_ms, who)
+        self.override_now = Override(mode, until_ms, who, why)
         self._settle(now_ms)
         return self._changed(old, Event.OVERRIDE, f"override by {who}: {why}", now_ms)
 
@@ -254,7 +257,7 @@ class Supervisor:
     def _ceiling(self) -> int:
         """Return the place in the chain of the best mode that is wanted and that no standing fault forbids."""
         override = self.override_now
-        wanted = override.mode if override is not None and override.mode in CHAIN else self._wanted
+        wanted = override.mode if override is not None and override.mode in CHAIN else self.wanted
         limits = [self._refuge if FAULTS[f][1] is Mode.FLASH else FAULTS[f][1] for f in self._faults]
         return max(CHAIN.index(m) for m in (wanted, *limits))
 

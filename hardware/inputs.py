@@ -12,21 +12,22 @@ class LastingInputs:
 
     def __init__(self, port: InputPort) -> None:
         self._port = port
-        self._lost: PortError | None = None
+        self.lost: PortError | None = None  # what the last `poll` met
+        self.events: Sequence[InputEvent] = ()  # what it returned
 
     def poll(self, now_ms: int) -> Sequence[InputEvent]:
         """Return the port's events, none where its link is lost."""
-        self._lost = None
+        self.lost, self.events = None, ()
         try:
-            return self._port.poll(now_ms)
+            self.events = self._port.poll(now_ms)
         except PortError as error:
-            self._lost = error
-            return ()
+            self.lost = error
+        return self.events
 
     def check(self) -> None:
         """Raise the `PortError` of the last `poll`, if it met one."""
-        if self._lost is not None:
-            raise self._lost
+        if self.lost is not None:
+            raise self.lost
 
 
 class DelayedInputs:

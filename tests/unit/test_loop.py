@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from support_control import INTERGREEN_MS, MIN_GREEN_MS, STAGES, Road, cover, drive, junction
 
-from controller.assemble import MODES, assemble
+from controller.assemble import assemble
+from controller.build import MODES
 from controller.errors import ConfigError
 from controller.journal import Journal
 from controller.journal_reader import JournalReader

@@ -1,0 +1,76 @@
+"""Put a junction's control together from its model, its ports and its planners. Imports no optimizer, so that the cabinet's guard can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from controller.clearing import Clearing
+from controller.coordination import Coordination
+from controller.decide import NodeControl
+from controller.detection import Detection
+from controller.errors import ConfigError
+from controller.estimate import Estimator, LoopEstimator
+from controller.free_stages import with_more_stages
+from controller.journal import Journal
+from controller.junction import Junction, Node
+from controller.loop import JunctionControl
+from controller.neighbours import NeighbourPort, NoNeighbours
+from controller.planner import Planner
+from controller.recorder import Recorder
+from controller.red_meter import RedMeter
+from controller.sequencer import Sequencer, Sequencing
+from controller.supervisor import Mode, Supervisor
+from hardware.inputs import LastingInputs
+from hardware.ports import HeadPort, InputPort
+
+MODES: Final = {"adaptive": Mode.ADAPTIVE, "cycle": Mode.CYCLE, "actuated": Mode.ACTUATED, "programme": Mode.FIXED}
+
+SequencerFactory = Callable[[Junction, Node, int], Sequencing]  # with the start in monotonic ms
+Planners = Callable[[Junction, Node], Mapping[Mode, Planner]]
+"""Gives a node its planner by mode; FIXED is never missing, for it is the last that plans."""
+
+
+def build(
+    junction: Junction,
+    control: str,
+    inputs: InputPort,
+    heads: HeadPort,
+    journal: Journal | None,
+    *,
+    start_ms: int,
+    planners: Planners,
+    clears: bool = True,
+    solvable: bool = True,
+    estimator: Estimator | None = None,
+    neighbours: NeighbourPort | None = None,
+    supervisor: Callable[[Mode], Supervisor] = Supervisor,
+    sequencer: SequencerFactory = Sequencer,
+) -> JunctionControl:
+    """Return the control of one junction that wants the mode ``control`` (a key of `MODES`; adaptive, where it is none).
+
+    ``clears``: whether the junction is cleared where a full green lane does not move; ``solvable``: whether a journal of its inputs
+    is enough to decide again. ``sequencer`` makes what follows the plan where a controller owns the aspects. Without ``neighbours`` it hears of none and tells none. Raises `ConfigError` where the junction has faults.
+    """
+    faults = junction.validate()
+    if faults:
+        raise ConfigError(f"junction {junction.id}: {len(faults)} faults; run `umlauf check`:\n" + "\n".join(faults))
+    mode = MODES.get(control, Mode.ADAPTIVE)
+    if journal is not None:
+        journal.junction(junction, control, start_ms, solvable=solvable)
+    junction = with_more_stages(junction)
+    nodes = tuple(
+        NodeControl(
+            junction.id,
+            node.id,
+            sequencer(junction, node, start_ms),
+            supervisor(mode),
+            planners(junction, node),
+            Clearing(junction, node) if clears else None,
+            RedMeter(junction, node),
+        )
+        for node in junction.nodes
+    )
+    beliefs = estimator or LoopEstimator(junction, start_ms)
+    coordination = Coordination(junction, neighbours or NoNeighbours())
+    return JunctionControl(junction, LastingInputs(inputs), heads, Detection(junction, start_ms), beliefs, coordination, nodes, Recorder(journal, junction.id))

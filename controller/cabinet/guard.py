@@ -1,0 +1,280 @@
+"""The guard: the cabinet's process that must never stop. It ticks ten times a second, whatever fails around it.
+
+Inputs, detection, estimate, supervisor, sequencer, interlock, local planners and the journal live here; the optimizer behind a pipe
+(`controller.cabinet.remote`). An error of a port, a refusal, a late tick, a dead optimizer, a full disk are recorded events.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Mapping
+from functools import partial
+from typing import Final, Protocol
+
+from controller.actuated import ActuatedPlanner
+from controller.build import MODES, Planners, build
+from controller.cabinet.status import Status
+from controller.cabinet.status_of import status_of
+from controller.cabinet.watch import Watch
+from controller.clock import Clock
+from controller.errors import ConfigError, ModeError
+from controller.fixed import FixedPlanner
+from controller.grid import Grid
+from controller.journal import Journal
+from controller.junction import Junction, Node
+from controller.off import OffPlanner
+from controller.planner import Planner
+from controller.supervisor import Event, Mode, Supervisor
+from hardware.interlock import Phase
+from hardware.ports import FrameRefusedError, HeadPort, InputPort, PortError
+from hardware.signals import Aspect
+
+TICK_MS: Final = 100
+LATE_MS: Final = 50
+LEAVE_MS: Final = 60_000  # how long the way to flashing or release may take when the guard is stopped
+EVENTS: Final = 200
+_OFF: Final = frozenset((Aspect.DARK, Aspect.FLASHING_AMBER))
+_LOG: Final = logging.getLogger("umlauf.guard")
+
+
+class Signals(HeadPort, Protocol):
+    """Signal heads behind the interlock, or a controller that is driven like some."""
+
+    refusals: int
+
+    @property
+    def phase(self) -> Phase:
+        """Return where the last gate stands: latched, after a refusal, means that nothing but red is shown until `resume`."""
+        ...
+
+    @property
+    def aspects(self) -> tuple[Aspect, ...]:
+        """Return what is shown."""
+        ...
+
+    def ready(self, now_ms: int) -> bool:
+        """Tell whether the signals may be switched off."""
+        ...
+
+    def resume(self, now_ms: int) -> None:
+        """Leave the latched phase after a refusal."""
+        ...
+
+
+class Service(Protocol):
+    """What the guard serves beside control: the operator's socket, metrics, the watchdog of systemd."""
+
+    def poll(self, guard: Guard, now_ms: int, budget_ms: int) -> None:
+        """Do what is waiting, within about ``budget_ms``; called after each tick. Raises nothing."""
+        ...
+
+
+class Optimizer(Protocol):
+    """The process of the optimizing planners, as the guard sees it."""
+
+    state: str  # ready, starting, lost
+
+    def planners(self, junction: Junction, node: Node) -> Mapping[Mode, Planner]:
+        """Return the node's planners behind the pipe."""
+        ...
+
+    def poll(self, now_ms: int) -> list[tuple[Event, str]]:
+        """Exchange what can be without waiting, and return what changed."""
+        ...
+
+    def close(self) -> None:
+        """End the process."""
+        ...
+
+
+class Guard:
+    """One cabinet's guard. Build it, then `run`; or call `tick` when `due_ms` has come.
+
+    ``planners`` gives the nodes planners in this process, ``optimizer`` such behind a pipe; the local ones are always there.
+    ``refuge``: FLASH, or RELEASE where the controller has a plan of its own. Raises `ConfigError` for a mode that nobody can plan.
+    """
+
+    def __init__(
+        self,
+        junction: Junction,
+        mode: Mode,
+        inputs: InputPort,
+        signals: Signals,
+        *,
+        clock: Clock,
+        planners: Planners | None = None,
+        optimizer: Optimizer | None = None,
+        journal: Journal | None = None,
+        service: Service | None = None,
+        refuge: Mode = Mode.FLASH,
+        shadow: bool = False,
+        site: str = "",
+    ) -> None:
+        self.site, self.shadow, self.clock, self.signals = site or junction.id, shadow, clock, signals
+        self.optimizer, self.journal = optimizer, journal
+        self._service, self._refuge, self._planners = service, refuge, planners
+        self.start_ms = clock.now_ms()
+        controls = {wanted: name for name, wanted in MODES.items()}
+        if mode not in controls:
+            raise ConfigError(f"site {self.site}: mode {mode}: expected one of {', '.join(controls)}")
+        faults = frozenset((Event.OPTIMIZER_LOST,)) if optimizer is not None else frozenset()
+        self.control = build(
+            junction,
+            controls[mode],
+            inputs,
+            signals,
+            journal,
+            start_ms=self.start_ms,
+            planners=self._planners_of,
+            solvable=optimizer is None,
+            supervisor=partial(Supervisor, refuge=refuge, faults=faults),
+        )
+        if mode in (Mode.ADAPTIVE, Mode.CYCLE) and any(not node.plans_in(mode) for node in self.control.nodes):
+            raise ConfigError(f"site {self.site}: mode {mode} needs an optimizer or planners that know it")
+        self.watch = Watch(junction, self.report)
+        self.grid = Grid(TICK_MS)
+        self.events: deque[tuple[str, str, str]] = deque(maxlen=EVENTS)
+        self.ticks = self.late_ticks = self.max_late_ms = self.decisions = self.detector_events = 0
+        self._heard_ms = {"inputs": self.start_ms, "signals": self.start_ms}
+        self._leave_ms: int | None = None  # until when the way out may take
+        self.stopped = False
+        self.exit_reason = ""
+
+    @property
+    def due_ms(self) -> int:
+        """Return when the next tick is due, monotonic."""
+        return self.start_ms if self.grid.due_ms is None else self.grid.due_ms
+
+    def run(self, duration_s: float | None = None) -> str:
+        """Tick until `stop` or for ``duration_s``, then leave in order; return why it ended."""
+        end_ms = None if duration_s is None else self.start_ms + int(1000 * duration_s)
+        while not self.stopped:
+            self.clock.wait_until(self.due_ms)
+            if end_ms is not None and self.due_ms >= end_ms and self._leave_ms is None:
+                self.stop("the time is over")
+            self.tick()
+        return self.exit_reason
+
+    def stop(self, why: str = "stopped") -> None:
+        """Begin to leave: red, then flashing or the controller's own plan; `run` returns when that is done."""
+        if self._leave_ms is not None:
+            return
+        now_ms = self.clock.now_ms()
+        self.exit_reason, self._leave_ms = why, now_ms + LEAVE_MS
+        self.tell("stopping", why)
+        for node in self.control.nodes:
+            node.override(self._refuge, now_ms + 2 * LEAVE_MS, "guard", why, self.control.record, now_ms)
+        self.control.plan_grid.restart()
+
+    def tick(self) -> None:
+        """Do the tick that is due now; what came late is counted and told, and the next due times stay."""
+        now_ms = self.clock.now_ms()
+        if not self.grid.due(now_ms):
+            return
+        self.ticks += 1
+        self._note_lateness(now_ms)
+        if self.optimizer is not None:
+            for event, why in self.optimizer.poll(now_ms):
+                self.report(event, why)
+        error = self._control_tick(now_ms)
+        self._look(error, now_ms)
+        if self._service is not None:
+            self._service.poll(self, now_ms, max(0, self.due_ms - self.clock.now_ms() - LATE_MS))
+        if self._leave_ms is not None and (self.shadow or self.is_off or now_ms >= self._leave_ms):
+            self._end()
+
+    @property
+    def is_off(self) -> bool:
+        """Tell whether all nodes have let go: their signals flash, are dark, or run the controller's own plan."""
+        return all(node.sequencer.off for node in self.control.nodes)
+
+    def report(self, event: Event, why: str) -> None:
+        """Tell all supervisors of an event, and record it."""
+        self.tell(str(event), why)
+        for node in self.control.nodes:
+            try:
+                node.report(event, why, self.control.record, self.clock.now_ms())
+            except ModeError as error:
+                self.tell("ignored", str(error))
+
+    def override(self, mode: Mode, until_ms: int, who: str, reason: str) -> None:
+        """Want another mode until then (monotonic). Raises `ConfigError` where it has no end or no such mode; faults still limit it."""
+        now_ms = self.clock.now_ms()
+        for node in self.control.nodes:
+            node.override(mode, until_ms, who, reason, self.control.record, now_ms)
+        self.tell("override", f"{who}: {mode} for {(until_ms - now_ms) // 1000} s: {reason}")
+
+    def reset(self, who: str, reason: str) -> None:
+        """Let control come back after a refusal: somebody has looked.
+
+        Raises `ConfigError` where there is nothing to reset, and `FrameRefusedError` while the signals are not at rest.
+        """
+        if not any(Event.REFUSAL in node.supervisor.faults for node in self.control.nodes):
+            raise ConfigError(f"site {self.site}: nothing to reset: no refusal and no fault of the signal monitor stands")
+        if self.signals.phase is Phase.LATCHED:
+            self.signals.resume(self.clock.now_ms())
+        self.report(Event.RESET, f"{who}: {reason}")
+
+    def status(self) -> Status:
+        """Return what the guard says of itself."""
+        return status_of(self)
+
+    def ages_s(self, now_ms: int) -> dict[str, float]:
+        """Return how old the newest answer of each watched part is."""
+        return {name: (now_ms - at_ms) / 1000 for name, at_ms in self._heard_ms.items()}
+
+    def numbers(self) -> dict[str, float]:
+        """Return what else is counted, by metric name."""
+        return {"missed_ticks": float(self.grid.missed)}
+
+    def tell(self, kind: str, text: str) -> None:
+        """Record an event of the guard's own: for the status, the log and the journal."""
+        self.events.append((self.clock.utc().isoformat(timespec="milliseconds"), kind, text))
+        _LOG.info(text, extra={"kind": kind, "site": self.site})
+        if self.journal is not None:
+            self.journal.note(self.clock.now_ms(), kind, f"{self.site}: {text}")
+
+    def _planners_of(self, junction: Junction, node: Node) -> Mapping[Mode, Planner]:
+        local: dict[Mode, Planner] = {Mode.ACTUATED: ActuatedPlanner(junction, node), Mode.FIXED: FixedPlanner(node)}
+        given = self._planners(junction, node) if self._planners is not None else {}
+        remote = self.optimizer.planners(junction, node) if self.optimizer is not None else {}
+        off = OffPlanner(node, self._may_be_off)
+        return {**local, **given, **remote, Mode.FLASH: off, Mode.RELEASE: off}
+
+    def _may_be_off(self, now_ms: int) -> bool:
+        return self.signals.ready(now_ms) or _OFF.issuperset(self.signals.aspects)
+
+    def _note_lateness(self, now_ms: int) -> None:
+        late_ms = self.grid.late_ms
+        self.max_late_ms = max(self.max_late_ms, late_ms)
+        if late_ms > LATE_MS:
+            self.late_ticks += 1
+            self.report(Event.LATE_TICK, f"the tick began {late_ms} ms after it was due, at {now_ms} ms")
+
+    def _control_tick(self, now_ms: int) -> PortError | FrameRefusedError | None:
+        """Do the control's tick; return what the signals met. Lost inputs are no error of the signals."""
+        try:
+            self.control.tick(now_ms)
+        except (PortError, FrameRefusedError) as error:
+            return None if error is self.control.inputs.lost else error
+        return None
+
+    def _look(self, error: PortError | FrameRefusedError | None, now_ms: int) -> None:
+        """Tell the supervisors what the tick has shown."""
+        inputs, states = self.control.inputs, self.control.detection.states()
+        self.detector_events += len(inputs.events)
+        self.decisions += len(self.control.solve_ms)
+        self.control.solve_ms.clear()
+        self._heard_ms |= {name: now_ms for name, failed in (("inputs", inputs.lost), ("signals", error)) if failed is None}
+        self.watch.signals(error, now_ms)
+        self.watch.inputs(inputs.lost, states, now_ms)
+        self.watch.switches(inputs.events)
+
+    def _end(self) -> None:
+        self.stopped = True
+        self.tell("stopped", self.exit_reason)
+        if self.optimizer is not None:
+            self.optimizer.close()
+        if self.journal is not None:
+            self.journal.close()
