@@ -50,7 +50,8 @@ def build(
     """Return the control of one junction that wants the mode ``control`` (a key of `MODES`; adaptive, where it is none).
 
     ``clears``: whether the junction is cleared where a full green lane does not move; ``solvable``: whether a journal of its inputs
-    is enough to decide again. ``sequencer`` makes what follows the plan where a controller owns the aspects. Without ``neighbours`` it hears of none and tells none. Raises `ConfigError` where the junction has faults.
+    is enough to decide again. ``sequencer`` makes what follows the plan where a controller owns the aspects. Without ``neighbours`` it
+    hears of none and tells none. Raises `ConfigError` where the junction has faults.
     """
     faults = junction.validate()
     if faults:

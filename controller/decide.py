@@ -132,6 +132,10 @@ class NodeControl:
         """Want another mode until then, as `Supervisor.override` does."""
         self._change(self.supervisor.override(mode, until_ms, who, why, now_ms), Moment(record.number, now_ms, record.journal))
 
+    def end_override(self, who: str, why: str, record: Recorder, now_ms: int) -> None:
+        """Want the site's own mode again."""
+        self._change(self.supervisor.end_override(who, why, now_ms), Moment(record.number, now_ms, record.journal))
+
     def predicted(self) -> Sequence[Predicted]:
         """Return who leaves when by the plan just made; nothing while the junction is cleared."""
         return self.asked.predicted() if self.asked is not None else ()

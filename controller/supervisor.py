@@ -241,6 +241,15 @@ class Supervisor:
         self._settle(now_ms)
         return self._changed(old, Event.OVERRIDE, f"override by {who}: {why}", now_ms)
 
+    def end_override(self, who: str, why: str, now_ms: int) -> ModeChange | None:
+        """Want the site's own mode again, before the override has expired."""
+        old = self.mode
+        self.override_now = None
+        if self.mode is Mode.MANUAL:
+            self.mode = self._look_up(Event.MANUAL_END)
+        self._settle(now_ms)
+        return self._changed(old, Event.OVERRIDE, f"override ended by {who}: {why}", now_ms)
+
     def _look_up(self, event: Event) -> Mode:
         row = TRANSITIONS[self.mode]
         if event not in row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from support_control import junction
 
 from controller.assemble import inline_planners
 from controller.cabinet.guard import Guard
+from controller.cabinet.operated import Wish
 from controller.clock import ManualClock
 from controller.junction import Junction
 from controller.supervisor import Mode
@@ -39,6 +41,10 @@ class Cabinet:
         while self.guard.due_ms <= to_ms and not self.guard.stopped:
             self.clock.wait_until(self.guard.due_ms)
             self.guard.tick()
+
+    def override(self, mode: Mode, until_ms: int, reason: str) -> None:
+        now_ms = self.clock.now_ms()
+        self.guard.override(Wish(mode, until_ms, self.clock.utc() + timedelta(milliseconds=until_ms - now_ms), "kim", reason), now_ms)
 
     @property
     def mode(self) -> Mode:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from controller.actuated import ActuatedPlanner
 from controller.build import MODES, Planners, build
+from controller.cabinet.operated import Wish
 from controller.cabinet.status import Status
 from controller.cabinet.status_of import status_of
 from controller.cabinet.watch import Watch
@@ -32,6 +33,7 @@ from hardware.signals import Aspect
 
 TICK_MS: Final = 100
 LATE_MS: Final = 50
+PUBLISH_MS: Final = 1_000
 LEAVE_MS: Final = 60_000  # how long the way to flashing or release may take when the guard is stopped
 EVENTS: Final = 200
 _OFF: Final = frozenset((Aspect.DARK, Aspect.FLASHING_AMBER))
@@ -63,10 +65,18 @@ class Signals(HeadPort, Protocol):
 
 
 class Service(Protocol):
-    """What the guard serves beside control: the operator's socket, metrics, the watchdog of systemd."""
+    """What the guard serves beside control: the operator's socket, metrics. Neither call blocks or raises."""
 
-    def poll(self, guard: Guard, now_ms: int, budget_ms: int) -> None:
-        """Do what is waiting, within about ``budget_ms``; called after each tick. Raises nothing."""
+    def poll(self, now_ms: int) -> tuple[str, ...]:
+        """Do what is waiting, for a few milliseconds at most; return what the guard should record."""
+        ...
+
+    def publish(self, status: Status, now_ms: int) -> None:
+        """Take the newest status, once a second."""
+        ...
+
+    def close(self) -> None:
+        """Close all doors."""
         ...
 
 
@@ -133,7 +143,7 @@ class Guard:
         if mode in (Mode.ADAPTIVE, Mode.CYCLE) and any(not node.plans_in(mode) for node in self.control.nodes):
             raise ConfigError(f"site {self.site}: mode {mode} needs an optimizer or planners that know it")
         self.watch = Watch(junction, self.report)
-        self.grid = Grid(TICK_MS)
+        self.grid, self._publish_grid = Grid(TICK_MS), Grid(PUBLISH_MS)
         self.events: deque[tuple[str, str, str]] = deque(maxlen=EVENTS)
         self.ticks = self.late_ticks = self.max_late_ms = self.decisions = self.detector_events = 0
         self._heard_ms = {"inputs": self.start_ms, "signals": self.start_ms}
@@ -180,7 +190,7 @@ class Guard:
         error = self._control_tick(now_ms)
         self._look(error, now_ms)
         if self._service is not None:
-            self._service.poll(self, now_ms, max(0, self.due_ms - self.clock.now_ms() - LATE_MS))
+            self._serve(self._service, now_ms)
         if self._leave_ms is not None and (self.shadow or self.is_off or now_ms >= self._leave_ms):
             self._end()
 
@@ -198,23 +208,34 @@ class Guard:
             except ModeError as error:
                 self.tell("ignored", str(error))
 
-    def override(self, mode: Mode, until_ms: int, who: str, reason: str) -> None:
-        """Want another mode until then (monotonic). Raises `ConfigError` where it has no end or no such mode; faults still limit it."""
-        now_ms = self.clock.now_ms()
+    def override(self, wish: Wish, now_ms: int) -> str:
+        """Want another mode for a time, at all nodes. Raises `ConfigError` where it has no end or no such mode; faults still limit it."""
         for node in self.control.nodes:
-            node.override(mode, until_ms, who, reason, self.control.record, now_ms)
-        self.tell("override", f"{who}: {mode} for {(until_ms - now_ms) // 1000} s: {reason}")
+            node.override(wish.mode, wish.until_ms, wish.who, wish.reason, self.control.record, now_ms)
+        return self.tell("override", f"{wish.who}: {wish.mode} until {wish.until.isoformat(timespec='seconds')}: {wish.reason}")
 
-    def reset(self, who: str, reason: str) -> None:
+    def end_override(self, who: str, reason: str, now_ms: int) -> str:
+        """Want the site's own mode again. Raises `ConfigError` where no override is in force."""
+        if not any(node.supervisor.override_now for node in self.control.nodes):
+            raise ConfigError(f"site {self.site}: no override is in force")
+        for node in self.control.nodes:
+            node.end_override(who, reason, self.control.record, now_ms)
+        return self.tell("override", f"{who}: the site's own mode again: {reason}")
+
+    def reset(self, who: str, reason: str, now_ms: int) -> str:
         """Let control come back after a refusal: somebody has looked.
 
-        Raises `ConfigError` where there is nothing to reset, and `FrameRefusedError` while the signals are not at rest.
+        Raises `ConfigError` where there is nothing to reset, or while the signals are not at rest.
         """
         if not any(Event.REFUSAL in node.supervisor.faults for node in self.control.nodes):
             raise ConfigError(f"site {self.site}: nothing to reset: no refusal and no fault of the signal monitor stands")
         if self.signals.phase is Phase.LATCHED:
-            self.signals.resume(self.clock.now_ms())
+            try:
+                self.signals.resume(now_ms)
+            except FrameRefusedError as error:
+                raise ConfigError(f"site {self.site}: cannot be reset yet: {error}") from error
         self.report(Event.RESET, f"{who}: {reason}")
+        return f"{who}: reset: {reason}"
 
     def status(self) -> Status:
         """Return what the guard says of itself."""
@@ -228,12 +249,13 @@ class Guard:
         """Return what else is counted, by metric name."""
         return {"missed_ticks": float(self.grid.missed)}
 
-    def tell(self, kind: str, text: str) -> None:
-        """Record an event of the guard's own: for the status, the log and the journal."""
+    def tell(self, kind: str, text: str) -> str:
+        """Record an event of the guard's own, for the status, the log and the journal; return the text."""
         self.events.append((self.clock.utc().isoformat(timespec="milliseconds"), kind, text))
         _LOG.info(text, extra={"kind": kind, "site": self.site})
         if self.journal is not None:
             self.journal.note(self.clock.now_ms(), kind, f"{self.site}: {text}")
+        return text
 
     def _planners_of(self, junction: Junction, node: Node) -> Mapping[Mode, Planner]:
         local: dict[Mode, Planner] = {Mode.ACTUATED: ActuatedPlanner(junction, node), Mode.FIXED: FixedPlanner(node)}
@@ -271,10 +293,18 @@ class Guard:
         self.watch.inputs(inputs.lost, states, now_ms)
         self.watch.switches(inputs.events)
 
+    def _serve(self, service: Service, now_ms: int) -> None:
+        for text in service.poll(now_ms):
+            self.tell("service", text)
+        if self._publish_grid.due(now_ms):
+            service.publish(self.status(), now_ms)
+
     def _end(self) -> None:
         self.stopped = True
         self.tell("stopped", self.exit_reason)
         if self.optimizer is not None:
             self.optimizer.close()
+        if self._service is not None:
+            self._service.close()
         if self.journal is not None:
             self.journal.close()

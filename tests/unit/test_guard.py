@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from support_guard import ONE, Cabinet
 from support_control import STAGES, cover
+from support_guard import ONE, Cabinet
 
 from controller.cabinet.status import from_object
 from controller.errors import ConfigError
@@ -97,7 +97,7 @@ def test_a_refusal_flashes_until_somebody_resets() -> None:
     one.run_to(10 * HOLD_DOWN_MS)
     assert one.mode is Mode.FLASH, "nobody has looked yet"
     assert one.interlock.refusals == 1
-    one.guard.reset("kim", "read-back wire mended")
+    one.guard.reset("kim", "read-back wire mended", one.clock.now_ms())
     one.run_to(10 * HOLD_DOWN_MS + 40_000)
     assert one.mode is Mode.ACTUATED
     assert GREEN in one.shown
@@ -108,7 +108,7 @@ def test_a_reset_without_a_fault_is_refused() -> None:
     one = Cabinet()
     one.run_to(1_000)
     with pytest.raises(ConfigError, match="nothing to reset"):
-        one.guard.reset("kim", "just so")
+        one.guard.reset("kim", "just so", 1_000)
 
 
 def test_lost_inputs_lead_to_the_programme_and_back() -> None:
@@ -158,7 +158,7 @@ def test_a_monitor_fault_flashes_until_somebody_resets() -> None:
     one.run_to(60_000)
     assert one.mode is Mode.FLASH
     assert one.shown == ALL_FLASHING
-    one.guard.reset("kim", "lamp changed")
+    one.guard.reset("kim", "lamp changed", one.clock.now_ms())
     one.run_to(60_000 + HOLD_DOWN_MS)
     assert one.mode is Mode.ACTUATED
 
@@ -167,7 +167,7 @@ def test_a_monitor_fault_flashes_until_somebody_resets() -> None:
 def test_an_override_to_off_goes_by_red_and_comes_back(mode: Mode) -> None:
     one = Cabinet()
     one.run_to(20_000)
-    one.guard.override(mode, 80_000, "kim", "lamps are changed")
+    one.override(mode, 80_000, "lamps are changed")
     one.run_to(20_000 + HAND_OUT_MS)
     assert one.shown == ALL_FLASHING
     before = next(shown.aspects for shown in reversed(one.heads.history) if FLASHING not in shown.aspects)
@@ -176,6 +176,17 @@ def test_an_override_to_off_goes_by_red_and_comes_back(mode: Mode) -> None:
     assert one.mode is Mode.ACTUATED
     assert GREEN in one.shown
     assert one.interlock.refusals == 0
+
+
+def test_an_override_can_be_ended() -> None:
+    one = Cabinet()
+    one.run_to(20_000)
+    with pytest.raises(ConfigError, match="no override"):
+        one.guard.end_override("kim", "a mistake", 20_000)
+    one.override(Mode.FIXED, 3_600_000, "a march")
+    assert one.mode is Mode.FIXED
+    one.guard.end_override("kim", "the march is over", 20_000)
+    assert one.mode is Mode.ACTUATED
 
 
 def test_it_leaves_by_red_and_flashing() -> None:
@@ -216,7 +227,7 @@ def test_a_mode_that_nobody_can_plan_is_refused() -> None:
 def test_the_status_goes_through_json() -> None:
     one = Cabinet(events=cover("e0/1", 5_000, 45_000))
     one.run_to(20_000)
-    one.guard.override(Mode.FIXED, 3_600_000, "kim", "a march")
+    one.override(Mode.FIXED, 3_600_000, "a march")
     one.run_to(30_000)
     status = one.guard.status()
     assert from_object(json.loads(json.dumps(status.to_object()))) == status
