@@ -42,6 +42,8 @@ class Driver(NamedTuple):
 
 # Input drivers: factory(options, now) -> InputPort with ``close()``; ``now`` returns monotonic ms. It stamps and counts, never blocks `poll`.
 INPUTS: Final[Mapping[str, Driver]] = {
+    "ab3418": Driver("hardware.loops.ab3418:ab3418_inputs", "hardware.loops.ab3418:Ab3418Options", "serial"),
+    "canoga": Driver("hardware.loops.canoga:canoga_inputs", "hardware.loops.canoga:CanogaOptions", "serial"),
     "modbus": Driver("hardware.loops.modbus:modbus_inputs", "hardware.loops.modbus:ModbusOptions", "serial"),
 }
 # Signal drivers of the site file: factory(spec, options, now) -> ControllerPort or HeadPort with ``close()``.

@@ -19,6 +19,7 @@ class Unit(ABC):
     def __init__(self, number: int, detectors: Mapping[int, str], silent_sweeps: int) -> None:
         self.number = number
         self.tracks = {channel: LoopTrack(detector) for channel, detector in sorted(detectors.items())}
+        self.all_tracks = list(self.tracks.values())
         self._silent_sweeps = silent_sweeps
         self._misses = 0
         self._wait = 0
@@ -48,7 +49,7 @@ class Unit(ABC):
         """Tell that nothing is known of the unit's detectors."""
         self.silent = True
         self.forget()
-        for track in self.tracks.values():
+        for track in self.all_tracks:
             track.set_fault(DetectorFault.WATCHDOG, now_ms, emit)
 
     def wake(self) -> None:

@@ -92,11 +92,11 @@ class ReplyReader:
     def feed(self, data: bytes) -> Reply | Refusal | None:
         """Return the answer once it is complete. What belongs to no answer is passed over."""
         self._buffer += data
-        del self._buffer[: -2 * MOST_OCTETS]
         for start in range(len(self._buffer) - 4):
             found = self._at(start)
             if found is not None:
                 return found
+        del self._buffer[: -2 * MOST_OCTETS]
         return None
 
     def _at(self, start: int) -> Reply | Refusal | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from support_serial import KINDS, MemoryRig, pty_rig
 from support_sumo import ENGINES, cross_junction, running
 
 from hardware.fake import FakeInputs
@@ -47,7 +49,61 @@ def sumo_inputs(engine: str) -> Callable[[Path], AbstractContextManager[Opened]]
     return opened
 
 
-PORTS = [pytest.param(fake_inputs, id="fake"), *(pytest.param(sumo_inputs(engine), id=engine, marks=pytest.mark.sim) for engine in ENGINES)]
+def pty_inputs(kind: str) -> Callable[[Path], AbstractContextManager[Opened]]:
+    """Every detector driver on a real pseudo-terminal: each second one loop changes."""
+
+    @contextmanager
+    def opened(folder: Path) -> Iterator[Opened]:
+        with pty_rig(kind, folder) as rig:
+            rig.sweeps(4)
+            steps = itertools.count()
+
+            def advance() -> int:
+                step = next(steps)
+                rig.cover(step // 2 % 3 + 1, step % 2 == 0)
+                rig.sweeps()
+                return rig.now()
+
+            yield rig.port, advance
+
+    return opened
+
+
+def memory_inputs(kind: str) -> Callable[[Path], AbstractContextManager[Opened]]:
+    """Every detector driver on a wire in memory and an injected clock; there it sweeps when it is polled, so its reader may not be rare."""
+
+    @contextmanager
+    def opened(folder: Path) -> Iterator[Opened]:
+        del folder
+        rig = MemoryRig(kind)
+        rig.step()
+        rig.step()
+        steps = itertools.count()
+
+        def advance() -> int:
+            step = next(steps)
+            rig.cover(step // 2 % 3 + 1, step % 2 == 0)
+            rig.clock.wait_until(rig.clock.now_ms() + 100)
+            return rig.clock.now_ms()
+
+        yield rig.port, advance
+        rig.port.close()
+
+    return opened
+
+
+PORTS = [
+    pytest.param(fake_inputs, id="fake"),
+    *(pytest.param(pty_inputs(kind), id=f"{kind} on a pty") for kind in KINDS),
+    *(pytest.param(sumo_inputs(engine), id=engine, marks=pytest.mark.sim) for engine in ENGINES),
+]
+POLLED = [*PORTS, *(pytest.param(memory_inputs(kind), id=f"{kind} in memory") for kind in KINDS)]
+
+
+@pytest.fixture(params=POLLED)
+def polled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
+    with request.param(tmp_path) as port:
+        yield port
 
 
 @pytest.fixture(params=PORTS)
@@ -71,8 +127,8 @@ def collected(opened: Opened, *, every: int = 1) -> list[InputEvent]:
     return events
 
 
-def test_events_are_ordered_and_alternate_per_detector(opened: Opened) -> None:
-    events = collected(opened)
+def test_events_are_ordered_and_alternate_per_detector(polled: Opened) -> None:
+    events = collected(polled)
     assert len(events) > 50
     assert [event.at_ms for event in events] == sorted(event.at_ms for event in events)
     states: dict[str, int] = {}
@@ -129,3 +185,14 @@ def test_missing_loops_and_a_dead_simulator_are_port_errors(engine: str, tmp_pat
         world.inputs({"d": "umlauf:nowhere"})
     with pytest.raises(PortError, match="did not start"):
         SumoWorld.start(["-n", str(tmp_path / "absent.net.xml")], engine)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_vehicle_on_a_serial_detector_gives_one_pair_of_edges(kind: str, tmp_path: Path) -> None:
+    """Each advance comes or leaves; the port tells all of them, whoever reads."""
+    with pty_inputs(kind)(tmp_path) as (port, advance):
+        for _ in range(59):
+            advance()
+        events = port.poll(advance())
+    assert [event.source for event in events] == [f"D{vehicle % 3 + 1}" for vehicle in range(30) for _ in range(2)]
+    assert [event.value for event in events] == [1, 0] * 30
