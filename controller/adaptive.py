@@ -10,6 +10,7 @@ import numpy as np
 
 from controller.capacity import CapacityWatch, EvidenceOf, capacity_words
 from controller.gating import gate_words
+from controller.green_limit import GreenLimit
 from controller.horizon_model import HorizonModel
 from controller.junction import Junction, Lane, Node
 from controller.neighbours import SURE_FOR_MS
@@ -55,6 +56,7 @@ class AdaptivePlanner(Mailbox):
     def __init__(self, junction: Junction, node: Node, transitions: TransitionTable, solver: Solver, settings: AdaptiveSettings = SETTINGS) -> None:
         self._model = HorizonModel(junction, node, transitions, settings)
         self._node, self._solver, self._settings = node, solver, settings
+        self._green_limit = GreenLimit(self._model.model)
         self.capacity, self._evidence = CapacityWatch(), EvidenceOf(self._model.model)
         self.problem: HorizonProblem | None = None  # what was solved last, for `controller.explain`
         self._solved: tuple[int, HorizonResult] | None = None  # when, and what
@@ -91,7 +93,8 @@ class AdaptivePlanner(Mailbox):
         self.last_solve_ms = 1000.0 * self._solver.solve_s
         if result is not None and result.status == 0:
             self._solved = snapshot.now_ms, result
-            self._plan = self._to_plan(snapshot, problem, result)
+            plan = self._to_plan(snapshot, problem, result)
+            self._plan = self._within_longest_green(snapshot, problem, plan)
 
     def predicted(self) -> Sequence[Predicted]:
         """Return who leaves when by the newest plan; nothing where none was made."""
@@ -112,17 +115,33 @@ class AdaptivePlanner(Mailbox):
             notes.append(Note("gate", gate_words(closes, lane, covered), {"lane": lane, "gated": closes, "covered_ratio": covered}))
         self.notes = tuple(notes)
 
-    def _forced(self, snapshot: Snapshot, stage: int) -> Plan:
+    def _within_longest_green(self, snapshot: Snapshot, problem: HorizonProblem, plan: Plan) -> Plan:
+        """Return the plan, or the cheapest that ends those who have had their longest green."""
+        over = self._green_limit.overdue(snapshot)
+        first = plan.steps[0].stage
+        endings = self._green_limit.ending(over) if over & self._model.model.green[first] else []
+        if not endings or first in endings:
+            return plan
+        rivals = ((s, self._solver.horizon(problem, s)) for s in endings)
+        costs = [(r.cost_ms, s) for s, r in rivals if r is not None and r.status == 0]
+        return self._forced(snapshot, min(costs)[1], ended=sorted(over)) if costs else plan
+
+    def _forced(self, snapshot: Snapshot, stage: int, ended: Sequence[str] = ()) -> Plan:
         name = self._node.stages[stage].id
         if stage == snapshot.signals.stage:
             why = f"keeps {name}: its stop line had waited too long, and some who stood there are still to go"
             return Plan(self.name, snapshot.now_ms, (PlanStep(stage, None),), why, {"forced": name})
         step = PlanStep(stage, None, self._model.clear_to(snapshot, stage))
-        reason = f"serves {name}: its stop line has waited for the longest time that is allowed"
+        why = (
+            f"{', '.join(ended)} had the longest green that is allowed, and somebody waits"
+            if ended
+            else "its stop line has waited for the longest time that is allowed"
+        )
+        reason = f"serves {name}: {why}"
         clears = clearing_of(step, self.caught_by(snapshot, stage))
         if clears is not None:
             reason += f"; {clearing_words(clears)}"
-        return Plan(self.name, snapshot.now_ms, (step,), reason, {"forced": name})
+        return Plan(self.name, snapshot.now_ms, (step,), reason, {"forced": name, **({"ended": list(ended)} if ended else {})})
 
     def _to_plan(self, snapshot: Snapshot, problem: HorizonProblem, result: HorizonResult) -> Plan:
         now_ms = snapshot.now_ms

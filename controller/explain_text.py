@@ -77,7 +77,10 @@ def _decision(one: Explanation, lang: Lang) -> list[str]:
     if one.why is not None and lang is not Lang.EN and "forced" not in plan.detail:
         lines.append(sentence(one.node, one.why, lang))
     lines.append(text_of(TEXTS, "in_journal", lang, reason=plan.reason) if lines or lang is not Lang.EN else plan.reason)
-    if "forced" in plan.detail:
+    ended = plan.detail.get("ended")
+    if isinstance(ended, list):
+        lines.append(text_of(TEXTS, "ended", lang, groups=", ".join(ended)))
+    elif "forced" in plan.detail:
         lines.append(text_of(TEXTS, "forced", lang))
     if plan.planner == "clearing":
         lines.append(text_of(TEXTS, "clearing", lang))

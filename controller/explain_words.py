@@ -43,6 +43,10 @@ TEXTS: Final = {
         "By rule, not by cost: a stop line has waited for the longest time allowed.",
         "Nach Regel, nicht nach Kosten: An einer Haltlinie wurde so lange gewartet wie höchstens erlaubt.",
     ),
+    "ended": (
+        "By rule, not by cost: {groups} had the longest green allowed, and somebody waits.",
+        "Nach Regel, nicht nach Kosten: {groups} hatte die längste zulässige Freigabezeit, und es wird gewartet.",
+    ),
     "clearing": ("The junction is being cleared by all red; no stage is weighed.", "Der Knotenpunkt wird mit Alles-Rot geräumt; keine Phase wird abgewogen."),
     "cycle": (
         "Cycle {cycle} s, expected mean delay {delay} s, green times: {greens}",

@@ -105,6 +105,32 @@ def test_an_overdue_red_is_served_whatever_comes() -> None:
     assert "NSL" in made.reason
 
 
+def limited(longest_ms: int | None) -> Junction:
+    return replace(ONE, groups=tuple(replace(g, max_green_ms=longest_ms) if g.id == "NS" else g for g in ONE.groups))
+
+
+@pytest.mark.parametrize(
+    ("longest_ms", "waiting", "ends"),
+    [(None, True, False), (20_001, True, False), (20_000, True, True), (20_000, False, False)],
+    ids=["no limit", "not yet", "somebody waits", "nobody waits"],
+)
+def test_the_longest_green_ends_where_somebody_waits(longest_ms: int | None, waiting: bool, ends: bool) -> None:
+    flood = {"n0": platoon(20, -30_000), "s0": platoon(20, -30_000)}
+    one = scene(junction=limited(longest_ms), arrivals_ms={**flood, **({"e0": [NOW_MS - 3_000]} if waiting else {})})
+    made = plan(one)
+    assert (made.steps[0].stage != NS) is ends, made.reason
+    if ends:
+        assert STAGES[made.steps[0].stage] == "EW", "of the stages that end it, the one that costs least"
+        assert made.detail["ended"] == ["NS"]
+        assert "NS had the longest green" in made.reason
+
+
+def test_a_loop_without_trust_counts_as_somebody_who_waits() -> None:
+    one = scene(junction=limited(20_000))
+    one.see("e0/1", trusted=False)
+    assert plan(one).steps[0].stage != NS
+
+
 def turners_inside(**more: Any) -> Scene:
     return scene(stage=EW, beliefs={"e1": {"inside_veh": 1.0}, "w1": {"head_yields": True}}, **more)
 

@@ -206,6 +206,7 @@ def test_a_forced_stage_and_a_clearing_are_told(days: Path) -> None:
     assert one.row is not None
     for planner, detail, english, german in (
         ("adaptive", {"forced": "east"}, "By rule, not by cost", "Nach Regel, nicht nach Kosten"),
+        ("adaptive", {"forced": "east", "ended": ["N"]}, "N had the longest green allowed", "längste zulässige Freigabezeit"),
         ("clearing", {"lanes": ["n"]}, "being cleared by all red", "mit Alles-Rot geräumt"),
     ):
         plan = Plan(planner, one.now_ms, (PlanStep(1, None),), "as recorded", detail)
