@@ -112,6 +112,37 @@ class ControllerPort(Protocol):
         ...
 
 
+class Actuation(StrEnum):
+    """How a controller that owns its aspects is driven."""
+
+    SPLITS = "splits"  # it runs a pattern whose splits come from us
+    PHASE_CONTROL = "phase-control"  # hold, force-off, omit and call, second by second
+    CALLS = "calls"  # virtual detectors only: it keeps every decision of timing
+
+
+class ControllerAlarm(NamedTuple):
+    """What keeps a controller from being driven, since when, in words; ``name`` for programs."""
+
+    since_ms: int
+    name: str
+    text: str
+
+
+class ControllerDriver(ControllerPort, InputPort, Protocol):
+    """A controller's driver: beside the port, what the guard must know. ``poll`` gives what the controller reports of itself as input events."""
+
+    actuation: Actuation
+    status_age_ms: int  # a state older than this counts as none
+
+    def alarms(self) -> Sequence[ControllerAlarm]:
+        """Return all that stand, none where the controller may be driven."""
+        ...
+
+    def close(self) -> None:
+        """Take back everything that is in force, as far as the controller answers, and let go."""
+        ...
+
+
 class PortError(OSError):
     """A device cannot be reached or answers nonsense; the message names the device and how to mend it."""
 

@@ -47,7 +47,9 @@ INPUTS: Final[Mapping[str, Driver]] = {
     "modbus": Driver("hardware.loops.modbus:modbus_inputs", "hardware.loops.modbus:ModbusOptions", "serial"),
 }
 # Signal drivers of the site file: factory(spec, options, now) -> ControllerPort or HeadPort with ``close()``.
-SIGNALS: Final[Mapping[str, Driver]] = {}
+SIGNALS: Final[Mapping[str, Driver]] = {
+    "ntcip": Driver("hardware.ntcip.driver:open_driver", "hardware.ntcip.options:NtcipOptions", "ntcip"),
+}
 
 
 def open_inputs(driver: str, options: object, now: Callable[[], int]) -> InputPort:

@@ -77,7 +77,7 @@ _PHASE_COLUMNS: Final = (
     ("phasePassage", 5, 0, BYTE_MOST, "0.1 s"),
     ("phaseMaximum1", 6, 0, BYTE_MOST, "s"),
     ("phaseMaximum2", 7, 0, BYTE_MOST, "s"),
-    ("phaseYellowChange", 8, 30, BYTE_MOST, "0.1 s"),
+    ("phaseYellowChange", 8, 0, BYTE_MOST, "0.1 s"),
     ("phaseRedClear", 9, 0, BYTE_MOST, "0.1 s"),
     ("phaseRedRevert", 10, 0, BYTE_MOST, "0.1 s"),
     ("phaseStartup", 20, 1, 6, ""),

@@ -24,7 +24,7 @@ from pysnmp.proto.rfc1905 import EndOfMibView, NoSuchInstance, NoSuchObject
 
 from hardware.ntcip.objects import Oid, Value, dotted
 from hardware.ntcip.quirks import Quirks
-from hardware.ntcip.transport import ErrorStatus, ObjectError, Pair
+from hardware.ntcip.transport import ErrorStatus, NoAnswerError, ObjectError, Pair
 from hardware.ports import PortError
 
 NAME: Final = "umlauf"  # of the one target in pysnmp's own tables
@@ -145,7 +145,7 @@ class SnmpTransport:
         """Return the answer's variables. Raises what its error says."""
         indication, status, index, got = answer
         if indication:
-            raise PortError(f"{self._where}: no answer ({indication}); check address, port, SNMP version, community and cable")
+            raise NoAnswerError(f"{self._where}: no answer ({indication}); check address, port, SNMP version, community and cable")
         code, at = int(status), int(index)
         if code:
             raise ObjectError(STATUS.get(code, ErrorStatus.GEN_ERR), oids[at - 1] if 0 < at <= len(oids) else None, self._where)
@@ -172,8 +172,8 @@ class SnmpTransport:
             return future.result(self._give_up_s)
         except FutureTimeoutError:
             future.cancel()
-            raise PortError(f"{self._where}: no answer within {self._give_up_s:.1f} s; check address, port and cable") from None
+            raise NoAnswerError(f"{self._where}: no answer within {self._give_up_s:.1f} s; check address, port and cable") from None
         except PortError:
             raise
         except (PySnmpError, OSError) as error:
-            raise PortError(f"{self._where}: {error}; check address and port") from error
+            raise NoAnswerError(f"{self._where}: no answer ({error}); check address, port and cable") from error

@@ -26,6 +26,10 @@ class ErrorStatus(StrEnum):
     GEN_ERR = "genErr"
 
 
+class NoAnswerError(PortError):
+    """Nothing came back, though it was asked again: the request may have been done or not."""
+
+
 class ObjectError(PortError):
     """The agent answered, and refused the request; ``status`` says why, ``oid`` which object, None where it is the whole request."""
 
@@ -41,7 +45,7 @@ class Transport(Protocol):
     most_per_request: int  # how many objects one request may name
 
     def get_many(self, oids: Sequence[Oid]) -> Sequence[Value]:
-        """Return the objects' values, in as many requests as are needed. Raises `PortError` without an answer, `ObjectError` on a refusal."""
+        """Return the objects' values, in as many requests as are needed. Raises `NoAnswerError`, `ObjectError` on a refusal, `PortError` for nonsense."""
         ...
 
     def set_many(self, pairs: Sequence[Pair]) -> None:
@@ -90,4 +94,4 @@ class InProcess:
 
     def _listen(self) -> None:
         if self.mute:
-            raise PortError("controller in this process: no answer; set mute to False")
+            raise NoAnswerError("controller in this process: no answer; set mute to False")

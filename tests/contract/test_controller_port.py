@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
+from support_ntcip import driver_of_four
 from support_safety_junctions import spec_of_four
 
 from hardware.fake import FakeController
-from hardware.ports import CommandKind, ControllerCommand, ControllerPort, FrameRefusedError, PortError
+from hardware.ports import Actuation, CommandKind, ControllerCommand, ControllerPort, FrameRefusedError, PortError
 from hardware.registry import open_controller
 from hardware.signals import SiteSpec
 
-BACKENDS: Mapping[str, Callable[[SiteSpec], ControllerPort]] = {"fake": FakeController}
+BACKENDS: Mapping[str, Callable[[SiteSpec], ControllerPort]] = {
+    "fake": FakeController,
+    "ntcip in process": lambda spec: driver_of_four(spec, Actuation.PHASE_CONTROL),
+}
 
 
 @pytest.fixture(params=BACKENDS)
-def port(request: pytest.FixtureRequest) -> ControllerPort:
-    return BACKENDS[request.param](spec_of_four())
+def port(request: pytest.FixtureRequest) -> Iterator[ControllerPort]:
+    port = BACKENDS[request.param](spec_of_four())
+    yield port
+    close = getattr(port, "close", None)
+    if close is not None:
+        close()
 
 
 class TestControllerPort:
     @pytest.mark.parametrize("kind", CommandKind)
     def test_takes_every_kind_of_command(self, port: ControllerPort, kind: CommandKind) -> None:
+        """A driver that is set up for another way of driving refuses, and says what it takes."""
         groups = ("A", "B", "P", "Q") if kind is CommandKind.SPLITS else ()
-        port.request(ControllerCommand(0, kind, groups, (20_000,) * len(groups)), 0)
+        command = ControllerCommand(0, kind, groups, (20_000,) * len(groups))
+        if kind is CommandKind.SPLITS and getattr(port, "actuation", Actuation.SPLITS) is not Actuation.SPLITS:
+            with pytest.raises(PortError, match="expected one of call, flash, force_off, hold, omit, pattern, release"):
+                port.request(command, 0)
+        else:
+            port.request(command, 0)
 
     def test_reports_aspects_in_the_order_of_the_site_or_none(self, port: ControllerPort) -> None:
         seen = port.observe(1000)

@@ -1,0 +1,174 @@
+"""The driver behind `ControllerPort`: a `Session` in a thread of its own, commands in by a queue, the newest status out at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from hardware.ntcip.actuator import KINDS
+from hardware.ntcip.objects import ObjectTable
+from hardware.ntcip.options import NtcipOptions
+from hardware.ntcip.phase_map import Kind
+from hardware.ntcip.session import DRIVABLE, Session
+from hardware.ntcip.status import ControllerStatus
+from hardware.ntcip.timing import Difference, TimingTables
+from hardware.ntcip.transport import Transport
+from hardware.ports import Actuation, CommandKind, ControllerAlarm, ControllerCommand, InputEvent, Observation, PortError
+from hardware.secret_files import read_secret
+from hardware.signals import SiteSpec
+
+LEAVE_S: Final = 15.0  # how long taking back may last at the end of the process
+
+
+def open_driver(spec: SiteSpec, options: NtcipOptions, now: Callable[[], int]) -> NtcipDriver:
+    """Return a driver over SNMP. Raises `PortError` where the secret, an address or the map is wrong; a controller that is not there yet may come."""
+    from hardware.ntcip.snmp import SnmpTransport
+
+    table, quirks = ObjectTable(options.objects), options.quirks()
+    bare = frozenset(table.oid(name) for name in quirks.bare_scalars)
+    community = read_secret(options.community_secret_file)
+    transport = SnmpTransport(options.host, community, quirks, timeout_ms=options.timeout_ms, retries=options.retries, bare=bare)
+    return NtcipDriver(spec, options, now, transport)
+
+
+class NtcipDriver:
+    """Drives one controller. With ``threaded`` False every call does the work itself: for transports that answer at once, on any clock.
+
+    Raises `PortError` where the map does not fit the site.
+    """
+
+    def __init__(self, spec: SiteSpec, options: NtcipOptions, now: Callable[[], int], transport: Transport, *, threaded: bool = True) -> None:
+        self.actuation = options.actuation
+        self.status_age_ms = options.status_age_ms
+        self._spec, self._options, self._now, self._transport = spec, options, now, transport
+        self._queue: list[ControllerCommand] = []
+        self._work = threading.Condition()
+        self._closed = False
+        self._died = ""
+        try:
+            self._session = Session(spec, options, transport, now)
+        except PortError:
+            transport.close()
+            raise
+        self._thread = threading.Thread(target=self._run, name=f"ntcip {spec.id}", daemon=True) if threaded else None
+        if self._thread is not None:
+            self._thread.start()
+        else:
+            self._session.step()
+
+    def request(self, command: ControllerCommand, now_ms: int) -> None:
+        """Have the command put in force as soon as the wire allows. Raises `PortError` where it makes no sense here, or nothing can be asked now."""
+        self._check(command)
+        session = self._session
+        if command.kind not in (CommandKind.RELEASE, CommandKind.FLASH):
+            self._fresh(now_ms)
+            if session.state not in DRIVABLE:
+                raise PortError(f"controller of {self._spec.id}: expected to drive it, found {session.state}: {self._why()}")
+        with self._work:
+            self._queue.append(command)
+            self._work.notify()
+        if self._thread is None:
+            self._step()
+
+    def observe(self, now_ms: int) -> Observation:
+        """Return the newest status. Raises `PortError` while there is none that is fresh."""
+        if self._thread is None:
+            self._step()
+        status = self._fresh(now_ms)
+        return Observation(min(status.at_ms, now_ms), self._session.places.aspects(status.lamps), self._session.mode)
+
+    def poll(self, now_ms: int) -> Sequence[InputEvent]:
+        """Return what the controller reported of itself up to ``now_ms``: pre-emption, stop time, operation by hand, faults."""
+        with self._work:
+            events = self._session.events
+            due = [e for e in events if e.at_ms <= now_ms]
+            del events[: len(due)]
+        return due
+
+    def alarms(self) -> Sequence[ControllerAlarm]:
+        """Return what keeps it from being driven."""
+        return tuple(dict(self._session.alarms).values())
+
+    def timing_tables(self) -> TimingTables | None:
+        """Return what the controller was set up with, None before it has answered."""
+        return self._session.tables
+
+    def differences(self) -> Sequence[Difference]:
+        """Return where that disagrees with the site."""
+        return self._session.differences
+
+    def numbers(self) -> Mapping[str, float]:
+        """Return figures for `umlauf status` and the metrics."""
+        session = self._session
+        sweep_ms = session.status.at_ms - session.status.sent_ms if session.status is not None else 0
+        return {
+            "ntcip_backup_s": session.backup_ms / 1000,
+            "ntcip_sweep_ms": sweep_ms,
+            "ntcip_sweeps": session.sweeps,
+            "ntcip_failures": session.failures,
+            "ntcip_in_force": int(session.in_force),
+        }
+
+    def close(self) -> None:
+        """Take everything back, as far as the controller answers, and end the thread."""
+        with self._work:
+            if self._closed:
+                return
+            self._closed = True
+            self._work.notify()
+        if self._thread is None:
+            self._session.leave()
+        else:
+            self._thread.join(LEAVE_S)
+        self._transport.close()
+
+    def _run(self) -> None:
+        try:
+            while not self._closed:
+                self._step()
+                with self._work:
+                    if not self._queue and not self._closed:
+                        self._work.wait(self._session.wait_ms() / 1000)
+            self._session.leave()
+        except Exception as error:
+            # Whatever it was, nobody would hear of it: the thread ends, `observe` tells why, and the deadman takes everything back.
+            self._died = f"{type(error).__name__}: {error}"
+            raise
+
+    def _step(self) -> None:
+        with self._work:
+            commands, self._queue = self._queue, []
+        self._session.step(commands)
+
+    def _check(self, command: ControllerCommand) -> None:
+        """Refuse what names unknown groups, does not fit together, or is not this actuation's."""
+        where, known = f"controller of {self._spec.id}", self._session.places
+        unknown = [g for g in command.groups if g not in known.places]
+        if unknown:
+            raise PortError(f"{where}: expected groups out of {sorted(known.places)}, found {unknown}")
+        if command.kind is CommandKind.SPLITS and len(command.durations_ms) != len(command.groups):
+            raise PortError(f"{where}: expected {len(command.groups)} durations, found {len(command.durations_ms)}")
+        kinds = KINDS[self.actuation]
+        if command.kind not in kinds and (command.groups or command.value):
+            raise PortError(f"{where}: expected one of {', '.join(sorted(kinds))} with actuation {self.actuation}, found {command.kind}")
+        bare = [g for g in command.groups if self.actuation is Actuation.CALLS and not known.detectors.get(g)]
+        overlaps = [g for g in command.groups if self.actuation is Actuation.PHASE_CONTROL and known.places[g].kind is Kind.OVERLAP]
+        if bare or overlaps:
+            raise PortError(f"{where}: expected groups with a phase, or with virtual detectors, found {bare or overlaps}")
+
+    def _why(self) -> str:
+        return "; ".join(alarm.text for alarm in self.alarms()) or self._session.last_error
+
+    def _fresh(self, now_ms: int) -> ControllerStatus:
+        """Return the newest status. Raises `PortError` where there is none, or it is too old."""
+        where, status = f"controller of {self._spec.id}", self._session.status
+        if self._died:
+            raise PortError(f"{where}: its driver has ended ({self._died}); restart the daemon and report this")
+        if self._closed:
+            raise PortError(f"{where}: expected an open driver, found it closed")
+        if status is None:
+            raise PortError(f"{where}: expected a status, found none yet: {self._session.last_error}")
+        if now_ms - status.at_ms > self.status_age_ms:
+            raise PortError(f"{where}: expected a status at most {self.status_age_ms} ms old, found {now_ms - status.at_ms} ms: {self._session.last_error}")
+        return status

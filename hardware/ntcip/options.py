@@ -1,0 +1,105 @@
+"""What a site file says of an NTCIP controller: plain values, checked as a whole when they are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from hardware.ntcip.objects import BYTE_MOST, ObjectTable
+from hardware.ntcip.phase_map import parse_place
+from hardware.ntcip.quirks import PROFILES, Quirks
+from hardware.ports import Actuation
+
+PATTERN_MOST: Final = 253  # 254 is free, 255 flash
+
+
+@dataclass(frozen=True, slots=True)
+class NtcipOptions:
+    """How to reach the controller, what its phases are to the site, and how it is driven. Raises `ValueError` for values that make no sense.
+
+    ``phases``: by signal group "phase 2", "ped 2" or "overlap 1". ``detectors`` (actuation ``calls`` only): by signal group the virtual
+    detectors that call it, "detector 33" or "ped detector 2". ``patterns`` and ``splits`` (actuation ``splits`` only): two numbers each
+    that nobody else uses; they are overwritten. ``objects``: by object name where it stands on this controller. 0 and empty texts
+    stand for the profile's own values. ``step_s``: by how much a split may change from one pattern to the next.
+    """
+
+    host: str
+    community_secret_file: str
+    phases: dict[str, str]
+    actuation: Actuation = Actuation.SPLITS
+    profile: str = "standard"
+    port: int = 0
+    version: str = ""
+    objects_per_request: int = 0
+    bare_scalars: tuple[str, ...] = ()
+    objects: dict[str, str] = field(default_factory=dict)
+    timeout_ms: int = 500
+    retries: int = 1
+    poll_ms: int = 300
+    status_age_ms: int = 2_000
+    hold_down_s: int = 60
+    patterns: tuple[int, ...] = (47, 48)
+    splits: tuple[int, ...] = (47, 48)
+    coordinated: tuple[int, ...] = (2, 6)
+    offset_s: int = 0
+    sequence: int = 1
+    step_s: int = 5
+    detectors: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        faults = [*self._faults_of_numbers(), *self._faults_of_names()]
+        if faults:
+            raise ValueError("; ".join(faults))
+
+    def groups(self) -> tuple[str, ...]:
+        """Return the signal groups that are named."""
+        return tuple(dict.fromkeys((*self.phases, *self.detectors)))
+
+    def quirks(self) -> Quirks:
+        """Return the profile with this controller's own values."""
+        quirks = PROFILES[self.profile]
+        return replace(
+            quirks,
+            version=self.version or quirks.version,
+            port=self.port or quirks.port,
+            objects_per_request=self.objects_per_request or quirks.objects_per_request,
+            bare_scalars=self.bare_scalars or quirks.bare_scalars,
+        )
+
+    def _faults_of_numbers(self) -> list[str]:
+        bounds = {
+            "port": (self.port, 0, 65_535),
+            "objects_per_request": (self.objects_per_request, 0, 128),
+            "timeout_ms": (self.timeout_ms, 50, 10_000),
+            "retries": (self.retries, 0, 10),
+            "poll_ms": (self.poll_ms, 100, 10_000),
+            "status_age_ms": (self.status_age_ms, 2 * self.poll_ms, 60_000),
+            "hold_down_s": (self.hold_down_s, 1, 3_600),
+            "offset_s": (self.offset_s, 0, BYTE_MOST - 1),
+            "sequence": (self.sequence, 1, BYTE_MOST),
+            "step_s": (self.step_s, 1, 60),
+        }
+        faults = [f"{name}: expected {low} to {high}, found {value}" for name, (value, low, high) in bounds.items() if not low <= value <= high]
+        for name, pair, most in (("patterns", self.patterns, PATTERN_MOST), ("splits", self.splits, BYTE_MOST)):
+            if len(set(pair)) != 2 or len(pair) != 2 or not all(1 <= n <= most for n in pair):
+                faults.append(f"{name}: expected two different numbers of 1 to {most}, found {list(pair)}")
+        return faults
+
+    def _faults_of_names(self) -> list[str]:
+        faults = [f"{name}: expected a value, found none" for name in ("host", "community_secret_file", "phases") if not getattr(self, name)]
+        if self.profile not in PROFILES:
+            faults.append(f"profile: expected one of {', '.join(PROFILES)}, found {self.profile!r}")
+        if self.version not in ("", "1", "2c"):
+            faults.append(f"version: expected 1 or 2c, found {self.version!r}")
+        if self.actuation is Actuation.CALLS and not self.detectors:
+            faults.append("detectors: expected virtual detectors for actuation calls, found none")
+        places = [*self.phases.values(), *(d for many in self.detectors.values() for d in many)]
+        try:
+            for place in places:
+                parse_place(place)
+            table = ObjectTable(self.objects)
+            for name in self.bare_scalars:
+                table.oid(name)
+        except OSError as error:
+            faults.append(str(error))
+        return faults
