@@ -62,6 +62,7 @@ class NodeControl:
         self.seen: Snapshot | None = None  # what the newest decision knew, and the planner that was asked, None while clearing: for `controller.explain`
         self.asked: Planner | None = None
         self.plan: Plan | None = None  # the newest
+        self.decisions = 0  # plans taken
         self._anew = False  # the sequencer has lost its plan, or follows one of another mode
 
     def state(self, now_ms: int) -> SignalState:
@@ -150,7 +151,8 @@ class NodeControl:
     def _record(self, planner: Planner, plan: Plan | None, moment: Moment) -> None:
         """Journal a plan, and what the planner tells beside it."""
         tick, now_ms, journal = moment
-        self.plan = plan or self.plan
+        if plan is not None:
+            self.plan, self.decisions = plan, self.decisions + 1
         if journal is None:
             return
         if plan is not None:

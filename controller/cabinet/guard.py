@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -84,13 +84,15 @@ class Optimizer(Protocol):
     """The process of the optimizing planners, as the guard sees it."""
 
     state: str  # ready, starting, lost
+    heard_ms: int  # when it last answered
+    counts: dict[str, int]  # by metric name
 
     def planners(self, junction: Junction, node: Node) -> Mapping[Mode, Planner]:
         """Return the node's planners behind the pipe."""
         ...
 
-    def poll(self, now_ms: int) -> list[tuple[Event, str]]:
-        """Exchange what can be without waiting, and return what changed."""
+    def poll(self, now_ms: int) -> Sequence[tuple[Event | None, str]]:
+        """Exchange what can be without waiting; return what happened: an event for the supervisors, or only something to record."""
         ...
 
     def close(self) -> None:
@@ -145,7 +147,7 @@ class Guard:
         self.watch = Watch(junction, self.report)
         self.grid, self._publish_grid = Grid(TICK_MS), Grid(PUBLISH_MS)
         self.events: deque[tuple[str, str, str]] = deque(maxlen=EVENTS)
-        self.ticks = self.late_ticks = self.max_late_ms = self.decisions = self.detector_events = 0
+        self.ticks = self.late_ticks = self.max_late_ms = self.detector_events = 0
         self._heard_ms = {"inputs": self.start_ms, "signals": self.start_ms}
         self._leave_ms: int | None = None  # until when the way out may take
         self.stopped = False
@@ -186,13 +188,21 @@ class Guard:
         self._note_lateness(now_ms)
         if self.optimizer is not None:
             for event, why in self.optimizer.poll(now_ms):
-                self.report(event, why)
+                if event is None:
+                    self.tell("optimizer", why)
+                else:
+                    self.report(event, why)
         error = self._control_tick(now_ms)
         self._look(error, now_ms)
         if self._service is not None:
             self._serve(self._service, now_ms)
         if self._leave_ms is not None and (self.shadow or self.is_off or now_ms >= self._leave_ms):
             self._end()
+
+    @property
+    def decisions(self) -> int:
+        """Return how many plans have been taken."""
+        return sum(node.decisions for node in self.control.nodes)
 
     @property
     def is_off(self) -> bool:
@@ -243,11 +253,13 @@ class Guard:
 
     def ages_s(self, now_ms: int) -> dict[str, float]:
         """Return how old the newest answer of each watched part is."""
-        return {name: (now_ms - at_ms) / 1000 for name, at_ms in self._heard_ms.items()}
+        heard = self._heard_ms | ({"optimizer": self.optimizer.heard_ms} if self.optimizer is not None else {})
+        return {name: (now_ms - at_ms) / 1000 for name, at_ms in heard.items()}
 
     def numbers(self) -> dict[str, float]:
         """Return what else is counted, by metric name."""
-        return {"missed_ticks": float(self.grid.missed)}
+        counts = self.optimizer.counts if self.optimizer is not None else {}
+        return {name: float(count) for name, count in ({"missed_ticks": self.grid.missed} | counts).items()}
 
     def tell(self, kind: str, text: str) -> str:
         """Record an event of the guard's own, for the status, the log and the journal; return the text."""
@@ -286,7 +298,6 @@ class Guard:
         """Tell the supervisors what the tick has shown."""
         inputs, states = self.control.inputs, self.control.detection.states()
         self.detector_events += len(inputs.events)
-        self.decisions += len(self.control.solve_ms)
         self.control.solve_ms.clear()
         self._heard_ms |= {name: now_ms for name, failed in (("inputs", inputs.lost), ("signals", error)) if failed is None}
         self.watch.signals(error, now_ms)
