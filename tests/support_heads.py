@@ -13,6 +13,7 @@ from support_sumo import cross_junction, heads_of, running
 from hardware.fake import FakeHeads
 from hardware.ports import HeadPort
 from hardware.signals import SiteSpec
+from hardware.virtual.heads import VirtualHeads
 
 
 @dataclass
@@ -38,6 +39,13 @@ def blind(folder: Path) -> Iterator[Bench]:
         yield bench
 
 
+@contextmanager
+def virtual(_: Path) -> Iterator[Bench]:
+    clock = iter(range(0, 10**9, 1000))
+    spec = spec_of_four()
+    yield Bench(spec, VirtualHeads(spec), lambda: next(clock))
+
+
 def sumo(engine: str) -> Callable[[Path], AbstractContextManager[Bench]]:
     @contextmanager
     def build(folder: Path) -> Iterator[Bench]:
@@ -58,4 +66,5 @@ BACKENDS: Mapping[str, Callable[[Path], AbstractContextManager[Bench]]] = {
     "fake-blind": blind,
     "libsumo": sumo("libsumo"),
     "traci": sumo("traci"),
+    "virtual": virtual,
 }

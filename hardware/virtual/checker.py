@@ -66,6 +66,8 @@ class Checker:
     def __init__(self, spec: SiteSpec, *, tolerance_ms: int = TOLERANCE_MS) -> None:
         self._groups = [_Group(g) for g in spec.groups]
         self._gaps_ms: Mapping[tuple[str, str], int] = dict(spec.intergreen_ms)
+        ids = [g.id for g in spec.groups]
+        self._foes = [(i, j) for i, a in enumerate(ids) for j, b in enumerate(ids) if i != j and ((a, b) in self._gaps_ms or (b, a) in self._gaps_ms)]
         self._tolerance_ms = tolerance_ms
         self.frames = self.unsafe_frames = 0
         self.counts: dict[FaultKind, int] = {}
@@ -147,14 +149,12 @@ class Checker:
 
     def _together(self, at_ms: int, aspects: Sequence[Aspect]) -> list[Fault]:
         going = (Aspect.GREEN, Aspect.RED_AMBER)
-        ids = [g.spec.id for g in self._groups]
         found = []
-        for i, one in enumerate(aspects):
-            for j, other in enumerate(aspects):
-                if i == j or ((ids[i], ids[j]) not in self._gaps_ms and (ids[j], ids[i]) not in self._gaps_ms):
-                    continue
-                if (one in going and other in going and i < j) or (one is Aspect.GREEN and other is Aspect.AMBER):
-                    found.append(Fault(at_ms, FaultKind.CONFLICT, ids[i], f"expected no {one.name} beside {ids[j]}, found it {other.name}"))
+        for i, j in self._foes if any(a in going for a in aspects) else ():
+            one, other = aspects[i], aspects[j]
+            if (one in going and other in going and i < j) or (one is Aspect.GREEN and other is Aspect.AMBER):
+                text = f"expected no {one.name} beside {self._groups[j].spec.id}, found it {other.name}"
+                found.append(Fault(at_ms, FaultKind.CONFLICT, self._groups[i].spec.id, text))
         return found
 
     def _remember(self, at_ms: int, aspects: Sequence[Aspect]) -> None:

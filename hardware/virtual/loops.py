@@ -34,6 +34,7 @@ class LoopBank:
     def __init__(self, ids: Sequence[str]) -> None:
         self._loops = {loop: _Loop() for loop in ids}
         self._events: list[InputEvent] = []
+        self._loose: set[str] = set()  # loops that chatter
         self.edges = 0
 
     @property
@@ -57,6 +58,7 @@ class LoopBank:
         """Let a loop fail, or mend it with None. Raises `KeyError` on an unknown loop."""
         one = self._loops[loop]
         was, one.fault = one.fault, fault
+        (self._loose.add if fault is LoopFault.CHATTER else self._loose.discard)(loop)
         if LoopFault.OPEN in (was, fault) and was is not fault:
             self._events.append(InputEvent(at_ms, InputKind.DETECTOR_FAULT, loop, int(fault is LoopFault.OPEN)))
         self._say(loop, at_ms)
@@ -68,7 +70,8 @@ class LoopBank:
 
     def chatter(self, now_ms: int) -> None:
         """Let loops with a loose splice switch up to ``now_ms``."""
-        for loop, one in self._loops.items():
+        for loop in self._loose:
+            one = self._loops[loop]
             if one.fault is LoopFault.CHATTER:
                 while one.switched_ms + CHATTER_MS <= now_ms:
                     self._switch(loop, one, 1 - one.shown, one.switched_ms + CHATTER_MS)
