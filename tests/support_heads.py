@@ -12,7 +12,7 @@ from support_sumo import cross_junction, heads_of, running
 
 from hardware.fake import FakeHeads
 from hardware.ports import HeadPort
-from hardware.signals import SiteSpec
+from hardware.signals import Aspect, Frame, SiteSpec
 from hardware.virtual.heads import VirtualHeads
 
 
@@ -43,7 +43,9 @@ def blind(folder: Path) -> Iterator[Bench]:
 def virtual(_: Path) -> Iterator[Bench]:
     clock = iter(range(0, 10**9, 1000))
     spec = spec_of_four()
-    yield Bench(spec, VirtualHeads(spec), lambda: next(clock))
+    heads = VirtualHeads(spec, watchdog_ms=2_000)
+    heads.show(Frame(0, (Aspect.RED,) * len(spec.groups)), 0)
+    yield Bench(spec, heads, lambda: next(clock))
 
 
 def sumo(engine: str) -> Callable[[Path], AbstractContextManager[Bench]]:

@@ -63,7 +63,7 @@ class _Crossing(NamedTuple):
 
 
 class VirtualJunction:
-    """The street of one junction. `advance` lets time pass, `show` sets the lamps, `poll` returns what the loops saw."""
+    """The street of one junction. `advance` lets time pass, `light` sets the lamps, `poll` returns what the loops saw."""
 
     def __init__(self, street: Street, *, start_ms: int = 0) -> None:
         self.street = street
@@ -80,7 +80,7 @@ class VirtualJunction:
         for lane in self._lanes.values():
             self._env.process(self._arrivals(lane))
 
-    def show(self, aspects: Mapping[str, Aspect]) -> None:
+    def light(self, aspects: Mapping[str, Aspect]) -> None:
         """Set lamps, from the present moment on; groups without vehicles are ignored."""
         for group, aspect in aspects.items():
             lamp = self._lamps.get(group)

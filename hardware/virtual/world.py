@@ -97,7 +97,7 @@ class VirtualWorld:
             self._push_buttons(self.controller)
             self.controller.advance(now_ms)
         lamps = self._lamps(now_ms)
-        self.junction.show(lamps)
+        self.junction.light(lamps)
         self.checker.look(now_ms, [lamps.get(g) for g in self._ids])
 
     def _push_buttons(self, controller: VirtualController) -> None:

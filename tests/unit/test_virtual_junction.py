@@ -36,7 +36,7 @@ def onto(events: list[InputEvent], loop: str) -> list[int]:
 
 def test_under_green_everyone_drives_through_at_free_speed_and_is_seen_by_each_loop() -> None:
     world = VirtualJunction(street())
-    world.show({"main": Aspect.GREEN})
+    world.light({"main": Aspect.GREEN})
     events = run(world, HOUR_MS)
     ons = {loop: onto(events, loop) for loop in ("m/120", "m/45", "m/1", "out/5")}
     assert 340 < len(ons["m/1"]) < 460
@@ -48,13 +48,13 @@ def test_under_green_everyone_drives_through_at_free_speed_and_is_seen_by_each_l
 def test_an_edge_has_the_time_at_which_it_happened_and_not_that_of_the_poll() -> None:
     fine, coarse = VirtualJunction(street()), VirtualJunction(street())
     for world in (fine, coarse):
-        world.show({"main": Aspect.GREEN})
+        world.light({"main": Aspect.GREEN})
     assert run(fine, HOUR_MS // 6, 10) == run(coarse, HOUR_MS // 6, 1_000)
 
 
 def test_one_vehicle_covers_a_loop_for_its_own_and_the_loops_length() -> None:
     world = VirtualJunction(street(flow_veh_h=60.0))
-    world.show({"main": Aspect.GREEN})
+    world.light({"main": Aspect.GREEN})
     events = [e for e in run(world, HOUR_MS // 6) if e.source == "m/45"]
     assert [b.at_ms - a.at_ms for a, b in pairwise(events) if a.value == 1] == pytest.approx(
         [1000 * (2.0 + VEHICLE_M) / SPEED_M_S] * (len(events) // 2), abs=1.5
@@ -65,7 +65,7 @@ def test_a_queue_discharges_at_the_saturation_headway() -> None:
     world = VirtualJunction(street(flow_veh_h=1500.0))
     run(world, 90_000)
     assert world.inside()["m"] >= 18
-    world.show({"main": Aspect.GREEN})
+    world.light({"main": Aspect.GREEN})
     passed = [e for e in (e for now_ms in range(90_100, 130_000, 100) for e in world.poll(now_ms)) if e.source == "out/5" and e.value == 1]
     gaps = [b.at_ms - a.at_ms for a, b in pairwise(passed)]
     assert len(gaps) >= 15
@@ -84,7 +84,7 @@ def test_nobody_passes_a_red_lamp() -> None:
 def test_who_gives_way_passes_only_in_gaps() -> None:
     busy, empty = VirtualJunction(street(flow_veh_h=1400.0, yields=True)), VirtualJunction(street(flow_veh_h=30.0, yields=True))
     for world in (busy, empty):
-        world.show({"main": Aspect.GREEN, "left": Aspect.GREEN})
+        world.light({"main": Aspect.GREEN, "left": Aspect.GREEN})
         run(world, HOUR_MS // 4)
     assert busy.inside()["l"] > 5 + empty.inside()["l"]
 
@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_day_and_the_flow_asked_for(platoon_ratio: 
     days = []
     for seed in (5, 5, 6):
         world = VirtualJunction(street(seed=seed, platoon_ratio=platoon_ratio))
-        world.show({"main": Aspect.GREEN})
+        world.light({"main": Aspect.GREEN})
         days.append(run(world, 2 * HOUR_MS, 1_000))
         assert world.entered == pytest.approx(800, abs=90)
     assert days[0] == days[1] != days[2]
@@ -103,7 +103,7 @@ def test_the_same_seed_gives_the_same_day_and_the_flow_asked_for(platoon_ratio: 
 class TestLoopFaults:
     def after(self, fault: LoopFault) -> list[InputEvent]:
         world = VirtualJunction(street())
-        world.show({"main": Aspect.GREEN})
+        world.light({"main": Aspect.GREEN})
         run(world, 60_000)
         world.loops.fail("m/1", fault, 60_000)
         events = [e for now_ms in range(60_100, 240_000, 100) for e in world.poll(now_ms)]
