@@ -112,13 +112,13 @@ def _detectors() -> Iterator[Detector]:
         yield Detector(f"{a.exits[0]} loop", Purpose.EXIT, (a.exits[0],), 15.0)
 
 
-def demo_street(junction: Junction, *, seed: int, start_h: float, load: float = 1.0) -> Street:
-    """Return the street of a junction with the demo's arms; ``load`` is a factor on all flows."""
+def demo_street(junction: Junction, *, seed: int, start_h: float, load_ratio: float = 1.0) -> Street:
+    """Return the street of a junction with the demo's arms; ``load_ratio`` is a factor on all flows."""
     approaches = []
     for arm, a in ARMS.items():
         for lane, flow_veh_h in ((arm, a.flow_veh_h), (f"{arm} left", a.left_veh_h)):
             ways = tuple(Way(m.group, m.exit, m.share_ratio, m.crossing_m, m.yields_to) for m in junction.movements if m.lane == lane)
-            approaches.append(Approach(lane, LENGTH_M, SPEED_M_S, load * flow_veh_h, ways, platoon_ratio=0.6 if lane in ("west", "east") else 0.0))
+            approaches.append(Approach(lane, LENGTH_M, SPEED_M_S, load_ratio * flow_veh_h, ways, platoon_ratio=0.6 if lane in ("west", "east") else 0.0))
     loops = tuple(Loop(d.id, d.lanes, d.distance_m, d.length_m) for d in junction.detectors)
     return Street(junction.id, tuple(approaches), loops, start_h=start_h, seed=seed)
 
