@@ -9,7 +9,7 @@ STAMP := $(VENV)/.umlauf-is-set-up
 SUMO_RL := sumo-rl==1.4.5
 BENCHES := bench_solve startup overhead many estimation ladder memory
 
-.PHONY: help venv demo test bench lint mutation ci clean
+.PHONY: help venv demo test bench lint mutation ci clean deb deb-test lock sbom
 .DELETE_ON_ERROR:
 
 help:
@@ -20,6 +20,8 @@ help:
 	@echo "make lint      ruff, mypy and the import contracts"
 	@echo "make mutation  mutation testing of the interlock"
 	@echo "make ci        all that CI runs (.ci/run)"
+	@echo "make deb       a Debian package in dist/; make deb-test tries it out in a Debian of its own (root, debootstrap; 2 minutes)"
+	@echo "make lock      write the hashes of the package's libraries anew; make sbom lists them in dist/ as CycloneDX"
 	@echo "make clean     remove what these made, except runs/"
 
 venv: $(STAMP)
@@ -56,9 +58,32 @@ mutation: venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutation]'
 	$(BIN)/python tests/support_mutants.py
 
+deb:
+	@deploy/build_deb dist
+
+deb-test: deb
+	.ci/deb_test $$(ls -t dist/umlauf_*.deb | head -n 1)
+
+TOOLS := $(VENV)-release
+DEB_EXTRAS := serial ntcip metrics virtual
+LOCK := uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
+
+$(TOOLS): pyproject.toml
+	@"$(PYTHON)" -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9' 'cyclonedx-bom>=7'
+	@touch $@
+
+lock: $(TOOLS)
+	$(TOOLS)/bin/$(LOCK) pyproject.toml $(foreach extra,$(DEB_EXTRAS),--extra $(extra)) --output-file deploy/debian/requirements.txt
+	echo 'setuptools>=77' | $(TOOLS)/bin/$(LOCK) - --output-file deploy/debian/build-requirements.txt
+
+# Of the libraries as they are installed from the lock: names, versions, licences.
+sbom: $(TOOLS)
+	@deploy/make_sbom $(TOOLS) dist
+
 ci:
 	.ci/run
 
 clean:
-	rm -rf $(VENV) build dist mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf $(VENV) $(VENV)-release build dist mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

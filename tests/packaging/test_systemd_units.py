@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "systemd"
+from controller.cabinet.channel import SocketChannel
+from controller.cabinet.codec import line_of, message_of
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "deploy" / "systemd"
 UNITS = ("umlauf@.service", "umlauf-optimizer@.service", "umlauf-optimizer.socket")
 SERVICES = tuple(name for name in UNITS if name.endswith(".service"))
 MOST_EXPOSURE = 2.0
@@ -27,10 +34,11 @@ def installed(tmp_path: Path) -> Path:
         (units / name).write_text("[Unit]\nDescription=of systemd\n", encoding="utf-8")
     for name in ("local-fs.target", "time-sync.target"):
         (units / name).write_text("[Unit]\nDescription=of systemd\n", encoding="utf-8")
-    program = root / "usr" / "bin" / "umlauf"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\n", encoding="utf-8")
-    program.chmod(0o755)
+    for place in ("usr/bin/umlauf", "usr/lib/umlauf/bin/python"):
+        program = root / place
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\n", encoding="utf-8")
+        program.chmod(0o755)
     return root
 
 
@@ -123,3 +131,37 @@ def test_tmpfiles_has_no_fault(tmp_path: Path) -> None:
     done = run("systemd-tmpfiles", f"--root={tmp_path}", "--create", str(FOLDER / "umlauf.tmpfiles"))
     assert "umlauf.tmpfiles:" not in done.stderr, done.stderr
     assert (tmp_path / "etc" / "umlauf").is_dir()
+
+
+def test_the_optimizer_that_the_unit_starts_exists() -> None:
+    (command,) = settings("umlauf-optimizer@.service")["ExecStart"]
+    assert (FOLDER.parents[1] / command.split(" -m ")[1].replace(".", "/")).with_suffix(".py").is_file()
+
+
+@pytest.mark.tools("systemd-analyze")
+def test_the_optimizer_answers_behind_its_socket(tmp_path: Path) -> None:
+    """As the socket unit does it: one process for each connection, the socket as its standard input and output."""
+    path = tmp_path / "optimizer.sock"
+    command = settings("umlauf-optimizer@.service")["ExecStart"][0].split(" ", 1)[1].split()
+    activate = ["systemd-socket-activate", "--accept", "--inetd", f"--listen={path}", "--", sys.executable, *command]
+    process = subprocess.Popen(activate, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(path.exists)
+        for _ in range(2):  # the second guard, or the same again, gets a process of its own
+            channel = SocketChannel(path)
+            channel.send(line_of(ping=7))
+            answer = bytearray()
+            wait_until(lambda: bool(answer.extend(channel.receive() or b"") or answer.endswith(b"\n")))  # noqa: B023
+            assert message_of(bytes(answer))["pong"] == 7
+            channel.close()
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def wait_until(done: Callable[[], bool], most_s: float = 60.0) -> None:
+    for _ in range(int(most_s / 0.02)):
+        if done():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it took too long")
