@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.rows import present_version
 from benchmarks.tables import markdown
 from benchmarks.truth import Findings, LightProbe, WorldTruth
+from benchmarks.version import present_version
 from controller.errors import SimulationError, UmlaufError
 from controller.estimate import LoopEstimator
 from controller.loop import JunctionControl

@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from benchmarks.estimation import build_ours
 from benchmarks.ladder_table import ladder_table
-from benchmarks.rows import present_version
 from benchmarks.truth import EntryProbe, Findings, LightProbe, WorldTruth
+from benchmarks.version import present_version
 from controller.errors import SimulationError, UmlaufError
 from controller.estimate import LoopEstimator
 from controller.loop import JunctionControl

@@ -23,8 +23,8 @@ from typing import Any, Final
 from xml.sax.saxutils import quoteattr
 
 from benchmarks.machine import busy_note, cpu_s
-from benchmarks.rows import present_version
 from benchmarks.tables import markdown
+from benchmarks.version import present_version
 from controller.clock import elapsed_s
 from controller.errors import SimulationError, UmlaufError
 from hardware.sumo import SumoWorld

@@ -1,6 +1,6 @@
 """Fills the tables of figures in README.md from the runs that measured them: ``python -m benchmarks.readme [DEMO]``.
 
-A table stands between ``<!-- figures: FILE -->`` and ``<!-- end of figures -->``; FILE is the JSON of a campaign or of the oracle
+A table stands between ``<!-- figures: FILE -->`` and ``<!-- end of figures -->``; FILE is the Parquet of a campaign or the JSON of the oracle
 ladder, relative to the README. No figure there is typed by hand, and a test compares. DEMO is the run folder of a `make demo`: its picture becomes the
 README's.
 """
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.columns import read_parquet
 from benchmarks.ladder_table import ladder_table
-from benchmarks.rows import read_campaign
 from benchmarks.tables import campaign_table
 
 README: Final = Path(__file__).resolve().parents[1] / "README.md"
@@ -46,8 +46,9 @@ def _block(file: str, folder: Path) -> str:
 
 def _table(path: Path) -> str:
     """Return the table of the oracle ladder, or those of a campaign."""
-    data = json.loads(path.read_text(encoding="utf-8"))
-    return ladder_table(data["ladder"]) if "ladder" in data else campaign_table(read_campaign(path))
+    if path.suffix == ".parquet":
+        return campaign_table(read_parquet(path))
+    return ladder_table(json.loads(path.read_text(encoding="utf-8"))["ladder"])
 
 
 if __name__ == "__main__":

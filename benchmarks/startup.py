@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.machine import busy_note, cpu_s
-from benchmarks.rows import present_version
 from benchmarks.tables import markdown
+from benchmarks.version import present_version
 from controller.clock import elapsed_s
 from controller.errors import SimulationError, UmlaufError
 from scenarios.arguments import Window

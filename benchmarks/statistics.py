@@ -1,4 +1,4 @@
-"""Means over seeds with their 95 % confidence intervals, and differences paired by seed."""
+"""Means over seeds with their 95 % confidence intervals, differences paired by seed, and Holm's correction for many of them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-# Student's t, two-sided 95 %, by degrees of freedom 1 to 30 (NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2).
-T_95: Final = (
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
-    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
-    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
-)
-T_95_MANY: Final = 1.960
-GRIDLOCK_FACTOR: Final = 2.0  # a run that costs more than this times its control's median has locked up
+from scenarios.student import two_sided_p, two_sided_quantile
+
+GRIDLOCK_FACTOR: Final = 2.0  # a run that costs more than this times its control's median on the scenario has locked up
+SIGNIFICANT: Final = 0.05
 
 
 class Mean(NamedTuple):
@@ -42,19 +38,51 @@ def mean_of(values: Sequence[float]) -> Mean:
     value = statistics.fmean(values)
     if len(values) == 1:
         return Mean(value, math.nan, 1)
-    freedom = len(values) - 1
-    t = T_95[freedom - 1] if freedom <= len(T_95) else T_95_MANY
-    return Mean(value, t * statistics.stdev(values) / math.sqrt(len(values)), len(values))
+    return Mean(value, two_sided_quantile(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values)), len(values))
+
+
+def differences(ours: Mapping[int, float], theirs: Mapping[int, float]) -> list[float]:
+    """Return ours minus theirs over the seeds that both have."""
+    return [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
 
 
 def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Mean | None:
     """Return the mean of ours minus theirs over the seeds that both have, None where they share none."""
-    shared = sorted(ours.keys() & theirs.keys())
-    return mean_of([ours[seed] - theirs[seed] for seed in shared]) if shared else None
+    values = differences(ours, theirs)
+    return mean_of(values) if values else None
+
+
+def paired_p(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float | None:
+    """Return the two-sided p value of the paired t test, None where fewer than two seeds are shared.
+
+    Differences that are all the same decide it: 1 where they are zero, else 0.
+    """
+    values = differences(ours, theirs)
+    if len(values) < 2:
+        return None
+    deviation = statistics.stdev(values)
+    mean = statistics.fmean(values)
+    if deviation == 0.0:
+        return 1.0 if mean == 0.0 else 0.0
+    return two_sided_p(mean / (deviation / math.sqrt(len(values))), len(values) - 1)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p values adjusted for being this many: S. Holm, Scandinavian Journal of Statistics 6 (1979), in the step-down form.
+
+    Rejecting those below 0.05 keeps the probability of even one wrong rejection below 0.05, whatever their dependence.
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted = [0.0] * len(p_values)
+    least = 0.0
+    for rank, at in enumerate(order):
+        least = max(least, min((len(p_values) - rank) * p_values[at], 1.0))
+        adjusted[at] = least
+    return adjusted
 
 
 def gridlocks(delays_s: Mapping[int, float]) -> list[int]:
-    """Return the seeds whose delay exceeds twice the median over all seeds."""
+    """Return the seeds whose delay exceeds twice the median over all seeds of the same control on the same scenario."""
     if not delays_s:
         return []
     limit_s = GRIDLOCK_FACTOR * statistics.median(delays_s.values())

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from benchmarks.cases import FAILED, FINISHED, NOT_APPLICABLE
 from benchmarks.statistics import Mean, gridlocks, mean_of, paired
 
 # The traffic targets: mean delay over seeds 1-10 under `adaptive`, loops, published rules, by insertion.
@@ -35,18 +36,23 @@ PEERS: Final = ("sumo-actuated", "fixed")
 STREET_PEERS: Final = ("actuated",)  # what stands in most streets
 FAULTS: Final = ("teleports", "collisions", "interlock_refusals")
 ORDER: Final = ("adaptive", "cycle", "actuated")
+LAST: Final = ("floor",)  # what no control can reach
 Row = Mapping[str, Any]
 
 
-def campaign_table(campaign: Mapping[str, Any]) -> str:
-    """Return the tables of a campaign: one block for each combination of rules, detection and insertion."""
-    rows = [row for row in campaign["rows"] if row["status"] == "finished"]
-    failed = [row for row in campaign["rows"] if row["status"] != "finished"]
+def campaign_table(campaign: Sequence[Row]) -> str:
+    """Return the tables of a campaign's rows: one block for each combination of rules, detection and insertion."""
+    rows = [row for row in campaign if row["status"] == FINISHED]
     settings = sorted({(row["rules"], row["detection"], row["insertion"]) for row in rows}, key=lambda s: (s[:2], s[2] != "sumo"))
     blocks = [_block([r for r in rows if (r["rules"], r["detection"], r["insertion"]) == s], s) for s in settings]
-    if failed:
-        blocks.append("Failed: " + "; ".join(f"{r['scenario']} {r['control']} seed {r['seed']}: {r['error']}" for r in failed))
-    return "\n\n".join(blocks)
+    return "\n\n".join([*blocks, *missing_lines(campaign)])
+
+
+def missing_lines(campaign: Sequence[Row]) -> list[str]:
+    """Return what is not in the tables: a line of the runs that failed, one of the controls that a scenario does not take."""
+    failed = [f"{r['scenario']} {r['control']} seed {r['seed']}: {str(r['error']).splitlines()[0]}" for r in campaign if r["status"] == FAILED]
+    refused = {f"{r['control']} on {r['scenario']}: {str(r['error']).splitlines()[0]}": None for r in campaign if r["status"] == NOT_APPLICABLE}
+    return [f"{word}: {'; '.join(found)}." for word, found in (("Failed", failed), ("Not applicable", list(refused))) if found]
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], *, left_columns: int = 1) -> str:
@@ -70,7 +76,7 @@ def delays_of(rows: Iterable[Row], scenario: str, control: str) -> dict[int, flo
 
 def _block(rows: Sequence[Row], setting: tuple[str, str, str]) -> str:
     scenarios = list(dict.fromkeys(row["scenario"] for row in rows))
-    controls = sorted({row["control"] for row in rows}, key=lambda c: (ORDER.index(c) if c in ORDER else len(ORDER), c))
+    controls = in_order(row["control"] for row in rows)
     rules, detection, insertion = setting
     seeds = sorted({row["seed"] for row in rows})
     sumo = ", ".join(sorted({row["sumo_version"] for row in rows}))
@@ -84,6 +90,11 @@ def _block(rows: Sequence[Row], setting: tuple[str, str, str]) -> str:
         parts.append(_against_peers(rows, scenarios, setting))
     parts.append(_others(rows, controls))
     return "\n\n".join(parts)
+
+
+def in_order(controls: Iterable[str]) -> list[str]:
+    """Return the controls once each: ours, the others by name, the floor."""
+    return sorted(set(controls), key=lambda c: (c in LAST, ORDER.index(c) if c in ORDER else len(ORDER), c))
 
 
 def _short(scenario: str) -> str:

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from scenarios.report_text import COLUMNS, TEXTS, Language
+from scenarios.student import two_sided_quantile
 
-# Two-sided 95 % points of Student's t by degrees of freedom (ISO 3534-1 tables); beyond the last, the normal's.
-STUDENT_T95: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093)
-NORMAL_95: Final = 1.960
 STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.2rem; } .wide { overflow-x: auto; }
@@ -54,6 +52,11 @@ def page(records: Sequence[Mapping[str, Any]], sections: Sequence[tuple[str, Seq
             parts.append(f"<p>{escape(text['signals_meaning'])}</p>")
         parts += [_figure(picture, folder, lang) for picture in pictures] or [f"<p>{escape(text['missing'])}</p>"]
     parts += [f"<h2>{escape(text['files'])}</h2>", f"<p>{escape(text['files_text'])}</p>", _files(records, folder)]
+    return document(title, parts, lang)
+
+
+def document(title: str, parts: Sequence[str], lang: Language) -> str:
+    """Return a whole page of these parts."""
     body = "\n".join(parts)
     return (
         f'<!DOCTYPE html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -63,7 +66,7 @@ def page(records: Sequence[Mapping[str, Any]], sections: Sequence[tuple[str, Seq
 
 def _runs_table(records: Sequence[Mapping[str, Any]], lang: Language) -> str:
     rows = [[_cell(_value(record, key), form) for key, form, _ in COLUMNS] for record in records]
-    return _table([heading[lang] for _, _, heading in COLUMNS], rows)
+    return table_html([heading[lang] for _, _, heading in COLUMNS], rows)
 
 
 def _means(records: Sequence[Mapping[str, Any]], lang: Language) -> list[str]:
@@ -79,7 +82,7 @@ def _means(records: Sequence[Mapping[str, Any]], lang: Language) -> list[str]:
     for control, values in delays.items():
         mean, half = mean_interval(values)
         rows.append([control, str(len(values)), f"{mean:.1f}", "-" if half is None else f"{mean - half:.1f} – {mean + half:.1f}"])
-    return [f"<h2>{escape(text['means'])}</h2>", _table(text["means_columns"].split("|"), rows)]
+    return [f"<h2>{escape(text['means'])}</h2>", table_html(text["means_columns"].split("|"), rows)]
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float | None]:
@@ -89,8 +92,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float | None]:
     if freedom == 0:
         return mean, None
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / freedom)
-    factor = STUDENT_T95[freedom - 1] if freedom <= len(STUDENT_T95) else NORMAL_95
-    return mean, factor * deviation / math.sqrt(len(values))
+    return mean, two_sided_quantile(freedom) * deviation / math.sqrt(len(values))
 
 
 def _figure(picture: Picture, folder: Path, lang: Language) -> str:
@@ -98,11 +100,12 @@ def _figure(picture: Picture, folder: Path, lang: Language) -> str:
     image = base64.b64encode(picture.image.read_bytes()).decode("ascii")
     link = f'<a href="{escape(_relative(picture.data, folder))}">{escape(text["data"])} (CSV)</a>'
     note = f"{escape(picture.note)} " if picture.note else ""
-    shown = f"<details><summary>{escape(text['table'])}</summary>{_table(picture.heads, picture.table)}</details>" if picture.table else ""
+    shown = f"<details><summary>{escape(text['table'])}</summary>{table_html(picture.heads, picture.table)}</details>" if picture.table else ""
     return f'<figure>\n<img alt="{escape(picture.alt)}" src="data:image/png;base64,{image}">\n<figcaption>{note}{link}</figcaption>\n{shown}</figure>'
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table_html(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table whose first column names its rows; it scrolls by itself where the page is too narrow."""
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     body = "\n".join(f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>" for row in rows)
     return f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>'

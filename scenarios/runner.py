@@ -56,7 +56,7 @@ def run_one(case: Case, on_progress: OnProgress, on_warning: OnWarning) -> dict[
             case "warning":
                 on_warning(str(event["text"]))
             case "error":
-                failure = _failure(event, folder, began=last_s is not None or bool(partial))
+                failure = failure_of(event, folder, began=last_s is not None or bool(partial))
             case "result":
                 values = event["values"]
             case "partial":
@@ -66,10 +66,10 @@ def run_one(case: Case, on_progress: OnProgress, on_warning: OnWarning) -> dict[
         if child.interrupted:
             write_summary(folder, failed_record(case, "interrupted", last_s, {"status": "interrupted"}))
             raise KeyboardInterrupt
-        failure = SimulationError(_crash_text(case, code, last_s, folder))
+        failure = SimulationError(crash_text(case, code, last_s, folder))
     if failure is not None or values is None:
         write_summary(folder, failed_record(case, str(failure), last_s, partial))
-        raise failure or SimulationError(_crash_text(case, code, last_s, folder))
+        raise failure or SimulationError(crash_text(case, code, last_s, folder))
     record = finished_record(case, values)
     write_summary(folder, record)
     return record
@@ -114,7 +114,8 @@ class _Child:
         return self._process.wait()
 
 
-def _failure(event: Mapping[str, Any], folder: Path, *, began: bool) -> UmlaufError:
+def failure_of(event: Mapping[str, Any], folder: Path, *, began: bool) -> UmlaufError:
+    """Return the error that a child sent, with what SUMO said of it."""
     text = str(event["text"])
     said = sumo_errors(folder / SUMO_LOG)
     if said and said not in text:
@@ -126,7 +127,8 @@ def _failure(event: Mapping[str, Any], folder: Path, *, began: bool) -> UmlaufEr
     return ERROR_KINDS.get(str(event["kind"]), SimulationError)(text)
 
 
-def _crash_text(case: Case, code: int, last_s: float | None, folder: Path) -> str:
+def crash_text(case: Case, code: int, last_s: float | None, folder: Path) -> str:
+    """Return what is told of a child that ended without a result: how, when, and what it said last."""
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     when = "before the first step" if last_s is None else f"at about {last_s:g} s of simulation time"
     said = sumo_errors(folder / SUMO_LOG) or last_lines(folder / SUMO_LOG)

@@ -49,7 +49,7 @@ class Request:
     measure_bare: bool = False
 
 
-def parse_seeds(text: str) -> tuple[int, ...]:
+def parse_seeds(text: str, option: str = "--seed") -> tuple[int, ...]:
     """Return the seeds of ``1``, ``1,2`` or ``1-5``. Raises `ConfigError` on anything else."""
     seeds: list[int] = []
     try:
@@ -57,9 +57,9 @@ def parse_seeds(text: str) -> tuple[int, ...]:
             first, _, last = part.strip().partition("-")
             seeds.extend(range(int(first), int(last or first) + 1))
     except ValueError as error:
-        raise ConfigError(f"--seed: found {text!r}, expected a number, a list like 1,2 or a range like 1-5") from error
+        raise ConfigError(f"{option}: found {text!r}, expected a number, a list like 1,2 or a range like 1-5") from error
     if not seeds:
-        raise ConfigError(f"--seed: {text!r} names no seed; give a range from the smaller to the larger number")
+        raise ConfigError(f"{option}: {text!r} names no seed; give a range from the smaller to the larger number")
     return tuple(dict.fromkeys(seeds))
 
 

@@ -126,7 +126,7 @@ def test_exit_codes_of_commands_pass_through(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"), [(["simlate"], "did you mean 'umlauf simulate'?"), (["qqq"], "expected one of: check, "), (["--nonsense"], "unknown option")]
+    ("arguments", "told"), [(["simlate"], "did you mean 'umlauf simulate'?"), (["qqq"], "expected one of: bench, "), (["--nonsense"], "unknown option")]
 )
 def test_unknown_commands_are_usage_errors(capsys: pytest.CaptureFixture[str], arguments: list[str], told: str) -> None:
     assert cli.main(arguments) == 2

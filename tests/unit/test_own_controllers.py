@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support_bench import install
 from support_control import junction
 
 from controller.errors import ConfigError, ControllerError
@@ -23,16 +24,6 @@ from scenarios.case import check_control
 from scenarios.own_controllers import NodeTask, OwnPlanner, code_of, load_own
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "OWN_CONTROLLER.md"
-
-
-def install(folder: Path, source: str, points: dict[str, str], module: str = "own_module") -> Path:
-    """Write what `pip install` leaves behind of a distribution with one module."""
-    (folder / f"{module}.py").write_text(source, encoding="utf-8")
-    info = folder / f"{module}-1.0.dist-info"
-    info.mkdir(exist_ok=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text("[umlauf.controllers]\n" + "".join(f"{k} = {v}\n" for k, v in points.items()), encoding="utf-8")
-    return folder
 
 
 def snapshot() -> Snapshot:

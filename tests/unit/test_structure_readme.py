@@ -7,6 +7,9 @@ import re
 import subprocess
 from pathlib import Path
 
+from support_bench import row
+
+from benchmarks.columns import write_parquet
 from benchmarks.readme import filled
 from controller.cli_commands import find_commands
 
@@ -19,13 +22,10 @@ def test_the_tables_are_what_the_campaigns_measured() -> None:
 
 
 def test_a_marked_table_is_made_from_its_file(tmp_path: Path) -> None:
-    row = {"status": "finished", "rules": "published", "detection": "loops", "insertion": "sumo", "scenario": "cross", "control": "adaptive", "seed": 1}
-    figures = {"mean_delay_s": 12.34, "sumo_version": "1.28.0", "begin_s": None, "end_s": None, "teleports": 0, "collisions": 0, "interlock_refusals": 0}
-    more = {"emergency_brakings": 0, "never_inserted": 0, "stops_per_vehicle": 0.5, "max_wait_s": 40.0}
-    (tmp_path / "c.json").write_text(json.dumps({"command": "", "rows": [row | figures | more]}))
+    write_parquet([row(scenario="cross", delay_s=12.34)], tmp_path / "c.parquet")
     marked = "before\n<!-- figures: {} -->\nold\n<!-- end of figures -->\nafter\n"
-    assert "| cross | 12.3" in filled(marked.format("c.json"), tmp_path)
-    assert "old" not in filled(marked.format("c.json"), tmp_path)
+    assert "| cross | 12.3" in filled(marked.format("c.parquet"), tmp_path)
+    assert "old" not in filled(marked.format("c.parquet"), tmp_path)
     ladder = {"ladder": [{"scenario": "cross", "seed": 1, "rung": "loops", "mean_delay_s": 12.34}]}
     (tmp_path / "l.json").write_text(json.dumps(ladder))
     assert "| cross | 1 | 12.3 |" in filled(marked.format("l.json"), tmp_path)

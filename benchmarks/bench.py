@@ -1,0 +1,138 @@
+"""What ``umlauf bench`` does: the cases that are not done yet, on the engine asked for, then the report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from benchmarks.cases import DONE, FAILED, Campaign, Task, shard_of, tasks_of, to_do
+from benchmarks.columns import Row
+from benchmarks.local import run_local
+from benchmarks.progress import Costs, Display
+from benchmarks.store import ResultFolder
+from benchmarks.supervised import Limits, Outcome
+from benchmarks.version import present_version
+from controller.errors import ConfigError, UmlaufError
+
+ENGINES: Final = ("local", "dask")
+ATTEMPTS: Final = 2  # a simulator that crashed or hung gets a second chance
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a campaign is run; none of it decides what a case gives."""
+
+    output: Path
+    command: str
+    jobs: int = 0
+    engine: str = "local"
+    scheduler: str = ""
+    shard: str = ""
+    keep_older: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def workers(self) -> int:
+        """Return how many cases run at a time: as asked for, else one for each processor that this process may use."""
+        return self.jobs or len(os.sched_getaffinity(0))
+
+
+class ResultsError(UmlaufError, OSError):
+    """A result cannot be written, as on a full disk: going on would lose every further one."""
+
+
+def run_campaign(campaign: Campaign, options: Options) -> int:
+    """Run what is not done, write the report and return the exit code: 0 all done, 1 some case failed.
+
+    Raises `UmlaufError`; KeyboardInterrupt where it was interrupted. What was finished until then is kept.
+    """
+    if options.engine not in ENGINES:
+        raise ConfigError(f"--engine: found {options.engine!r}, expected one of {', '.join(ENGINES)}")
+    if options.jobs < 0:
+        raise ConfigError(f"--jobs: found {options.jobs}, expected 1 or more (0: one for each processor)")
+    console = Console(stderr=True)
+    with _scratch() as root:
+        tasks = tasks_of(campaign, present_version(), root)
+        if options.shard:
+            tasks = shard_of(tasks, options.shard)
+        folder = ResultFolder(options.output)
+        folder.note_command(options.command)
+        rows = folder.rows()
+        _tell_broken(folder, console)
+        wanted = to_do(tasks, rows, keep_older=options.keep_older)
+        console.print(f"{len(wanted)} of {len(tasks)} cases to run, {len(tasks) - len(wanted)} done before", highlight=False)
+        failed = _run(wanted, folder, options, rows, console)
+    if not options.shard:  # those of several shards may still be at work in this folder
+        report_of(options.output)
+    return 1 if failed else 0
+
+
+def report_of(path: Path) -> None:
+    """Take the folder's cases into its Parquet file and write its report. Raises `ConfigError` where it holds no campaign."""
+    from benchmarks.report import write_report
+
+    folder = ResultFolder(path, create=False)
+    rows = folder.compact()
+    Console(stderr=True).print(f"Report: {write_report(folder.path, rows, folder.commands)}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _tell_broken(folder: ResultFolder, console: Console) -> None:
+    for path in folder.broken:
+        console.print(f"note: {path} is half-written or broken; its case is run again", highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Give a folder for the runs' own files, which nobody needs once a run's figures are taken."""
+    root = Path(tempfile.mkdtemp(prefix="umlauf-bench-"))
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _run(wanted: Sequence[Task], folder: ResultFolder, options: Options, rows: Sequence[Row], console: Console) -> int:
+    """Run the cases, keep each result as it comes, and return how many failed."""
+    attempts: dict[str, int] = {}
+    failed = 0
+    with Display(wanted, options.workers, Costs(rows), console) as display:
+
+        def done(task: Task, outcome: Outcome) -> bool:
+            nonlocal failed
+            attempts[task.key] = attempts.get(task.key, 0) + 1
+            if outcome.again and attempts[task.key] < ATTEMPTS:
+                display.say(f"{task.name}: {str(outcome.record['error']).splitlines()[0]}; it is run once more")
+                return True
+            _keep(folder, task, outcome, attempts[task.key])
+            failed += outcome.record["status"] == FAILED
+            display.ended(task, outcome.record)
+            return False
+
+        if wanted and options.engine == "dask":
+            from benchmarks.dask_engine import run_dask
+
+            run_dask(wanted, options.scheduler, options.limits, done, display.tick)
+        elif wanted:
+            run_local(wanted, options.workers, options.limits, Path(wanted[0].case.folder).parent, done, display.tick)
+    return failed
+
+
+def _keep(folder: ResultFolder, task: Task, outcome: Outcome, attempts: int) -> None:
+    """Write the case's row and throw its files away, those of a failure excepted. Raises `ResultsError` where nothing can be written."""
+    run = Path(task.case.folder)
+    try:
+        if outcome.record["status"] not in DONE and run.is_dir():
+            outcome.record["error"] = f"{outcome.record['error']}\nWhat it left is in {folder.keep_failed(run, task.key)}"
+        folder.put(task.row(outcome.record, attempts))
+    except OSError as error:
+        text = f"{folder.path}: the result of {task.name} cannot be written ({error.strerror}). Results until here are kept"
+        raise ResultsError(f"{text}; make room and give the same command again, it goes on where it stopped") from error
+    shutil.rmtree(run, ignore_errors=True)

@@ -1,0 +1,244 @@
+"""``umlauf bench`` as a user runs it: short windows of the built-in crossing, with everything that can go wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support_bench import install
+
+from benchmarks.columns import read_parquet
+
+pytestmark = pytest.mark.sim
+
+UMLAUF = str(Path(sys.executable).with_name("umlauf"))
+OWN = """
+import os, signal, time
+
+class Base:
+    def __init__(self, task): self.task = task
+    def decide(self, view): return 0
+
+class Keeps(Base): pass
+
+class Raises(Base):
+    def decide(self, view): raise LookupError("no such loop")
+
+class Nonsense(Base):
+    def decide(self, view): return "purple"
+
+class Hangs(Base):
+    def decide(self, view): time.sleep(1000)
+
+class Crashes(Base):
+    def decide(self, view): os.kill(os.getpid(), signal.SIGSEGV)
+
+class CrashesOnce(Base):
+    def decide(self, view):
+        mark = os.path.join(os.environ["MARKS"], str(self.task.seed))
+        if not os.path.exists(mark):
+            open(mark, "w").close()
+            os._exit(7)
+        return 0
+
+class Slow(Base):
+    def decide(self, view): time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    points = {name.lower(): f"own_module:{name}" for name in ("Keeps", "Raises", "Nonsense", "Hangs", "Crashes", "CrashesOnce", "Slow")}
+    return install(folder, OWN, points)
+
+
+def environment(site: Path, **more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(site), "COLUMNS": "200", **more}
+
+
+def bench(folder: Path, *arguments: str, site: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    command = [UMLAUF, "bench", *arguments, "--output", str(folder / "out")]
+    return subprocess.run(command, cwd=folder, env=environment(site or folder, **more), capture_output=True, text=True, check=False, timeout=300)
+
+
+def rows_in(folder: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    return {(r["control"], r["seed"]): r for r in read_parquet(folder / "out" / "results.parquet")}
+
+
+def until(ready: Callable[[], bool], limit_s: float = 120.0) -> None:
+    deadline = time.monotonic() + limit_s  # noqa: TID251
+    while not ready():
+        assert time.monotonic() < deadline, "waited too long"  # noqa: TID251
+        time.sleep(0.05)
+
+
+SHORT = ("cross", "--end", "120")
+
+
+def test_a_campaign_is_run_once_and_reported(tmp_path: Path) -> None:
+    done = bench(tmp_path, *SHORT, "--control", "fixed,actuated", "--seeds", "1-2", "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    rows = rows_in(tmp_path)
+    assert {key: r["status"] for key, r in rows.items()} == {(c, s): "finished" for c in ("fixed", "actuated") for s in (1, 2)}
+    assert "about" in done.stderr
+    assert "left" in done.stderr
+    for name in ("report.html", "report.md", "results.parquet", "umlauf-bench.json"):
+        assert (tmp_path / "out" / name).is_file()
+    again = bench(tmp_path, *SHORT, "--control", "fixed,actuated", "--seeds", "1-2")
+    assert "0 of 4 cases to run, 4 done before" in again.stderr
+    assert rows_in(tmp_path) == rows
+
+
+def test_a_worker_that_is_used_again_gives_what_a_fresh_one_gives(tmp_path: Path) -> None:
+    """Three cases in one libsumo, one after the other, against ``umlauf simulate`` with a process for each."""
+    assert bench(tmp_path, *SHORT, "--control", "adaptive,fixed", "--seeds", "1-2", "--jobs", "1").returncode == 0
+    told = subprocess.run(
+        [UMLAUF, "simulate", *SHORT, "--control", "adaptive,fixed", "--seed", "1-2", "--json", "--output", str(tmp_path / "runs")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = rows_in(tmp_path)
+    for record in json.loads(told.stdout)["runs"]:
+        mine = rows[record["control"], record["seed"]]
+        for name in ("mean_delay_s", "co2_g_per_vehicle", "stops_per_vehicle", "vehicles", "max_wait_s", "saturation_flow_veh_h", "longest_red_s"):
+            assert mine[name] == record[name], name
+
+
+def test_who_fails_fails_alone(tmp_path: Path, site: Path) -> None:
+    controls = "fixed,keeps,raises,nonsense,hangs,crashes,crashesonce"
+    done = bench(tmp_path, *SHORT, "--control", controls, "--seeds", "1", "--jobs", "2", "--silence", "6", site=site, MARKS=str(tmp_path))
+    assert done.returncode == 1
+    rows = {control: r for (control, _), r in rows_in(tmp_path).items()}
+    assert {c for c, r in rows.items() if r["status"] == "finished"} == {"fixed", "keeps", "crashesonce"}
+    assert {c: r["attempts"] for c, r in rows.items()} == {"fixed": 1, "keeps": 1, "raises": 1, "nonsense": 1, "hangs": 2, "crashes": 2, "crashesonce": 2}
+    assert "LookupError: no such loop" in rows["raises"]["error"]
+    assert "returned 'purple'" in rows["nonsense"]["error"]
+    assert "no step of the simulation for 6 s" in rows["hangs"]["error"]
+    assert "was ended by SIGSEGV" in rows["crashes"]["error"]
+    assert "Failed: " in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    kept = Path(rows["crashes"]["error"].rsplit(" is in ", 1)[1])
+    assert (kept / "sumo.log").is_file()
+
+
+def test_a_run_over_its_time_is_ended(tmp_path: Path, site: Path) -> None:
+    done = bench(tmp_path, *SHORT, "--control", "slow", "--seeds", "1", "--deadline", "3", site=site)
+    assert done.returncode == 1
+    row = rows_in(tmp_path)["slow", 1]
+    assert "has not ended after 3 s" in row["error"]
+    assert row["attempts"] == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path, site: Path, number: signal.Signals) -> None:
+    command = [UMLAUF, "bench", *SHORT, "--control", "fixed,slow", "--seeds", "1-2", "--jobs", "1", "--output", str(tmp_path / "out")]
+    running = subprocess.Popen(command, cwd=tmp_path, env=environment(site), stderr=subprocess.PIPE, text=True)
+    cases = tmp_path / "out" / "cases"
+    until(lambda: len(list(cases.glob("*.json"))) >= 2)
+    worker = children(running.pid)
+    assert worker
+    running.send_signal(number)
+    _, told = running.communicate(timeout=60)
+    assert running.returncode == (130 if number is signal.SIGINT else -number), told
+    until(lambda: not any(alive(pid) for pid in worker))
+    finished = len(list(cases.glob("*.json")))
+    assert 2 <= finished < 4
+    again = bench(tmp_path, *SHORT, "--control", "fixed,slow", "--seeds", "1-2", "--jobs", "1", site=site)
+    assert again.returncode == 0, again.stderr
+    assert f"{4 - finished} of 4 cases to run, {finished} done before" in again.stderr
+    assert len(rows_in(tmp_path)) == 4
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state not in "ZX"
+
+
+def test_shards_merge_by_copying(tmp_path: Path) -> None:
+    for at in (1, 2):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        assert bench(folder, *SHORT, "--control", "fixed", "--seeds", "1-3", "--shard", f"{at}/2").returncode == 0
+        assert not (folder / "out" / "results.parquet").exists()
+    for file in (tmp_path / "2" / "out" / "cases").iterdir():
+        file.rename(tmp_path / "1" / "out" / "cases" / file.name)
+    assert bench(tmp_path / "1", "--report-only").returncode == 0
+    assert sorted(rows_in(tmp_path / "1")) == [("fixed", 1), ("fixed", 2), ("fixed", 3)]
+
+
+def test_a_scenario_without_lights_fails_and_the_other_goes_on(tmp_path: Path) -> None:
+    net = '<net version="1.20"><location netOffset="0,0" convBoundary="0,0,100,0" origBoundary="0,0,1,1" projParameter="!"/>'
+    edge = '<edge id="e" from="a" to="b" priority="1"><lane id="e_0" index="0" speed="13.9" length="100" shape="0,0 100,0"/></edge>'
+    ends = "".join(
+        f'<junction id="{n}" type="dead_end" x="{x}" y="0" incLanes="{i}" intLanes="" shape="{x},0 {x},3"/>' for n, x, i in (("a", 0, ""), ("b", 100, "e_0"))
+    )
+    (tmp_path / "dark.net.xml").write_text(net + edge + ends + "</net>", encoding="utf-8")
+    (tmp_path / "dark.rou.xml").write_text('<routes><flow id="f" begin="0" end="50" vehsPerHour="600" from="e" to="e"/></routes>', encoding="utf-8")
+    files = '<input><net-file value="dark.net.xml"/><route-files value="dark.rou.xml"/></input>'
+    (tmp_path / "dark.sumocfg").write_text(f"<configuration>{files}</configuration>", encoding="utf-8")
+    done = bench(tmp_path, "dark.sumocfg,cross", "--end", "60", "--control", "fixed", "--seeds", "1")
+    assert done.returncode == 1
+    found = {r["scenario"]: r for r in read_parquet(tmp_path / "out" / "results.parquet")}
+    assert "no traffic light" in found["dark.sumocfg"]["error"]
+    assert found["cross"]["status"] == "finished"
+
+
+def test_a_disk_that_is_full_stops_the_campaign_and_loses_nothing(tmp_path: Path) -> None:
+    """The folder of the results stops taking files after the first case; with room again the rest is run."""
+    source = (
+        "import errno, os\n"
+        "from benchmarks import store\n"
+        "real, count = os.fsync, [0]\n"
+        "def full(descriptor):\n"
+        "    count[0] += 1\n"
+        "    if count[0] > 2:\n"  # the marker, and one case
+        "        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+        "    real(descriptor)\n"
+        "store.os.fsync = full\n"
+        "from controller.cli import main\n"
+        "raise SystemExit(main())\n"
+    )
+    arguments = ["bench", *SHORT, "--control", "fixed", "--seeds", "1-3", "--jobs", "1", "--output", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-c", source, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 1
+    assert "the result of cross fixed seed 2 cannot be written (No space left on device). Results until here are kept; make room" in done.stderr
+    again = bench(tmp_path, *SHORT, "--control", "fixed", "--seeds", "1-3")
+    assert again.returncode == 0, again.stderr
+    assert "2 of 3 cases to run, 1 done before" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--control", "adaptve"), "did you mean 'adaptive'"),
+        (("--seeds", "3-1"), "--seeds: '3-1' names no seed"),
+        (("--seeds", ","), "--seeds: found ','"),
+        (("--shard", "5/4"), "expected i/n with i from 1 to n"),
+        (("--engine", "cloud"), "--engine: found 'cloud', expected one of local, dask"),
+        (("--engine", "dask"), "expected the scheduler's address"),
+        (("--jobs", "-2"), "--jobs: found -2"),
+        (("--report-only",), "holds no campaign"),
+    ],
+)
+def test_wrong_options_are_one_message(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    done = bench(tmp_path, "cross", *arguments, DASK_SCHEDULER_ADDRESS="")
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,99 @@
+"""Which cases a campaign has, and which of them are done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.cases import Campaign, Task, shard_of, tasks_of, to_do
+from benchmarks.version import Version, hash_of
+from controller.errors import ConfigError, ScenarioError
+
+VERSION = Version("c0ffee", False, "ours-1", "sumo-1")
+
+
+def tasks(tmp_path: Path, version: Version = VERSION, **other: Any) -> list[Task]:
+    options: dict[str, Any] = {"scenarios": ("cross",), "controls": ("adaptive", "fixed"), "seeds": "1-2", **other}
+    return tasks_of(Campaign(**options), version, tmp_path)
+
+
+def finished(task: Task, status: str = "finished") -> dict[str, Any]:
+    return task.row({"status": status, "mean_delay_s": 1.0}, 1)
+
+
+def test_the_code_of_sumos_own_controls_is_not_ours() -> None:
+    assert [VERSION.code_of(c) for c in ("adaptive", "greedy", "fixed", "sumo-actuated-30")] == ["ours-1", "ours-1", "sumo-1", "sumo-1"]
+    assert hash_of(("controller",)) != hash_of(("scenarios",))
+
+
+def test_seed_by_seed_and_ours_first(tmp_path: Path) -> None:
+    found = [(t.case.seed, t.case.control) for t in tasks(tmp_path, controls=("fixed", "adaptive"))]
+    assert found == [(1, "adaptive"), (1, "fixed"), (2, "adaptive"), (2, "fixed")]
+
+
+def test_the_key_is_of_all_that_decides_and_of_nothing_else(tmp_path: Path) -> None:
+    keys = {t.key for t in tasks(tmp_path)}
+    assert len(keys) == 4
+    assert {t.key for t in tasks(tmp_path / "elsewhere")} == keys
+    for other in ({"insertion": "legacy"}, {"rules": "street"}, {"end_s": 100.0}, {"detection": "oracle"}, {"version": Version("", False, "x", "y")}):
+        assert not {t.key for t in tasks(tmp_path, **other)} & keys
+
+
+def test_finished_and_refused_cases_are_done_failed_ones_are_not(tmp_path: Path) -> None:
+    one, two, three, four = tasks(tmp_path)
+    rows = [finished(one), finished(two, "not applicable"), finished(three, "failed")]
+    assert to_do([one, two, three, four], rows, keep_older=False) == [three, four]
+
+
+def test_new_code_runs_again_unless_older_rows_are_kept(tmp_path: Path) -> None:
+    rows = [finished(t) for t in tasks(tmp_path)]
+    newer = tasks(tmp_path, Version("cafe", False, "ours-2", "sumo-1"))
+    assert [t.case.control for t in to_do(newer, rows, keep_older=False)] == ["adaptive", "adaptive"]
+    assert not to_do(newer, rows, keep_older=True)
+
+
+def test_a_users_scenario_counts_with_its_files(tmp_path: Path) -> None:
+    from scenarios.catalogue import find_scenario, load_config
+
+    config = load_config(find_scenario("cross"))
+    for file in config.path.parent.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    mine = str(tmp_path / config.path.name)
+    before = tasks(tmp_path / "out", scenarios=(mine,))
+    rows = [finished(t) for t in before]
+    assert not to_do(tasks(tmp_path / "out", scenarios=(mine,)), rows, keep_older=False)
+    route = tmp_path / config.routes[0].name
+    route.write_bytes(route.read_bytes() + b"<!-- changed -->")
+    assert len(to_do(tasks(tmp_path / "out", scenarios=(mine,)), rows, keep_older=False)) == 4
+
+
+def test_shards_share_the_cases(tmp_path: Path) -> None:
+    whole = tasks(tmp_path)
+    shares = [shard_of(whole, f"{i}/3") for i in (1, 2, 3)]
+    assert sorted(t.key for share in shares for t in share) == sorted(t.key for t in whole)
+    assert [len(share) for share in shares] == [2, 1, 1]
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "a/b", "1/", "1/0", "-1/2"])
+def test_a_wrong_shard_is_told(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="expected i/n with i from 1 to n"):
+        shard_of(tasks(tmp_path), text)
+
+
+@pytest.mark.parametrize(
+    ("other", "kind", "text"),
+    [
+        ({"scenarios": ()}, ConfigError, "one or more scenarios"),
+        ({"controls": ()}, ConfigError, "--control names no control"),
+        ({"seeds": ""}, ConfigError, "--seeds: found ''"),
+        ({"seeds": "5-1"}, ConfigError, "--seeds: '5-1' names no seed"),
+        ({"controls": ("adaptve",)}, ConfigError, "did you mean 'adaptive'"),
+        ({"scenarios": ("cros",)}, ScenarioError, "did you mean 'cross'"),
+        ({"rules": "strict"}, ConfigError, "--rules"),
+    ],
+)
+def test_wrong_options_are_told_before_anything_runs(tmp_path: Path, other: dict[str, Any], kind: type[Exception], text: str) -> None:
+    with pytest.raises(kind, match=text):
+        tasks(tmp_path, **other)

@@ -1,0 +1,157 @@
+"""A campaign's folder: what is finished stays, what is broken is said, what is foreign is left alone."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support_bench import row
+
+from benchmarks import columns, store
+from benchmarks.columns import read_parquet, write_parquet
+from benchmarks.store import CASES, MARKER, RESULTS, ResultFolder
+from controller.errors import ConfigError
+
+
+def given(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows without the columns that hold nothing."""
+    return [{k: v for k, v in r.items() if v is not None} for r in found]
+
+
+def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
+    rows = [row("adaptive", 1), row("fixed", 2, new_figure={"a": [1, 2]}), row("fixed", 10, None, status="failed", error="it broke")]
+    write_parquet(reversed(rows), tmp_path / RESULTS)
+    assert given(read_parquet(tmp_path / RESULTS)) == given(rows)
+    assert list(tmp_path.iterdir()) == [tmp_path / RESULTS]
+
+
+def test_a_run_folder_is_of_this_machine_and_not_written(tmp_path: Path) -> None:
+    write_parquet([row(folder="/somewhere")], tmp_path / RESULTS)
+    assert "folder" not in read_parquet(tmp_path / RESULTS)[0]
+
+
+def test_cases_are_compacted_into_one_file(tmp_path: Path) -> None:
+    folder = ResultFolder(tmp_path / "c")
+    for seed in (1, 2, 3):
+        folder.put(row(seed=seed))
+    assert len(list((tmp_path / "c" / CASES).iterdir())) == 3
+    folder.compact()
+    assert [r["seed"] for r in read_parquet(tmp_path / "c" / RESULTS)] == [1, 2, 3]
+    assert not list((tmp_path / "c" / CASES).iterdir())
+    assert len(list((tmp_path / "c").rglob("*.parquet"))) == 1
+    assert [r["seed"] for r in ResultFolder(tmp_path / "c").rows()] == [1, 2, 3]
+
+
+def test_the_newest_row_of_a_case_counts(tmp_path: Path) -> None:
+    folder = ResultFolder(tmp_path)
+    folder.put(row(delay_s=99.0, code="old"))
+    folder.compact()
+    folder.put(row(delay_s=15.0, code="new", key="another"))
+    assert [r["mean_delay_s"] for r in folder.rows()] == [15.0]
+    folder.compact()
+    assert [r["code"] for r in folder.rows()] == ["new"]
+
+
+def test_shards_are_merged_by_copying_their_files(tmp_path: Path) -> None:
+    for at in (1, 2):
+        ResultFolder(tmp_path / f"shard{at}").put(row(seed=at))
+    whole = ResultFolder(tmp_path / "whole")
+    for at in (1, 2):
+        for file in (tmp_path / f"shard{at}" / CASES).iterdir():
+            (tmp_path / "whole" / CASES / file.name).write_bytes(file.read_bytes())
+    assert sorted(r["seed"] for r in whole.compact()) == [1, 2]
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"scenario": "resco/col', "[1, 2]", "null"])
+def test_a_half_written_case_is_no_result(tmp_path: Path, content: str) -> None:
+    folder = ResultFolder(tmp_path)
+    folder.put(row(seed=1))
+    broken = tmp_path / CASES / "half.json"
+    broken.write_text(content, encoding="utf-8")
+    (tmp_path / CASES / "x.json.123.part").write_text("{", encoding="utf-8")
+    assert [r["seed"] for r in folder.rows()] == [1]
+    assert folder.broken == [broken]
+    folder.compact()
+    assert not broken.exists()
+
+
+def test_a_folder_of_another_format_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / MARKER).write_text(json.dumps({"format": 7, "commands": []}), encoding="utf-8")
+    (tmp_path / RESULTS).write_bytes(b"of another kind")
+    with pytest.raises(ConfigError, match=r"of format 7, this version writes format 1; nothing was touched. Give another --output"):
+        ResultFolder(tmp_path)
+    assert (tmp_path / RESULTS).read_bytes() == b"of another kind"
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"commands": []}'])
+def test_a_broken_marker_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / MARKER).write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match="expected the JSON of a campaign's folder"):
+        ResultFolder(tmp_path)
+
+
+def test_a_broken_results_file_is_never_overwritten(tmp_path: Path) -> None:
+    folder = ResultFolder(tmp_path)
+    folder.put(row())
+    (tmp_path / RESULTS).write_bytes(b"PAR1 cut off")
+    with pytest.raises(ConfigError, match="expected the Parquet of a campaign, cannot read it"):
+        folder.compact()
+    assert (tmp_path / RESULTS).read_bytes() == b"PAR1 cut off"
+    assert len(list((tmp_path / CASES).iterdir())) == 1
+
+
+def test_another_parquet_file_is_told_by_its_columns(tmp_path: Path) -> None:
+    import polars
+
+    polars.DataFrame({"a": [1]}).write_parquet(tmp_path / RESULTS)
+    with pytest.raises(ConfigError, match="without the columns scenario, control, seed"):
+        read_parquet(tmp_path / RESULTS)
+    with pytest.raises(ConfigError, match="no such file"):
+        read_parquet(tmp_path / "none.parquet")
+
+
+def test_a_full_disk_leaves_no_half_file_and_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = ResultFolder(tmp_path)
+    folder.put(row(seed=1))
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        folder.put(row(seed=2))
+    assert [p.name for p in (tmp_path / CASES).iterdir()] == [f"{row(seed=1)['key']}.json"]
+    assert [r["seed"] for r in folder.rows()] == [1]
+
+
+def test_a_crash_between_parquet_and_cleaning_up_counts_no_run_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = ResultFolder(tmp_path)
+    folder.put(row(seed=1))
+
+    def crash(self: Path, missing_ok: bool = False) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store.Path, "unlink", crash)
+    with pytest.raises(KeyboardInterrupt):
+        folder.compact()
+    monkeypatch.undo()
+    assert (tmp_path / RESULTS).is_file()
+    assert len(list((tmp_path / CASES).iterdir())) == 1
+    assert len(ResultFolder(tmp_path).compact()) == 1
+
+
+def test_only_a_campaigns_folder_can_be_reported(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"holds no campaign \(no umlauf-bench.json\)"):
+        ResultFolder(tmp_path, create=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_key_of_simulate_json_is_a_column() -> None:
+    from scenarios.summary import KEYS
+
+    known = {*columns.TEXTS, *columns.WHOLE, *columns.NUMBERS, *columns.FLAGS, "solve_ms"}
+    assert not [key for key in KEYS if key not in known]
