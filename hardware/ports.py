@@ -133,6 +133,7 @@ class ControllerDriver(ControllerPort, InputPort, Protocol):
 
     actuation: Actuation
     status_age_ms: int  # a state older than this counts as none
+    drivable: frozenset[str]  # the signal groups that commands may name
 
     def alarms(self) -> Sequence[ControllerAlarm]:
         """Return all that stand, none where the controller may be driven."""

@@ -30,7 +30,7 @@ PHASES = {"V2": "phase 2", "V4": "phase 4", "V6": "phase 6", "V8": "phase 8", "P
 
 
 def options(**more: Any) -> NtcipOptions:
-    return NtcipOptions(**{"host": "127.0.0.1", "community_secret_file": "none", "phases": PHASES, **more})
+    return NtcipOptions(**{"host": "127.0.0.1", "community_secret_file": "none", "phases": PHASES, "patterns": (47, 48), "splits": (47, 48), **more})
 
 
 class TableAgent:

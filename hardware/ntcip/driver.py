@@ -9,12 +9,11 @@ from typing import Final
 from hardware.ntcip.actuator import KINDS
 from hardware.ntcip.objects import ObjectTable
 from hardware.ntcip.options import NtcipOptions
-from hardware.ntcip.phase_map import Kind
 from hardware.ntcip.session import DRIVABLE, Session
 from hardware.ntcip.status import ControllerStatus
 from hardware.ntcip.timing import Difference, TimingTables
 from hardware.ntcip.transport import Transport
-from hardware.ports import Actuation, CommandKind, ControllerAlarm, ControllerCommand, InputEvent, Observation, PortError
+from hardware.ports import CommandKind, ControllerAlarm, ControllerCommand, InputEvent, Observation, PortError
 from hardware.secret_files import read_secret
 from hardware.signals import SiteSpec
 
@@ -42,6 +41,7 @@ class NtcipDriver:
         self.actuation = options.actuation
         self.status_age_ms = options.status_age_ms
         self._spec, self._options, self._now, self._transport = spec, options, now, transport
+        self._observed: tuple[int, Observation] | None = None
         self._queue: list[ControllerCommand] = []
         self._work = threading.Condition()
         self._closed = False
@@ -51,6 +51,7 @@ class NtcipDriver:
         except PortError:
             transport.close()
             raise
+        self.drivable = self._session.places.drivable(options.actuation)
         self._thread = threading.Thread(target=self._run, name=f"ntcip {spec.id}", daemon=True) if threaded else None
         if self._thread is not None:
             self._thread.start()
@@ -72,11 +73,15 @@ class NtcipDriver:
             self._step()
 
     def observe(self, now_ms: int) -> Observation:
-        """Return the newest status. Raises `PortError` while there is none that is fresh."""
+        """Return the newest status, within one tick the same. Raises `PortError` while there is none that is fresh."""
         if self._thread is None:
             self._step()
+        elif self._observed is not None and self._observed[0] == now_ms:
+            return self._observed[1]  # what a command is judged by is what it was made for
         status = self._fresh(now_ms)
-        return Observation(min(status.at_ms, now_ms), self._session.places.aspects(status.lamps), self._session.mode)
+        seen = Observation(min(status.at_ms, now_ms), self._session.places.aspects(status.lamps), self._session.mode)
+        self._observed = now_ms, seen
+        return seen
 
     def poll(self, now_ms: int) -> Sequence[InputEvent]:
         """Return what the controller reported of itself up to ``now_ms``: pre-emption, stop time, operation by hand, faults."""
@@ -152,10 +157,9 @@ class NtcipDriver:
         kinds = KINDS[self.actuation]
         if command.kind not in kinds and (command.groups or command.value):
             raise PortError(f"{where}: expected one of {', '.join(sorted(kinds))} with actuation {self.actuation}, found {command.kind}")
-        bare = [g for g in command.groups if self.actuation is Actuation.CALLS and not known.detectors.get(g)]
-        overlaps = [g for g in command.groups if self.actuation is Actuation.PHASE_CONTROL and known.places[g].kind is Kind.OVERLAP]
-        if bare or overlaps:
-            raise PortError(f"{where}: expected groups with a phase, or with virtual detectors, found {bare or overlaps}")
+        others = [g for g in command.groups if g not in self.drivable]
+        if others:
+            raise PortError(f"{where}: expected groups out of {sorted(self.drivable)} with actuation {self.actuation}, found {others}")
 
     def _why(self) -> str:
         return "; ".join(alarm.text for alarm in self.alarms()) or self._session.last_error

@@ -38,8 +38,8 @@ class NtcipOptions:
     poll_ms: int = 300
     status_age_ms: int = 2_000
     hold_down_s: int = 60
-    patterns: tuple[int, ...] = (47, 48)
-    splits: tuple[int, ...] = (47, 48)
+    patterns: tuple[int, ...] = ()
+    splits: tuple[int, ...] = ()
     coordinated: tuple[int, ...] = (2, 6)
     offset_s: int = 0
     sequence: int = 1
@@ -81,8 +81,10 @@ class NtcipOptions:
         }
         faults = [f"{name}: expected {low} to {high}, found {value}" for name, (value, low, high) in bounds.items() if not low <= value <= high]
         for name, pair, most in (("patterns", self.patterns, PATTERN_MOST), ("splits", self.splits, BYTE_MOST)):
+            if self.actuation is not Actuation.SPLITS and not pair:
+                continue
             if len(set(pair)) != 2 or len(pair) != 2 or not all(1 <= n <= most for n in pair):
-                faults.append(f"{name}: expected two different numbers of 1 to {most}, found {list(pair)}")
+                faults.append(f"{name}: expected two different numbers of 1 to {most} that nobody else uses, found {list(pair)}")
         return faults
 
     def _faults_of_names(self) -> list[str]:

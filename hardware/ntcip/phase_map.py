@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from hardware.ntcip.objects import PHASES_PER_GROUP
 from hardware.ntcip.timing import Served
-from hardware.ports import PortError
+from hardware.ports import Actuation, PortError
 from hardware.signals import Aspect, SiteSpec
 
 
@@ -87,6 +87,13 @@ class PhaseMap:
     def detector_numbers(self, groups: Iterable[str], kind: Kind) -> frozenset[int]:
         """Return the virtual detectors of this kind that call the groups."""
         return frozenset(d.number for g in groups for d in self.detectors.get(g, ()) if d.kind is kind)
+
+    def drivable(self, actuation: Actuation) -> frozenset[str]:
+        """Return the groups that commands may name: with detectors for calls, with a phase of their own for phase control."""
+        if actuation is Actuation.CALLS:
+            return frozenset(g for g, many in self.detectors.items() if many)
+        overlaps = actuation is Actuation.SPLITS
+        return frozenset(g for g, place in self.places.items() if overlaps or place.kind is not Kind.OVERLAP)
 
     def served(self) -> dict[str, Served]:
         """Return the phase of each group that is not an overlap, to compare timing tables."""

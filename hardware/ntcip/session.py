@@ -80,7 +80,7 @@ class Session:
 
     def __init__(self, spec: SiteSpec, options: NtcipOptions, transport: Transport, now: Callable[[], int]) -> None:
         self._spec, self._options, self._transport, self._now = spec, options, transport, now
-        table = ObjectTable(options.objects)
+        self._table = table = ObjectTable(options.objects)
         self.places = PhaseMap(spec, options.phases, options.detectors)
         self._reader = StatusReader(table, transport, self.places, now)
         self._watch = Watch(spec, self.places)
@@ -185,12 +185,22 @@ class Session:
         if self._options.actuation is Actuation.SPLITS and not used & set(self._options.coordinated):
             text = f"expected one of the coordinated phases {list(self._options.coordinated)} in use, found phases {sorted(used)}; correct coordinated"
             found.append(Difference("coordinated", text))
+        found += self._of_reserved() if self._options.actuation is Actuation.SPLITS else []
         for group, detectors in self.places.detectors.items() if self._options.actuation is Actuation.CALLS else ():
             phase = self.places.places[group].number
             for d in (d for d in detectors if d.kind is Kind.DETECTOR):
                 called = self._reader.numbers(("vehicleDetectorCallPhase", d.number))[0]
                 if called != phase:
                     found.append(Difference(group, f"expected detector {d.number} to call phase {phase}, found phase {called}; correct one of both"))
+        return found
+
+    def _of_reserved(self) -> list[Difference]:
+        """Return which of our reserved numbers this controller does not have."""
+        found = []
+        for name, numbers in (("maxPatterns", self._options.patterns), ("maxSplits", self._options.splits)):
+            most = self._reader.get_or_none(self._table.oid(name))
+            if isinstance(most, int) and max(numbers) > most:
+                found.append(Difference(name, f"expected numbers of at most {most}, found {list(numbers)}; reserve others"))
         return found
 
     def _judge(self, status: ControllerStatus) -> None:

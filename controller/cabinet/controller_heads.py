@@ -1,0 +1,144 @@
+"""Drive a controller that owns its aspects as if it were signal heads: the junction's loop shows, and the controller is asked to go on.
+
+`follow` puts the parts together. `ControllerHeads` takes the place of the interlock's heads in the loop and the guard: its ``show`` does not
+look at the frame, which only says what was observed, but at what the followers' plans want, and asks for what is not in force yet. Each
+request goes through the last gate, `ControllerInterlock`; order and limits here are such that it has nothing to refuse.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from controller.build import SequencerFactory
+from controller.cabinet.controller_view import ControllerView
+from controller.cabinet.follower import Follower
+from controller.cabinet.wishes import PhaseControl, PhaseWishes, Splits, calls
+from controller.junction import Junction, Node
+from hardware.interlock import Phase
+from hardware.interlock_controller import ControllerInterlock
+from hardware.ports import Actuation, CommandKind, ControllerCommand, ControllerDriver, Observation
+from hardware.registry import open_controller
+from hardware.signals import Aspect, Frame
+
+LEAST_INTERVAL_MS: Final = 30_000  # between two sets of splits, and never less than the cycle that they make
+NOTHING: Final = frozenset[str]()
+
+
+class ControllerHeads:
+    """Signal heads, as far as the loop and the guard can tell. `follower` makes what stands in each node's sequencer's place."""
+
+    def __init__(self, junction: Junction, port: ControllerInterlock, driver: ControllerDriver, now_ms: int) -> None:
+        self._junction, self._port, self._driver = junction, port, driver
+        self._view = ControllerView(tuple(g.id for g in junction.groups), port, now_ms)
+        self._followers: list[Follower] = []
+        self._phase_control = PhaseControl(junction, self._view, driver.drivable)
+        self._splits = Splits(junction)
+        self._sent: dict[CommandKind, frozenset[str]] = {}
+        self._splits_ms: dict[str, int] = {}
+        self._splits_due_ms = now_ms
+        self._released = False
+
+    def follower(self, junction: Junction, node: Node, start_ms: int) -> Follower:
+        """Return what follows one node; a `SequencerFactory`."""
+        follower = Follower(junction, node, self._view, start_ms)
+        self._followers.append(follower)
+        return follower
+
+    @property
+    def refusals(self) -> int:
+        """Return how many requests the last gate has refused."""
+        return self._port.refusals
+
+    @property
+    def phase(self) -> Phase:
+        """Return that the last gate before a controller never latches: it refuses one request at a time."""
+        return Phase.RUN
+
+    @property
+    def aspects(self) -> tuple[Aspect, ...]:
+        """Return what was seen last."""
+        return tuple(self._view.aspects.values())
+
+    def ready(self, now_ms: int) -> bool:
+        """Tell that the controller may be released at any time: it goes over to its own plan by its own rules."""
+        del now_ms
+        return True
+
+    def resume(self, now_ms: int) -> None:
+        """Do nothing: there is no latch to leave."""
+
+    def observe(self, now_ms: int) -> Observation:
+        """Return what the controller shows. Raises `PortError` where it does not answer."""
+        return self._port.observe(now_ms)
+
+    def show(self, frame: Frame, now_ms: int) -> None:
+        """Ask for what the plans want and is not in force yet. Raises `PortError` where the controller does not answer.
+
+        While it does not let itself be driven (pre-emption, operation by hand, a fault) nothing is asked, and its driver has taken all back.
+        """
+        del frame
+        self._view.look(now_ms)
+        if self._view.lost is not None:
+            raise self._view.lost
+        if not self._view.driven:
+            self._forget()
+            return
+        if all(f.off for f in self._followers):
+            self._release(now_ms)
+        elif self._driver.actuation is Actuation.SPLITS:
+            self._show_splits(now_ms)
+        elif self._driver.actuation is Actuation.CALLS:
+            self._put(CommandKind.CALL, calls(self._followers, self._driver.drivable), now_ms)
+        else:
+            self._show_phases(self._phase_control.wishes(self._followers, now_ms), now_ms)
+
+    def _show_phases(self, wishes: PhaseWishes, now_ms: int) -> None:
+        """Put the sets in force: force-offs that are over first, so that these groups may be held again, new force-offs when nothing holds them."""
+        forced = self._sent.get(CommandKind.FORCE_OFF, NOTHING)
+        if forced - wishes.force_off:
+            self._put(CommandKind.FORCE_OFF, forced & wishes.force_off, now_ms)
+        self._put(CommandKind.HOLD, wishes.hold, now_ms)
+        self._put(CommandKind.OMIT, wishes.omit, now_ms)
+        self._put(CommandKind.CALL, wishes.call, now_ms)
+        self._put(CommandKind.FORCE_OFF, wishes.force_off, now_ms)
+
+    def _put(self, kind: CommandKind, groups: frozenset[str], now_ms: int) -> None:
+        """Ask for one kind's whole set where it changes; the driver keeps it in force."""
+        if self._sent.get(kind, NOTHING) != groups:
+            self._port.request(ControllerCommand(now_ms, kind, tuple(g.id for g in self._junction.groups if g.id in groups)), now_ms)
+            self._sent[kind], self._released = groups, False
+
+    def _show_splits(self, now_ms: int) -> None:
+        """Hand over new splits at most once a cycle. A plan that shares out no cycle gives the controller back to itself."""
+        wanted: dict[str, int] = {}
+        for follower in self._followers:
+            durations = self._splits.durations_ms(follower)
+            if durations is None:
+                if follower.plan is not None:
+                    self._release(now_ms)
+                return
+            wanted |= durations
+        if wanted == self._splits_ms or now_ms < self._splits_due_ms:
+            return
+        ids = tuple(g.id for g in self._junction.groups)
+        self._port.request(ControllerCommand(now_ms, CommandKind.SPLITS, ids, tuple(wanted[g] for g in ids)), now_ms)
+        self._splits_ms, self._released = wanted, False
+        self._splits_due_ms = now_ms + max(LEAST_INTERVAL_MS, self._splits.cycle_ms(self._followers))
+
+    def _release(self, now_ms: int) -> None:
+        """Let the controller run its own plan."""
+        if not self._released:
+            self._port.request(ControllerCommand(now_ms, CommandKind.RELEASE), now_ms)
+            self._forget()
+            self._released = True
+
+    def _forget(self) -> None:
+        """Note that nothing of ours is in force any more."""
+        self._sent, self._splits_ms, self._released = {}, {}, False
+
+
+def follow(junction: Junction, driver: ControllerDriver, now_ms: int) -> tuple[ControllerHeads, SequencerFactory]:
+    """Return heads behind the last gate for a controller's driver, and what makes the followers of its nodes."""
+    port = open_controller(junction.site_spec(), driver, now_ms=now_ms, stale_ms=driver.status_age_ms)
+    heads = ControllerHeads(junction, port, driver, now_ms)
+    return heads, heads.follower

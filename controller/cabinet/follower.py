@@ -1,0 +1,151 @@
+"""The follower: stands in the sequencer's place where a controller owns its aspects, and says what it was seen to show.
+
+Theory of operation. A stage stands when the vehicles' groups that are seen green are those of the stage; pedestrians come and go within it,
+for the controller ends their walk by itself. Anything else is on the way: to the stage that the plan wants, once a group that this does not
+have has ended; else to the stage that comes nearest to what is green, for a controller may also do what nobody asked it to. What the plan
+wants is read by `controller.cabinet.controller_heads`, which asks the controller for it. All-red stages cannot be asked for; where one is
+wanted, the controller goes on as it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from controller.cabinet.controller_view import ControllerView
+from controller.errors import PlanError
+from controller.junction import Junction, Node
+from controller.plan import OFF, Plan
+from controller.snapshot import SignalState
+from controller.transitions import TransitionTable, transition_table
+from hardware.signals import Aspect, GroupKind
+
+
+class Follower:
+    """Follows one node of a controller through a view that all its nodes share."""
+
+    def __init__(self, junction: Junction, node: Node, view: ControllerView, start_ms: int) -> None:
+        self.node, self._view = node, view
+        self.table: TransitionTable = transition_table(junction, node)
+        walks = {g.id for g in junction.groups if g.kind is GroupKind.PEDESTRIAN}
+        self._cores = tuple(frozenset(s.green) - walks or frozenset(s.green) for s in node.stages)
+        self._vehicles = frozenset(node.groups) - walks
+        self._stage = self._from_stage = 0
+        self._settled_ms: int | None = None
+        self._updated_ms: int | None = None
+        self.restart(start_ms)
+
+    def restart(self, now_ms: int) -> None:
+        """Forget the plan; what the controller shows is not ours to begin again."""
+        del now_ms
+        self.plan: Plan | None = None
+        self._index = 0
+
+    def adopt(self, plan: Plan) -> None:
+        """Want this plan's steps from now on. Raises `PlanError` where it is empty or names an unknown stage."""
+        count = len(self.node.stages)
+        if not plan.steps or not all(s.stage == OFF or 0 <= s.stage < count for s in plan.steps):
+            found = [s.stage for s in plan.steps]
+            raise PlanError(f"node {self.node.id}: expected at least one step with stages 0 to {count - 1}, found {found} from planner {plan.planner}")
+        self.plan, self._index = plan, 0
+
+    @property
+    def off(self) -> bool:
+        """Tell whether the controller is to run its own plan."""
+        return self.plan is not None and self.plan.steps[self._index].stage == OFF
+
+    @property
+    def wanted(self) -> int | None:
+        """Return the stage that the plan wants now, None where it wants none that can be asked for."""
+        if self.plan is None or self.off:
+            return None
+        stage = self.plan.steps[self._index].stage
+        return stage if self.node.stages[stage].green else None
+
+    @property
+    def stage(self) -> int:
+        """Return the stage that stands, or is on the way."""
+        return self._stage
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether the stage stands."""
+        return self._settled_ms is not None
+
+    def step(self, now_ms: int) -> Mapping[str, Aspect]:
+        """Return what the node's groups are seen to show."""
+        self._update(now_ms)
+        return {g: self._view.aspects[g] for g in self.node.groups}
+
+    def state(self, now_ms: int) -> SignalState:
+        """Return where the node stands; times that lie ahead are predictions by the site's own times."""
+        self._update(now_ms)
+        view, greens = self._view, [g for g in self.node.groups if self._view.green(g)]
+        starts = self._starts(now_ms)
+        settled_ms = self._settled_ms
+        if settled_ms is None:
+            settled_ms = max([now_ms, *(ms for g, ms in starts.items() if g in self._cores[self._stage])])
+        return SignalState(
+            stage=self._stage,
+            from_stage=self._from_stage,
+            settled_ms=settled_ms,
+            earliest_leave_ms=max([settled_ms, *(self._min_green_end(g) for g in greens)]),
+            green_since_ms={g: view.since_ms[g] if view.green(g) else None for g in self.node.groups},
+            red_since_ms={g: view.since_ms[g] if view.aspects[g] is Aspect.RED else None for g in self.node.groups},
+            earliest_green_ms=starts,
+        )
+
+    def _update(self, now_ms: int) -> None:
+        if self._updated_ms == now_ms:
+            return
+        self._updated_ms = now_ms
+        self._view.look(now_ms)
+        self._go_on(now_ms)
+        greens = frozenset(g for g in self._vehicles if self._view.green(g))
+        stands = [k for k, core in enumerate(self._cores) if core and core == greens]
+        if stands:
+            self._move(next((k for k in (self.wanted, self._stage) if k in stands), stands[0]), stands=True, now_ms=now_ms)
+            return
+        wanted = self.wanted
+        if wanted is not None and wanted != self._stage and self._leaving(wanted):
+            self._move(wanted, stands=False, now_ms=now_ms)
+        elif greens and not greens & self._cores[self._stage]:
+            self._move(self._nearest(greens), stands=False, now_ms=now_ms)
+        else:
+            self._settled_ms = None
+
+    def _go_on(self, now_ms: int) -> None:
+        """Go on to the plan's next step where the present one stands and its time has come."""
+        plan = self.plan
+        if plan is None or self._index + 1 >= len(plan.steps):
+            return
+        step = plan.steps[self._index]
+        if step.until_ms is not None and now_ms >= step.until_ms and step.stage == self._stage and self.settled:
+            self._index += 1
+
+    def _leaving(self, wanted: int) -> bool:
+        """Tell whether a group that the wanted stage does not have has ended, so that the way there has begun."""
+        return any(not self._view.green(g) for g in self._cores[self._stage] - self._cores[wanted])
+
+    def _nearest(self, greens: frozenset[str]) -> int:
+        """Return the stage that shares most with what is green, of several the first."""
+        stages = [k for k, core in enumerate(self._cores) if core]
+        return max(stages, key=lambda k: (len(self._cores[k] & greens) - len(self._cores[k] ^ greens), -k))
+
+    def _move(self, stage: int, *, stands: bool, now_ms: int) -> None:
+        if stage != self._stage:
+            self._from_stage, self._stage, self._settled_ms = self._stage, stage, None
+        if not stands:
+            self._settled_ms = None
+        elif self._settled_ms is None:
+            self._settled_ms = min(now_ms, max((self._view.since_ms[g] for g in self._cores[stage]), default=now_ms))
+
+    def _starts(self, now_ms: int) -> dict[str, int]:
+        """Return when each group that is not green may be so at the earliest, once all that conflict with it have ended as soon as they may."""
+        view = self._view
+        ends: Callable[[str], int] = lambda foe: max(now_ms, self._min_green_end(foe)) if view.green(foe) else view.ended_ms.get(foe, now_ms - (1 << 40))  # noqa: E731
+        return {
+            g: max([now_ms, *(ends(foe) + ms for foe, ms in self.table.rules[g].foes if foe in view.aspects)]) for g in self.node.groups if not view.green(g)
+        }
+
+    def _min_green_end(self, group: str) -> int:
+        return self._view.since_ms[group] + self.table.rules[group].group.min_green_ms

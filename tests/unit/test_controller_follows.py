@@ -1,0 +1,217 @@
+"""A controller that owns its aspects, driven by the same loop as signal heads: it follows the plan, keeps its own times, and is let go in order."""
+
+from __future__ import annotations
+
+import pytest
+from support_controlled import STAGES, Controlled
+from support_virtual import dual_ring
+
+from controller.cabinet.controller_view import ControllerView
+from controller.cabinet.wishes import Limited
+from controller.errors import PlanError
+from controller.plan import OFF, Plan, PlanStep
+from hardware.fake import FakeController
+from hardware.ntcip.transport import InProcess
+from hardware.ports import Actuation, CommandKind, PortError
+from hardware.signals import Aspect
+from hardware.virtual.controller import VirtualController
+
+PHASE_CONTROL, CALLS, SPLITS = Actuation.PHASE_CONTROL, Actuation.CALLS, Actuation.SPLITS
+CORES = {frozenset(g for g in green if g[0] == "p") for green in STAGES.values()}
+
+
+def masks(one: Controlled) -> list[object]:
+    names = ("PhaseOmit", "PedOmit", "Hold", "ForceOff", "VehCall", "PedCall")
+    return [one.controller.get(one.driver._session._table.oid(f"phaseControlGroup{n}", 1)) for n in names]
+
+
+@pytest.mark.parametrize(
+    ("control", "actuation", "own_loops"),
+    [("actuated", PHASE_CONTROL, False), ("programme", PHASE_CONTROL, True), ("actuated", CALLS, False), ("cycle", SPLITS, True)],
+)
+def test_the_same_loop_drives_it(control: str, actuation: Actuation, own_loops: bool) -> None:
+    one = Controlled(control, actuation, own_loops=own_loops)
+    one.run(400)
+    assert one.checker.unsafe_frames == 0
+    assert one.heads.refusals == 0
+    assert not one.alarms
+    assert one.street.passed > 150
+    assert {green for _, green in one.greens} >= CORES, "every stage was served"
+
+
+def test_the_plan_is_what_is_shown() -> None:
+    """The programme's greens, to the second, though the controller's own loops call otherwise."""
+    one = Controlled("programme", PHASE_CONTROL, own_loops=True)
+    one.run(300)
+    lengths = {}
+    for (at_ms, green), (end_ms, _) in zip(one.greens[2:], one.greens[3:], strict=False):
+        lengths.setdefault(green, []).append((end_ms - at_ms) / 1000)
+    assert set(lengths) == CORES
+    for green, seconds in lengths.items():
+        planned_s = 10 if green & {"p1", "p3"} else 20
+        assert all(planned_s + 4 <= s <= planned_s + 8 for s in seconds), "green, then 5 s of clearance and at most 3 s of plans and polls"
+
+
+def test_splits_are_what_the_controller_runs() -> None:
+    one = Controlled("programme", SPLITS, own_loops=True)
+    one.run(300)
+    pattern = one.controller.pattern
+    assert pattern is not None
+    splits_s = {p: s.split_ms / 1000 for p, s in pattern.splits.items()}
+    assert splits_s == {1: 15, 5: 15, 2: 33, 6: 33, 3: 15, 7: 15, 4: 33, 8: 33}, "10 or 20 s of green, 5 s to clear vehicles, 13 s to clear walks"
+    assert one.controller.get(one.driver._session._table.oid("coordPatternStatus")) == 47
+
+
+def test_a_planner_that_shares_out_no_cycle_gives_the_controller_back() -> None:
+    one = Controlled("actuated", SPLITS, own_loops=True)
+    one.run(60)
+    assert one.controller.pattern is None
+    assert one.controller.get(one.driver._session._table.oid("systemPatternControl")) == 0
+    assert one.heads.refusals == 0
+
+
+@pytest.mark.parametrize("actuation", [PHASE_CONTROL, SPLITS])
+def test_when_we_die_it_runs_its_own_plan_within_its_deadman(actuation: Actuation) -> None:
+    one = Controlled("programme", actuation, setup=dual_ring(backup_s=10, local_pattern=1), own_loops=True)
+    one.run(100)
+    assert one.controller.system_control
+    one.run(10.2, blind=True)
+    assert one.controller.backup
+    assert masks(one) == [0] * 6
+    one.run(200, blind=True)
+    assert one.controller.pattern is not None
+    assert one.controller.pattern.number == 1
+    assert one.checker.unsafe_frames == 0
+
+
+def test_calls_stay_when_we_die() -> None:
+    """The virtual detectors are no system control parameters: nothing takes them back. The controller goes on serving them, by its own times."""
+    one = Controlled("programme", CALLS)
+    one.run(100)
+    told = one.controller._told
+    assert told
+    one.run(100, blind=True)
+    assert one.controller._told == told
+    assert one.checker.unsafe_frames == 0
+
+
+@pytest.mark.parametrize("actuation", list(Actuation))
+def test_the_exit_leaves_nothing_in_force(actuation: Actuation) -> None:
+    one = Controlled("programme", actuation, own_loops=True)
+    one.run(60)
+    one.driver.close()
+    assert masks(one) == [0] * 6
+    assert not one.controller._told
+    assert not one.controller.system_control
+
+
+@pytest.mark.parametrize("actuation", list(Actuation))
+def test_a_plan_to_let_go_releases_it(actuation: Actuation) -> None:
+    one = Controlled("programme", actuation, own_loops=True)
+    one.run(60)
+    one.control.nodes[0].sequencer.adopt(Plan("off", one.now_ms, (PlanStep(OFF, None),)))
+    one.heads.show(None, one.now_ms)  # type: ignore[arg-type]
+    assert one.control.nodes[0].sequencer.off
+    assert not one.controller.system_control
+    assert not one.controller._told
+
+
+def test_a_preempt_is_followed_and_nothing_asked_meanwhile() -> None:
+    one = Controlled("programme", PHASE_CONTROL, hold_down_s=10)
+    one.run(60)
+    one.controller.preempt(1)
+    one.run(60)
+    assert masks(one) == [0] * 6
+    assert one.controller.rings.green == {4, 7}
+    shown = dict(zip([g.id for g in one.junction.groups], one.heads.aspects, strict=True))
+    assert [g for g, a in shown.items() if a is Aspect.GREEN] == ["p4", "p7"]
+    one.controller.preempt(0)
+    one.run(120)
+    assert one.heads.refusals == 0
+    assert one.checker.unsafe_frames == 0
+    assert masks(one) != [0] * 6
+
+
+def test_a_lost_link_is_an_error_of_the_signals_and_is_outlived() -> None:
+    one = Controlled("programme", PHASE_CONTROL, hold_down_s=5)
+    one.run(60)
+    transport = one.driver._transport
+    assert isinstance(transport, InProcess)
+    transport.mute = True
+    one.run(1.9)
+    with pytest.raises(PortError, match="no answer"):
+        one.run(5)
+    transport.mute = False
+    for _ in range(30):
+        try:
+            one.run(1)
+        except PortError:
+            continue
+    one.run(60)
+    assert masks(one) != [0] * 6
+    assert one.heads.refusals == 0
+    assert one.checker.unsafe_frames == 0
+
+
+def test_holds_and_omits_end_before_anybody_is_forgotten() -> None:
+    limited = Limited(90_000, 20_000)
+    asked = [limited.allow({"a"}, now_ms) for now_ms in range(0, 250_000, 1_000)]
+    assert [len(groups) for groups in asked] == ([1] * 90 + [0] * 20) * 2 + [1] * 30
+    assert limited.allow({"b"}, 250_000) == {"b"}
+    assert limited.allow({"a"}, 251_000) == {"a"}, "begun anew"
+
+
+def test_a_long_green_is_held_without_a_refusal() -> None:
+    one = Controlled("programme", PHASE_CONTROL)
+    stay = Plan("stay", 0, (PlanStep(1, None),))
+    for _ in range(300):
+        one.run(1, blind=True)
+        one.heads._followers[0].adopt(stay)
+        one.heads._followers[0].step(one.now_ms)
+        one.heads.show(None, one.now_ms)  # type: ignore[arg-type]
+    assert one.heads.refusals == 0
+    assert one.greens[-1][1] == {"p2", "p6"}
+
+
+def test_force_offs_come_only_after_the_minimum_and_each_green_gets_its_own() -> None:
+    one = Controlled("programme", PHASE_CONTROL)
+    asked: list[tuple[int, tuple[str, ...]]] = []
+    request = one.driver.request
+
+    def spy(command: object, now_ms: int) -> None:
+        if command.kind is CommandKind.FORCE_OFF and command.groups:  # type: ignore[attr-defined]
+            asked.append((now_ms, command.groups))  # type: ignore[attr-defined]
+        request(command, now_ms)  # type: ignore[arg-type]
+
+    one.driver.request = spy  # type: ignore[method-assign]
+    one.run(200)
+    assert len({groups for _, groups in asked}) >= 4
+    assert one.heads.refusals == 0
+
+
+def test_what_cannot_be_read_back_is_dark() -> None:
+    spec = Controlled("programme", PHASE_CONTROL).junction.site_spec()
+    port = FakeController(spec)
+    port.aspects = None
+    view = ControllerView(tuple(g.id for g in spec.groups), port, 0)
+    view.look(100)
+    assert set(view.aspects.values()) == {Aspect.DARK}
+
+
+def test_a_plan_that_names_no_stage_is_refused() -> None:
+    follower = Controlled("programme", PHASE_CONTROL).heads._followers[0]
+    for steps in ((), (PlanStep(9, None),)):
+        with pytest.raises(PlanError, match="expected at least one step with stages 0 to"):
+            follower.adopt(Plan("p", 0, steps))
+
+
+def test_a_stage_that_stands_at_the_start_is_seen() -> None:
+    controller = VirtualController(dual_ring(), warm=True)
+    controller.advance(20_000)
+    one = Controlled("programme", PHASE_CONTROL)
+    one.run(3, blind=True)
+    state = one.heads._followers[0].state(one.now_ms)
+    assert (state.stage, state.settled_ms <= one.now_ms) == (1, True)
+    assert state.green_since_ms["p2"] is not None
+    assert state.red_since_ms["p4"] is not None
+    assert state.earliest_green_ms["p4"] >= one.now_ms + 5_000
