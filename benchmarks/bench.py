@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,14 +17,17 @@ from rich.console import Console
 
 from benchmarks.cases import DONE, FAILED, Campaign, Task, shard_of, tasks_of, to_do
 from benchmarks.columns import Row
-from benchmarks.local import run_local
+from benchmarks.local import Done, run_local
 from benchmarks.progress import Costs, Display
 from benchmarks.store import ResultFolder
 from benchmarks.supervised import Limits, Outcome
+from benchmarks.verify import deviations, drawn
 from benchmarks.version import present_version
 from controller.errors import ConfigError, UmlaufError
+from scenarios.case import PEERS, SUMO_DRIVEN
 
 ENGINES: Final = ("local", "dask")
+WITHOUT_KERNELS: Final = frozenset(SUMO_DRIVEN) - {"webster"} | {"actuated"} | frozenset(PEERS)
 ATTEMPTS: Final = 2  # a simulator that crashed or hung gets a second chance
 
 
@@ -75,13 +80,37 @@ def run_campaign(campaign: Campaign, options: Options) -> int:
     return 1 if failed else 0
 
 
+def verify_campaign(options: Options, draw: int) -> int:
+    """Run a random tenth of the folder's finished cases again and return the exit code: 0 all came out the same, 1 some did not."""
+    console = Console(stderr=True)
+    folder = ResultFolder(options.output, create=False)
+    with _scratch() as root:
+        pairs = drawn(folder.rows(), present_version(), draw, root)
+        before = {task.key: row for row, task in pairs}
+        console.print(f"{len(pairs)} cases are run again (drawn by {draw})", highlight=False)
+        found: dict[str, list[str]] = {}
+
+        def done(task: Task, outcome: Outcome) -> bool:
+            found[task.key] = deviations(before[task.key], task.row(outcome.record, 1))
+            text = "the same" if not found[task.key] else f"DIFFERS: {'; '.join(found[task.key])}"
+            console.print(f"{task.name}: {text}", highlight=False, markup=False, soft_wrap=True)
+            return False
+
+        _execute([task for _, task in pairs], options, done, lambda: None)
+    differ = sum(map(bool, found.values()))
+    text = f"{len(found)} of the finished cases were run again: " + ("all came out the same." if not differ else f"{differ} came out otherwise.")
+    console.print(text, highlight=False)
+    folder.note_verified(text)
+    return 1 if differ else 0
+
+
 def report_of(path: Path) -> None:
     """Take the folder's cases into its Parquet file and write its report. Raises `ConfigError` where it holds no campaign."""
     from benchmarks.report import write_report
 
     folder = ResultFolder(path, create=False)
     rows = folder.compact()
-    Console(stderr=True).print(f"Report: {write_report(folder.path, rows, folder.commands)}", highlight=False, markup=False, soft_wrap=True)
+    Console(stderr=True).print(f"Report: {write_report(folder.path, rows, folder.commands, folder.verified)}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _tell_broken(folder: ResultFolder, console: Console) -> None:
@@ -116,13 +145,26 @@ def _run(wanted: Sequence[Task], folder: ResultFolder, options: Options, rows: S
             display.ended(task, outcome.record)
             return False
 
-        if wanted and options.engine == "dask":
-            from benchmarks.dask_engine import run_dask
-
-            run_dask(wanted, options.scheduler, options.limits, done, display.tick)
-        elif wanted:
-            run_local(wanted, options.workers, options.limits, Path(wanted[0].case.folder).parent, done, display.tick)
+        _execute(wanted, options, done, display.tick)
     return failed
+
+
+def _execute(tasks: Sequence[Task], options: Options, done: Done, tick: Callable[[], None]) -> None:
+    """Run the cases on the engine asked for."""
+    if tasks and options.engine == "dask":
+        from benchmarks.dask_engine import run_dask
+
+        run_dask(tasks, options.scheduler, options.limits, done, tick)
+    elif tasks:
+        if any(task.case.control not in WITHOUT_KERNELS for task in tasks):
+            warm_up()
+        run_local(tasks, options.workers, options.limits, Path(tasks[0].case.folder).parent, done, tick)
+
+
+def warm_up() -> None:
+    """Compile the kernels once, and not in each worker at the same time, where it would look like a run that hangs."""
+    command = [sys.executable, "-P", "-c", "from controller.warmup_commands import warmup; warmup()"]
+    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 def _keep(folder: ResultFolder, task: Task, outcome: Outcome, attempts: int) -> None:

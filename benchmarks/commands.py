@@ -12,7 +12,7 @@ def bench(
     scenarios: Annotated[str, typer.Argument(help="Comma-separated: catalogue names (see: umlauf scenarios), .sumocfg files, or resco for all eight.")] = "",
     control: Annotated[
         str, typer.Option(help="Comma-separated, as for umlauf simulate; your own too (docs/OWN_CONTROLLER.md).")
-    ] = "adaptive,fixed,sumo-actuated",
+    ] = "adaptive,fixed,sumo-actuated,floor",
     seeds: Annotated[str, typer.Option(help="A seed, a list (1,2) or a range (1-10).")] = "1-5",
     rules: Annotated[str | None, typer.Option(help="net, published or street. Default: published for resco/, else net.")] = None,
     insertion: Annotated[str, typer.Option(help="sumo (SUMO's present defaults) or legacy (those before 1.27, as in published figures).")] = "sumo",
@@ -26,6 +26,8 @@ def bench(
     output: Annotated[Path, typer.Option(help="The campaign's folder; the same command goes on where it stopped.")] = Path("bench"),
     keep_older: Annotated[bool, typer.Option("--keep-older", help="Do not run finished cases of older code again; the report tells of them.")] = False,
     report_only: Annotated[bool, typer.Option("--report-only", help="Run nothing; take in what is in cases/ and write the report anew.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Run a random tenth of the folder's finished cases again and compare exactly.")] = False,
+    draw: Annotated[int | None, typer.Option(help="Which tenth --verify draws; default: another one each time.")] = None,
     silence: Annotated[float, typer.Option(help="Seconds without a step of its simulation after which a run counts as hung.")] = 300.0,
     deadline: Annotated[float, typer.Option(help="Seconds (wall time) that a run may take at most.")] = 7200.0,
 ) -> None:
@@ -41,11 +43,12 @@ def bench(
 
     Exit code: 0 done, 1 some case failed or error, 2 wrong usage, 130 interrupted.
     """
+    import secrets
     import shlex
     import signal
     import sys
 
-    from benchmarks.bench import Options, report_of, run_campaign
+    from benchmarks.bench import Options, report_of, run_campaign, verify_campaign
     from benchmarks.cases import Campaign
     from benchmarks.supervised import Limits
 
@@ -55,7 +58,7 @@ def bench(
         return
     campaign = Campaign(_scenarios(scenarios), _listed(control), seeds, rules, detection, insertion, begin, end)
     options = Options(output, shlex.join(["umlauf", *sys.argv[1:]]), jobs, engine, scheduler, shard, keep_older, Limits(silence, deadline))
-    code = run_campaign(campaign, options)
+    code = verify_campaign(options, secrets.randbelow(10**6) if draw is None else draw) if verify else run_campaign(campaign, options)
     if code:
         raise typer.Exit(code)
 

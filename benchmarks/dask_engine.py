@@ -33,7 +33,7 @@ def run_dask(tasks: Iterable[Task], scheduler: str, limits: Limits, done: Done, 
     if not address:
         raise ConfigError(f"--engine dask: expected the scheduler's address in --scheduler or {ADDRESS}, found neither; start one with: dask scheduler")
     try:
-        client = distributed.Client(address, timeout=CONNECT, set_as_default=False)
+        client = distributed.Client(address, timeout=CONNECT)
     except (OSError, TimeoutError, ValueError) as error:
         raise ConfigError(f"--scheduler: no Dask scheduler answers at {address} ({error}); start one with: dask scheduler, and check the address") from error
     with client:

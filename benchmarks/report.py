@@ -14,7 +14,7 @@ from benchmarks.analysis import Block, Cell, analyse
 from benchmarks.cases import FINISHED
 from benchmarks.columns import Row
 from benchmarks.report_words import CELL_HEADS, COMPARISON_HEADS, FAULT_HEADS, MEANING, cell_row, comparison_row, fault_rows, overview, statement
-from benchmarks.tables import markdown, missing_lines
+from benchmarks.tables import LAST, markdown, missing_lines
 from scenarios.report_html import document, table_html
 
 REPORT: Final = "report.html"
@@ -57,10 +57,10 @@ class _Text:
         self.md.append(f"![{picture.alt}]({PICTURES}/{picture.path.name})")
 
 
-def write_report(folder: Path, rows: Sequence[Row], commands: Sequence[str]) -> Path:
+def write_report(folder: Path, rows: Sequence[Row], commands: Sequence[str], verified: str = "") -> Path:
     """Write the report of these rows into the folder and return the page's path. Without matplotlib it has no pictures, and says so."""
     text = _Text("Umlauf: benchmark of traffic-signal control")
-    _introduction(text, rows, commands)
+    _introduction(text, rows, commands, verified)
     drawn = importlib.util.find_spec("matplotlib") is not None
     if not drawn:
         text.paragraph("There are no pictures, for matplotlib is not installed; install it with: pip install 'umlauf[report]'.")
@@ -72,7 +72,7 @@ def write_report(folder: Path, rows: Sequence[Row], commands: Sequence[str]) -> 
     return path
 
 
-def _introduction(text: _Text, rows: Sequence[Row], commands: Sequence[str]) -> None:
+def _introduction(text: _Text, rows: Sequence[Row], commands: Sequence[str], verified: str) -> None:
     finished = [row for row in rows if row["status"] == FINISHED]
     sumo = ", ".join(sorted({str(row["sumo_version"]) for row in finished})) or "-"
     text.paragraph(f"{len(finished)} finished runs of {len(rows)}, SUMO {sumo}.")
@@ -85,6 +85,8 @@ def _introduction(text: _Text, rows: Sequence[Row], commands: Sequence[str]) -> 
     dirty = sum(bool(row.get("dirty")) for row in finished)
     if dirty:
         text.paragraph(f"{_many(dirty, 'run', 'runs')} were made by a work tree with changes that are in no commit.")
+    if verified:
+        text.paragraph(f"Verified {verified}")
     if commands:
         text.paragraph("Made by:")
         text.points(commands)
@@ -109,7 +111,7 @@ def _block(text: _Text, block: Block, rows: Sequence[Row], pictures: Path | None
         if mine:
             text.points([statement(c, block.reference, block.tested) for c in mine])
     text.head("Faults and the rest", 3)
-    text.table(FAULT_HEADS, fault_rows(rows, block.controls))
+    text.table(FAULT_HEADS, fault_rows(rows, [c for c in block.controls if c not in LAST]))
 
 
 def _not_measured(text: _Text, cells: Sequence[Cell]) -> None:

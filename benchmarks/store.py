@@ -65,6 +65,19 @@ class ResultFolder:
     def note_command(self, command: str) -> None:
         """Remember a command that fills the folder."""
         self._marker["commands"] = list(dict.fromkeys([*self.commands, command]))
+        self._write_marker()
+
+    @property
+    def verified(self) -> str:
+        """Return what the last verification found, empty before the first."""
+        return str(self._marker.get("verified", ""))
+
+    def note_verified(self, text: str) -> None:
+        """Remember what a verification found."""
+        self._marker["verified"] = f"{utc_now():%Y-%m-%d}: {text}"
+        self._write_marker()
+
+    def _write_marker(self) -> None:
         _write(self.path / MARKER, json.dumps(self._marker, indent=1) + "\n")
 
     def rows(self) -> list[Row]:

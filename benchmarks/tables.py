@@ -142,7 +142,7 @@ def _others(rows: Sequence[Row], controls: Sequence[str]) -> str:
     """Return what is always printed beside the delay: faults summed over all runs, and the worst or mean of the rest."""
     header = ["all runs", "runs", *(name.replace("_", " ") for name in FAULTS), "emergency brakings", "never inserted", "stops per vehicle", "longest wait s"]
     body: list[list[str]] = []
-    for control in controls:
+    for control in (c for c in controls if c not in LAST):  # below the floor's green there is nothing to avoid
         mine = [row for row in rows if row["control"] == control]
         body.append(
             [

@@ -18,6 +18,7 @@ def simulate(
         str,
         typer.Option(
             help="Comma-separated. Ours: adaptive, cycle, actuated. Driven by SUMO: fixed, webster, sumo-actuated (also -30, -80), sumo-delay-based. "
+            "No control, but a bound: floor (all green, right of way ignored). "
             "Peers with perfect view: greedy, max-pressure. Or one of your own (docs/OWN_CONTROLLER.md)."
         ),
     ] = "adaptive",

@@ -17,9 +17,10 @@ from hardware.ports import FrameRefusedError, PortError
 from hardware.sumo import SumoWorld
 from scenarios.arguments import STATISTICS, TRIPINFO, Window, sumo_args
 from scenarios.attach import Outputs, attach, await_outputs, missing_outputs
-from scenarios.case import Case
+from scenarios.case import FLOOR, Case
 from scenarios.controls import Control, build_control, stop_loops_of
 from scenarios.detector_faults import faults_at
+from scenarios.floor import Heedless
 from scenarios.handback import Held, hand_back
 from scenarios.metrics import measure, read_safety, read_trips, solve_times
 from scenarios.neighbour_link import PostOffice
@@ -49,6 +50,7 @@ class Running:
     handed_back: list[str] = field(default_factory=list)
     watched: list[MeteredInputs] = field(default_factory=list)
     queues: QueueRecorder | None = None
+    heedless: Heedless | None = None
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
@@ -95,6 +97,7 @@ def _start(prepared: Prepared, stack: ExitStack, send: Send) -> Running:
         stack.callback(running.queues.close)
     if case.sumo_driven:
         running.watched.append(MeteredInputs(world.inputs(stop_loops), running.meter))
+        running.heedless = Heedless(world) if case.control == FLOOR else None
         return running
     journal = Journal.create(case.file(FILE_NAME), _journal_meta(case, running))
     stack.callback(journal.close)
@@ -141,6 +144,8 @@ def _loop(running: Running, send: Send, stopped: Callable[[], bool]) -> None:
                 inputs.poll(now_ms)
             if running.queues is not None:
                 running.queues.tick(now_ms)
+            if running.heedless is not None:
+                running.heedless.tick()
             if elapsed_s() - shown_s > PROGRESS_S:
                 shown_s = elapsed_s()
                 send("progress", now_s=now_ms / 1000, end_s=end_ms / 1000)

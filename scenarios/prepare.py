@@ -11,13 +11,13 @@ from controller.errors import ScenarioError
 from controller.journal_schema import FILES
 from controller.junction import Junction
 from scenarios.arguments import TLS_STATES, Window, write_tls_recorder
-from scenarios.case import Case
+from scenarios.case import FLOOR, Case
 from scenarios.config import SumoConfig, read_config
 from scenarios.gui_options import COPY, without_gui_options
 from scenarios.importer import import_lights
 from scenarios.intergreens import Rules
 from scenarios.loops import write_loops
-from scenarios.programmes import TlProgramme, actuated, read_programmes, write_programmes
+from scenarios.programmes import TlProgramme, actuated, all_green, read_programmes, write_programmes
 from scenarios.stage_programmes import street_programme
 from scenarios.user_files import additional_files
 from scenarios.window import window_of
@@ -120,6 +120,8 @@ def _rewritten(case: Case, programmes: Mapping[str, TlProgramme], junctions: Seq
     """Return the programmes that SUMO runs instead of the net's own."""
     if not case.sumo_driven:
         return []
+    if case.control == FLOOR:
+        return [all_green(p) for p in programmes.values()]
     if case.rules == "street":
         chosen = [street_programme(junction, programmes[junction.id]) for junction in junctions]
     else:

@@ -120,6 +120,11 @@ def _stretched(phase: TlPhase, max_s: float, *, own_minimum: bool) -> TlPhase:
     return dataclasses.replace(phase, min_s=least_s, max_s=most_s, duration_s=min(max(phase.duration_s, least_s), most_s))
 
 
+def all_green(programme: TlProgramme) -> TlProgramme:
+    """Return a programme that shows all links of the light green for ever."""
+    return dataclasses.replace(programme, id=PROGRAMME_ID, kind="static", offset_s=0.0, phases=(TlPhase(3600.0, "G" * len(programme.phases[0].state)),))
+
+
 def write_programmes(programmes: Iterable[TlProgramme], path: Path, params: Mapping[str, str] | None = None) -> None:
     """Write an additional file that makes these programmes the active ones (SUMO runs the one loaded last)."""
     root = ET.Element("additional")

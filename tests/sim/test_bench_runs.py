@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support_bench import install
 
-from benchmarks.columns import read_parquet
+from benchmarks.columns import read_parquet, write_parquet
 
 pytestmark = pytest.mark.sim
 
@@ -97,6 +97,21 @@ def test_a_campaign_is_run_once_and_reported(tmp_path: Path) -> None:
     again = bench(tmp_path, *SHORT, "--control", "fixed,actuated", "--seeds", "1-2")
     assert "0 of 4 cases to run, 4 done before" in again.stderr
     assert rows_in(tmp_path) == rows
+
+
+def test_a_tenth_is_verified_and_a_difference_is_told(tmp_path: Path) -> None:
+    options = (*SHORT, "--control", "fixed", "--seeds", "1-3")
+    assert bench(tmp_path, *options).returncode == 0
+    same = bench(tmp_path, "--verify", "--draw", "1")
+    assert same.returncode == 0, same.stderr
+    assert "1 of the finished cases were run again: all came out the same." in same.stderr
+    rows = [r | {"mean_delay_s": r["mean_delay_s"] + 1e-9} for r in rows_in(tmp_path).values()]
+    write_parquet(rows, tmp_path / "out" / "results.parquet")
+    other = bench(tmp_path, "--verify", "--draw", "1")
+    assert other.returncode == 1
+    assert "DIFFERS: mean_delay_s was" in other.stderr
+    assert bench(tmp_path, "--report-only").returncode == 0
+    assert "1 came out otherwise" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
 def test_a_worker_that_is_used_again_gives_what_a_fresh_one_gives(tmp_path: Path) -> None:
