@@ -3,6 +3,7 @@
 UmlaufError
 ├── ConfigError (ValueError)     a junction file, site file or option is wrong
 ├── PlanError (ValueError)       a planner's plan names a stage that the node does not have
+├── DaemonError (OSError)        no daemon answers, or it refuses (in `controller.cabinet.client`)
 ├── JournalError (OSError)       a journal cannot be written or read (in `controller.journal_schema`)
 ├── ModeError (LookupError)      the supervisor's table has no such transition
 ├── SolverError (ArithmeticError)  the optimizer does not answer

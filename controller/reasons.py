@@ -9,37 +9,13 @@ from typing import Final
 from controller.alternatives import rival_cost_ms, rival_of
 from controller.junction import Lane, Node
 from controller.plan import PlanStep
+from controller.reason_words import TEXTS
 from controller.snapshot import Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, HorizonResult, Solver
 from controller.words import VEHICLE_SECONDS, VEHICLES, Lang, counted, seconds, stage_name, text_of
 
 SEEN_MS: Final = 30_000  # arrivals are counted until the stage ends, at most this far
 NAMED: Final = 2  # so many waiting approaches are named, the others summed up
-
-TEXTS: Final = {
-    "keeps": ("keeps {stage}", "hält {stage}"),
-    "goes": ("goes to {stage}", "wechselt zu {stage}"),
-    "served": ("{count} there or due within {time}", "{count} dort oder in {time} erwartet"),
-    "nobody": ("nobody there or due within {time}", "niemand dort oder in {time} erwartet"),
-    "waiting": ("waiting: {them}", "es warten: {them}"),
-    "waits": ("{count} on {where} for {stage}, up to {time}", "{count} in {where} auf {stage}, bis zu {time}"),
-    "arrives": ("{count} on {where} for {stage}", "{count} in {where} auf {stage}"),
-    "others": ("{count} elsewhere", "{count} anderswo"),
-    "none_wait": ("nobody waits elsewhere", "anderswo wartet niemand"),
-    "clears": (
-        "nothing turns green for {time}, for vehicles from {where} wait inside the junction",
-        "nichts wird in {time} frei, denn Fahrzeuge aus {where} warten im Knotenpunkt",
-    ),
-    "full": ("no room in {where}", "kein Platz in {where}"),
-    "gated": ("holds back traffic to {where}, which hardly moves", "drosselt den Zufluss zu {where}, wo es kaum weitergeht"),
-    "switch": ("a switch costs {time}", "ein Wechsel kostet {time}"),
-    "held": ("no switch before {time} (minimum green or transition)", "kein Wechsel vor {time} (Mindestfreigabezeit oder Phasenübergang)"),
-    "rival": ("{stage} at once would cost {cost} more", "{stage} sofort würde {cost} mehr kosten"),
-    "rival_same": ("{stage} at once would cost about the same", "{stage} sofort würde etwa gleich viel kosten"),
-    "stay": ("keeping {stage} would cost {cost} more", "{stage} zu halten würde {cost} mehr kosten"),
-    "stay_same": ("keeping {stage} would cost about the same", "{stage} zu halten würde etwa gleich viel kosten"),
-    "then": ("then {stage} in {time}", "danach {stage} in {time}"),
-}
 
 
 @dataclass(frozen=True, slots=True)

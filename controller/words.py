@@ -20,6 +20,14 @@ VEHICLES: Final = {Lang.EN: ("vehicle", "vehicles"), Lang.DE: ("Fahrzeug", "Fahr
 VEHICLE_SECONDS: Final = {Lang.EN: ("vehicle-second", "vehicle-seconds"), Lang.DE: ("Fahrzeugsekunde", "Fahrzeugsekunden")}
 
 
+def language_of(environment: Mapping[str, str]) -> Lang | None:
+    """Return the language that the environment asks for (LC_ALL, LC_MESSAGES, LANG, the first that says something), None where none does."""
+    asked = next((environment[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(key)), "")
+    if asked.split(".")[0] in ("", "C", "POSIX"):
+        return None
+    return Lang.DE if asked.lower().startswith("de") else Lang.EN
+
+
 def text_of(texts: Mapping[str, tuple[str, str]], key: str, lang: Lang, **parts: object) -> str:
     """Return the text of a table of (English, German) texts with its parts filled in."""
     return texts[key][lang is Lang.DE].format(**parts)

@@ -1,0 +1,170 @@
+"""The other end of the operator's socket: what `umlauf status` and `umlauf mode` talk through, on the machine itself or from afar by TLS."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from pydantic import ValidationError
+
+from controller.cabinet.secrets import read_secret, secret_fault
+from controller.cabinet.site_models import Address, OperatorModel, split_address
+from controller.clock import elapsed_s
+from controller.config_file import fault_text, faults_error, parse_toml, read_text
+from controller.errors import ConfigError, UmlaufError
+from controller.site_models import Name, Part
+
+ANSWER_S: Final = 5.0
+SOCKET_VARIABLE: Final = "UMLAUF_SOCKET"
+
+
+class DaemonError(UmlaufError, OSError):
+    """No daemon answers, or it refuses; the message says how to mend it."""
+
+
+class RemoteFile(Part):
+    """How to reach a daemon from afar: a small TOML file that the caller keeps."""
+
+    address: Address
+    ca_file: Name
+    server_name: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    token_file: str = ""
+
+
+class Client:
+    """A connection to a daemon. Use it as a context manager."""
+
+    def __init__(self, connection: socket.socket, where: str) -> None:
+        self._connection, self._where = connection, where
+        self._rest = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._connection.close()
+
+    def ask(self, request: Mapping[str, object]) -> dict[str, Any]:
+        """Return the answer. Raises `DaemonError` where the daemon refuses, or does not answer."""
+        try:
+            self._connection.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            raise DaemonError(f"{self._where}: the connection is lost ({error})") from error
+        return self._read(ANSWER_S)
+
+    def listen(self, timeout_s: float) -> Iterator[dict[str, Any] | None]:
+        """Yield the statuses that follow a subscription, None whenever none came within ``timeout_s``. Raises `DaemonError` when it is over."""
+        while True:
+            try:
+                yield self._read(timeout_s)
+            except TimeoutError:
+                yield None
+
+    def _read(self, timeout_s: float) -> dict[str, Any]:
+        self._connection.settimeout(timeout_s)
+        while b"\n" not in self._rest:
+            try:
+                data = self._connection.recv(65_536)
+            except TimeoutError as error:
+                raise SilentError(f"{self._where}: no answer within {timeout_s:g} s; the daemon hangs: systemctl status umlauf") from error
+            except OSError as error:
+                raise DaemonError(f"{self._where}: the connection is lost ({error})") from error
+            if not data:
+                raise DaemonError(f"{self._where}: the daemon has closed the connection")
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        answer: dict[str, Any] = json.loads(line)
+        if not answer.get("ok"):
+            raise DaemonError(str(answer.get("error", "refused")))
+        return answer
+
+
+class SilentError(DaemonError, TimeoutError):
+    """The daemon says nothing in time."""
+
+
+def connector(socket_path: Path | None, remote: Path | None, environment: Mapping[str, str]) -> Callable[[], Client]:
+    """Return what connects: from afar by a `RemoteFile`, else to a socket, else to that of the environment or the usual one."""
+    if remote is not None:
+        if socket_path is not None:
+            raise ConfigError("--remote and --socket: expected one of both, found both")
+        return lambda: connect_remote(remote)
+    path = socket_path or Path(environment.get(SOCKET_VARIABLE) or OperatorModel().socket)
+    return lambda: connect(path)
+
+
+def connect(path: Path) -> Client:
+    """Connect to a daemon's UNIX socket. Raises `DaemonError` saying how to mend it."""
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        _connect_patiently(connection, path)
+    except OSError as error:
+        connection.close()
+        raise DaemonError(_mend(path, error)) from error
+    return Client(connection, str(path))
+
+
+def _connect_patiently(connection: socket.socket, path: Path) -> None:
+    """Connect, waiting where the queue of newcomers is full."""
+    connection.settimeout(0.2)
+    until_s = elapsed_s() + ANSWER_S
+    while True:
+        try:
+            connection.connect(str(path))
+        except BlockingIOError:
+            if elapsed_s() > until_s:
+                raise
+        else:
+            return
+
+
+def _mend(path: Path, error: OSError) -> str:
+    match error:
+        case FileNotFoundError():
+            return (
+                f"{path}: expected a running daemon's socket, found none. Start it (systemctl start umlauf, or umlauf run SITE.toml), "
+                f"or name its socket with --socket or {SOCKET_VARIABLE}"
+            )
+        case ConnectionRefusedError():
+            return f"{path}: expected a running daemon, found only the socket of one that has ended. Start it with: systemctl start umlauf"
+        case PermissionError():
+            return f"{path}: expected the right to write to the daemon's socket, found none. Join its group (ls -l {path}), then log in again"
+        case _:
+            return f"{path}: the daemon cannot be reached ({error.strerror or error})"
+
+
+def connect_remote(path: Path) -> Client:
+    """Connect to a daemon by TLS, as a `RemoteFile` says. Raises `ConfigError` for the file, `DaemonError` for the connection."""
+    profile = _read_remote(path)
+    folder = path.absolute().parent
+    host, port = split_address(profile.address)
+    try:
+        context = ssl.create_default_context(cafile=str(folder / profile.ca_file))
+        if profile.certificate_file:
+            fault = secret_fault(folder / profile.key_file)
+            if fault is not None:
+                raise ConfigError(f"{path}: key_file: {fault}")
+            context.load_cert_chain(folder / profile.certificate_file, folder / profile.key_file)
+        plain = socket.create_connection((host, port), timeout=ANSWER_S)
+        connection = context.wrap_socket(plain, server_hostname=profile.server_name or host)
+    except OSError as error:
+        raise DaemonError(f"{profile.address}: the daemon cannot be reached ({error.strerror or error})") from error
+    if profile.token_file:
+        connection.sendall(json.dumps({"token": read_secret(folder / profile.token_file).strip()}).encode() + b"\n")
+    return Client(connection, profile.address)
+
+
+def _read_remote(path: Path) -> RemoteFile:
+    text = read_text(path, "file that says how to reach a daemon", "See docs/OPERATING.md.")
+    data = parse_toml(text, str(path))
+    try:
+        return RemoteFile.model_validate_json(json.dumps(data, default=str))
+    except ValidationError as error:
+        raise faults_error(str(path), [fault_text(e, data) for e in error.errors(include_url=False)]) from error
