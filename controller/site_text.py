@@ -40,28 +40,30 @@ def format_junction(junction: Junction, *, comments: Iterable[str] = ()) -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _value(value: Value) -> str:
+def toml_value(value: Value) -> str:
+    """Return a value as TOML on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's basic strings are JSON's, but for DEL
     if isinstance(value, list):
-        return f"[{', '.join(_value(v) for v in value)}]"
+        return f"[{', '.join(toml_value(v) for v in value)}]"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f"{toml_key(k)} = {toml_value(v)}" for k, v in value.items()) + " }"
     return repr(value)
 
 
-def _key(key: str) -> str:
-    return key if key and all(c.isascii() and (c.isalnum() or c in "-_") for c in key) else _value(key)
+def toml_key(key: str) -> str:
+    """Return a key as TOML, in quotes where it needs them."""
+    return key if key and all(c.isascii() and (c.isalnum() or c in "-_") for c in key) else toml_value(key)
 
 
 def _pairs(values: dict[str, Value]) -> Iterator[str]:
-    return (f"{_key(k)} = {_value(v)}" for k, v in values.items())
+    return (f"{toml_key(k)} = {toml_value(v)}" for k, v in values.items())
 
 
 def _table(name: str, rows: Iterable[dict[str, Value]]) -> list[str]:
-    lines = [f"  {_value(row)}," for row in rows]
+    lines = [f"  {toml_value(row)}," for row in rows]
     return [f"{name} = [", *lines, "]", ""] if lines else [f"{name} = []", ""]
 
 

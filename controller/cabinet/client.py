@@ -12,12 +12,13 @@ from typing import Any, Final, Self
 
 from pydantic import ValidationError
 
-from controller.cabinet.secrets import read_secret, secret_fault
 from controller.cabinet.site_models import Address, OperatorModel, split_address
 from controller.clock import elapsed_s
 from controller.config_file import fault_text, faults_error, parse_toml, read_text
 from controller.errors import ConfigError, UmlaufError
 from controller.site_models import Name, Part
+from hardware.ports import PortError
+from hardware.secret_files import read_secret, read_secret_text
 
 ANSWER_S: Final = 5.0
 SOCKET_VARIABLE: Final = "UMLAUF_SOCKET"
@@ -148,16 +149,16 @@ def connect_remote(path: Path) -> Client:
     try:
         context = ssl.create_default_context(cafile=str(folder / profile.ca_file))
         if profile.certificate_file:
-            fault = secret_fault(folder / profile.key_file)
-            if fault is not None:
-                raise ConfigError(f"{path}: key_file: {fault}")
+            read_secret_text(folder / profile.key_file, "a private key")
             context.load_cert_chain(folder / profile.certificate_file, folder / profile.key_file)
         plain = socket.create_connection((host, port), timeout=ANSWER_S)
         connection = context.wrap_socket(plain, server_hostname=profile.server_name or host)
+    except PortError:
+        raise
     except OSError as error:
         raise DaemonError(f"{profile.address}: the daemon cannot be reached ({error.strerror or error})") from error
     if profile.token_file:
-        connection.sendall(json.dumps({"token": read_secret(folder / profile.token_file).strip()}).encode() + b"\n")
+        connection.sendall(json.dumps({"token": read_secret(folder / profile.token_file)}).encode() + b"\n")
     return Client(connection, profile.address)
 
 

@@ -18,10 +18,10 @@ from typing import Any, Final
 
 from controller.cabinet.conversation import line_of
 from controller.cabinet.operated import Caller
-from controller.cabinet.secrets import read_secret, secret_fault
 from controller.cabinet.site import RemoteAccess
 from controller.cabinet.site_models import Role
 from controller.errors import ConfigError
+from hardware.secret_files import read_secret_text
 
 MOST_CONNECTIONS: Final = 8
 HANDSHAKE_S: Final = 5.0
@@ -133,10 +133,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def server_context(access: RemoteAccess) -> ssl.SSLContext:
-    """Return TLS 1.2 or newer with our certificate, asking for a client's where the site names who signs them. Raises `ConfigError`."""
-    fault = secret_fault(access.key)
-    if fault is not None:
-        raise ConfigError(f"remote.key_file: {fault}")
+    """Return TLS 1.2 or newer with our certificate, asking for a client's where the site names who signs them. Raises `ConfigError` or `PortError`."""
+    read_secret_text(access.key, "a private key")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -169,7 +167,7 @@ def read_tokens(access: RemoteAccess) -> Tokens:
     if access.tokens is None:
         return {}
     found: Tokens = {}
-    for number, line in enumerate(read_secret(access.tokens).splitlines(), start=1):
+    for number, line in enumerate(read_secret_text(access.tokens).splitlines(), start=1):
         words = line.split("#")[0].split()
         if not words:
             continue

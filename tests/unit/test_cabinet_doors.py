@@ -266,8 +266,8 @@ def _with_token(running: Running, folder: Path, requests: list[object]) -> list[
 @pytest.mark.parametrize(
     ("deed", "needle"),
     [
-        (lambda f: (f / "tokens").chmod(0o640), "tokens: expected mode 0600, found 0640. Mend it with: chmod 600"),
-        (lambda f: (f / "server.key").chmod(0o644), "remote.key_file: "),
+        (lambda f: (f / "tokens").chmod(0o640), "tokens: expected mode 0600, found 0640: others can read the secret. Run: chmod 600"),
+        (lambda f: (f / "server.key").chmod(0o644), "server.key: expected mode 0600, found 0644"),
         (lambda f: (f / "tokens").write_text(f"nora boss {'0' * 64}"), "tokens:1: expected one of the roles viewer, operator, engineer"),
         (lambda f: (f / "tokens").write_text(f"nora engineer {TOKEN}"), "tokens:1: expected a name, a role and the SHA-256"),
         (lambda f: (f / "server.crt").write_text("no certificate"), "remote.certificate_file, key_file: expected a PEM certificate"),

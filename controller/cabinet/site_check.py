@@ -1,0 +1,140 @@
+"""What can be checked of a site without its street: what its drivers name against the junction, files and folders of this machine."""
+
+from __future__ import annotations
+
+import grp
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from controller.cabinet.site import Site
+from controller.cabinet.site_drivers import named, secret_files
+from controller.errors import UmlaufError
+from controller.supervisor import Mode
+from hardware.secret_files import read_secret
+
+MOST_SOCKET_BYTES: Final = 107  # of a UNIX socket's path (unix(7))
+NEEDS_LOOPS: Final = (Mode.ADAPTIVE, Mode.CYCLE, Mode.ACTUATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Faults keep a site from being run; warnings may be meant but should be known."""
+
+    faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def examine(site: Site) -> Findings:
+    """Return all that is wrong with a site that `read_site` could read. The street itself is for: umlauf bringup."""
+    found = Findings([], site.junction.warnings())
+    _detectors(site, found)
+    _groups(site, found)
+    _devices(site, found)
+    found.faults.extend(_secrets(site))
+    found.faults.extend(_folders(site))
+    found.faults.extend(_operator(site))
+    found.faults.extend(_doors(site))
+    return found
+
+
+def _detectors(site: Site, found: Findings) -> None:
+    """Compare the channels with the junction's loops: each needs one, two would count its vehicles twice."""
+    choices = [(f"inputs[{i}]", one) for i, one in enumerate(site.inputs)] + [("signals", site.signals)]
+    told = [(where, one.driver, named(one, "sources")) for where, one in choices]
+    count = Counter(name for _, _, sources in told for name in sources or ())
+    where_of = {name: where for where, _, sources in told for name in sources or ()}
+    silent = [f"{where} ({driver})" for where, driver, sources in told if sources is None and where != "signals"]
+    known = {d.id for d in site.junction.detectors}
+    for detector in site.junction.detectors:
+        if count[detector.id] > 1:
+            found.faults.append(f"detector {detector.id!r}: expected on one channel, found on {count[detector.id]}. Drop all but one.")
+        elif count[detector.id] == 0 and not detector.relayed_by and not silent:
+            found.faults.append(
+                f"detector {detector.id!r}: expected on a channel of an input, found on none. Add it to its unit, or drop it from the junction."
+            )
+    for name in sorted(set(count) - known):
+        found.warnings.append(f"{where_of[name]}: {name!r} is no detector of the junction; its events are recorded, no control uses them")
+    if silent:
+        found.warnings.append(f"{', '.join(silent)}: does not tell which detectors it feeds, so that those cannot be compared with the junction's")
+    if not site.inputs and named(site.signals, "sources") is None and site.mode in NEEDS_LOOPS:
+        found.warnings.append(f"inputs: none, but the mode {site.mode} lives from detectors; without any it falls back to fixed")
+
+
+def _groups(site: Site, found: Findings) -> None:
+    """Compare the driver's groups with the junction's: of one that it does not know, we would decide what is never shown."""
+    groups = named(site.signals, "groups")
+    if groups is None:
+        return
+    known = site.junction.group_by_id
+    for name, times in Counter(groups).items():
+        if name not in known:
+            found.faults.append(f"signals.options: group {name!r}: expected a group of the junction ({', '.join(known)}), found another. Correct the name.")
+        elif times > 1:
+            found.faults.append(f"signals.options: group {name!r}: expected once, found {times} times. Drop all but one.")
+    for name in known:
+        if name not in groups:
+            found.faults.append(f"signals.options: group {name!r}: expected where the driver {site.signals.driver} finds it, found nothing. Add it.")
+
+
+def _devices(site: Site, found: Findings) -> None:
+    ports = [(f"inputs[{i}]", str(getattr(one.options, "port", ""))) for i, one in enumerate(site.inputs)]
+    for port, times in Counter(port for _, port in ports if port).items():
+        if times > 1:
+            found.faults.append(f"inputs: {port}: expected one driver on a line, found {times}. Put all its units into one table, or name the other line.")
+    for where, port in ports:
+        if port.startswith("/dev/") and not Path(port).exists():
+            found.warnings.append(f"{where}.options.port: {port} is not on this machine (now); the daemon would go on looking for it")
+
+
+def _secrets(site: Site) -> Iterator[str]:
+    for where, one in [("signals", site.signals), *((f"inputs[{i}]", one) for i, one in enumerate(site.inputs))]:
+        for name, path in secret_files(one.options).items():
+            yield from _raised(f"{where}.options.{name}", lambda path=path: read_secret(path))  # type: ignore[misc]
+
+
+def _folders(site: Site) -> Iterator[str]:
+    for key, folder in (("journal.folder", site.journal_folder), ("state.folder", site.state_folder), ("operator.socket", site.socket.parent)):
+        there = folder if folder.exists() else next((p for p in folder.parents if p.exists()), Path("/"))
+        if not there.is_dir():
+            yield f"{key}: expected a folder, found the file {there}. Choose another, or remove it."
+        elif not os.access(there, os.W_OK | os.X_OK):
+            what = "a folder where we may write" if there == folder else f"a folder, or one that can be made in {there}"
+            yield f"{key}: {folder}: expected {what}, found none. Make it for the daemon's user: install -d -o USER {folder}"
+
+
+def _operator(site: Site) -> Iterator[str]:
+    if len(os.fsencode(site.socket)) > MOST_SOCKET_BYTES:
+        yield f"operator.socket: {site.socket}: expected at most {MOST_SOCKET_BYTES} bytes, found {len(os.fsencode(site.socket))}. Choose a shorter path."
+    if site.socket_group:
+        try:
+            grp.getgrnam(site.socket_group)
+        except KeyError:
+            yield f"operator.group: expected a group of this machine, found {site.socket_group!r}. Make it with: addgroup --system {site.socket_group}"
+
+
+def _doors(site: Site) -> Iterator[str]:
+    if site.metrics is not None and find_spec("prometheus_client") is None:
+        yield "metrics: needs the Python module 'prometheus_client', which is not installed; install it with: pip install 'umlauf[metrics]'"
+    access = site.remote
+    if access is None:
+        return
+    from controller.cabinet.remote import read_tokens, server_context
+
+    if access.client_ca is None and access.tokens is None:
+        yield "remote: expected client_ca_file with roles, tokens_file, or both, found neither: nobody could prove who they are. Add one."
+    if (access.client_ca is None) != (not access.roles):
+        yield "remote: expected client_ca_file and roles together, found one of both. Add the other: a certificate without role may do nothing."
+    yield from _raised("remote", lambda: server_context(access))
+    yield from _raised("remote", lambda: read_tokens(access))
+
+
+def _raised(where: str, act: Callable[[], object]) -> Iterator[str]:
+    try:
+        act()
+    except (UmlaufError, OSError) as error:
+        yield f"{where}: {error}"
