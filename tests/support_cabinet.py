@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,12 @@ from typing import Any
 import pytest
 from support_safety_junctions import crossing
 
+from controller.cabinet.audit import audit_files
 from controller.cabinet.operated import Wish
+from controller.cabinet.service import Service
+from controller.cabinet.site import Site
 from controller.cabinet.status import DetectorStatus, LaneStatus, NodeStatus, OverrideStatus, Status
+from controller.clock import SystemClock
 from controller.errors import ConfigError
 from controller.junction import Detector, Direction, Exit, Junction, Lane, Movement, Purpose
 from controller.site import write_junction
@@ -200,3 +206,55 @@ def status_of_day(**changes: Any) -> Status:
         numbers={"frames_shown": 77.0, "Bad name": 1.0},
     )
     return replace(status, **changes)
+
+
+class Running:
+    """A service polled by a thread as the guard would."""
+
+    def __init__(self, site: Site) -> None:
+        self.clock, self.guard = SystemClock(), PlayedGuard()
+        self.service = Service(site, self.guard, self.clock)
+        self.news: list[str] = []
+        self.site = site
+        self.status = status_of_day()
+        self._published: Status | None = None
+        self.poll()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def poll(self) -> None:
+        self.news += self.service.poll(self.clock.now_ms())
+        if self.status is not self._published and self.service.socket is not None:
+            self._published = self.status
+            self.service.publish(self.status, self.clock.now_ms())
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.005):
+            self.poll()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.service.close()
+
+    def written(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for path in audit_files(self.site.state_folder) for line in path.read_text().splitlines()]
+
+    @property
+    def remote_port(self) -> int:
+        assert self.service.remote is not None
+        return self.service.remote.port
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[[Site], Running]]:
+    opened: list[Running] = []
+
+    def start(site: Site) -> Running:
+        opened.append(Running(site))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()

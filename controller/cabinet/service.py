@@ -13,13 +13,13 @@ from controller.cabinet.control_socket import ControlSocket
 from controller.cabinet.desk import Desk
 from controller.cabinet.operated import Operated
 from controller.cabinet.site import Site
-from controller.cabinet.status import Status
+from controller.cabinet.status import OverrideStatus, Status
 from controller.clock import Clock
 from controller.errors import UmlaufError
 
 if TYPE_CHECKING:
     from controller.cabinet.metrics_server import MetricsServer
-    from controller.cabinet.remote import RemoteDoor
+    from controller.cabinet.remote_access import RemoteDoor
 
 RETRY_MS: Final = 30_000
 
@@ -34,6 +34,7 @@ class Service:
         self.socket: ControlSocket | None = None
         self.metrics: MetricsServer | None = None
         self.remote: RemoteDoor | None = None
+        self._overrides: dict[str, OverrideStatus] = {}  # by node, as the last status told them
         self._retry_ms: int | None = None
         self._told: set[str] = set()
 
@@ -49,21 +50,27 @@ class Service:
 
     def publish(self, status: Status, now_ms: int) -> None:
         """Show the newest status to whoever asks for it."""
+        self._note_ends(status)
         self.desk.publish(status)
         if self.socket is not None:
             self.socket.publish()
         if self.metrics is not None:
             self.metrics.publish(status, now_ms)
 
-    def record(self, what: str, result: str) -> None:
-        """Note in the audit log what happened without anybody asking, such as the expiry of an override, start and stop."""
-        self.audit.append(Entry(*DAEMON, what, result=result))
-
     def close(self) -> None:
         """Close all doors, and write what is pending."""
         for door in (self.remote, self.metrics, self.socket, self.audit):
             if door is not None:
                 door.close()
+
+    def _note_ends(self, status: Status) -> None:
+        """Write down which overrides are over, whoever or whatever ended them."""
+        found = {node.id: node.override for node in status.nodes if node.override is not None}
+        for node, old in self._overrides.items():
+            if node not in found:
+                text = f"node {node}: {old.mode} wanted by {old.who} until {old.until} is no longer in force"
+                self.audit.append(Entry(*DAEMON, "override over", why=old.reason, result=text))
+        self._overrides = found
 
     def _open(self) -> list[str]:
         """Open what is not open; return what is new about doors that cannot be."""
@@ -95,7 +102,7 @@ class Service:
         self.metrics = MetricsServer(*self._site.metrics, self._clock)
 
     def _open_remote(self) -> None:
-        from controller.cabinet.remote import RemoteDoor
+        from controller.cabinet.remote_access import RemoteDoor
 
         assert self._site.remote is not None
         assert self.socket is not None

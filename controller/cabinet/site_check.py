@@ -123,7 +123,7 @@ def _doors(site: Site) -> Iterator[str]:
     access = site.remote
     if access is None:
         return
-    from controller.cabinet.remote import read_tokens, server_context
+    from controller.cabinet.remote_access import read_tokens, server_context
 
     if access.client_ca is None and access.tokens is None:
         yield "remote: expected client_ca_file with roles, tokens_file, or both, found neither: nobody could prove who they are. Add one."

@@ -60,7 +60,7 @@ def token(
     """Make a token for remote access: print it once, with the line for the site's tokens file, which holds only its hash."""
     import secrets
 
-    from controller.cabinet.remote import token_hash
+    from controller.cabinet.remote_access import token_hash
     from controller.cabinet.site_models import Role
 
     if role not in list(Role):

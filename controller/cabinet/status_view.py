@@ -18,12 +18,12 @@ from controller.words import Lang, decimal
 from hardware.signals import Aspect
 
 STYLES: Final = {
-    "dark": "white on grey23",
-    "red": "bold white on red3",
-    "red_amber": "bold black on orange1",
-    "green": "bold black on green3",
-    "amber": "bold black on yellow1",
-    "flashing_amber": "bold black on yellow1",
+    "dark": "#ffffff on #3a3a3a",
+    "red": "bold #ffffff on #c00000",
+    "red_amber": "bold #000000 on #ff9800",
+    "green": "bold #000000 on #2fd158",
+    "amber": "bold #000000 on #ffd60a",
+    "flashing_amber": "bold #000000 on #ffd60a",
 }
 GOOD: Final = "green"
 BAD: Final = "bold red"
@@ -32,16 +32,16 @@ BAR_VEH: Final = 20  # the longest queue bar
 MOST_EVENTS: Final = 8
 
 
-def view(status: Status, lang: Lang, notice: str = "") -> RenderableType:
-    """Return the whole view; ``notice`` stands above it where it is not news."""
+def view(status: Status, lang: Lang, notice: str = "", most: int | None = None) -> RenderableType:
+    """Return the whole view, most important first; ``notice`` stands above what is not news, ``most`` rows of detectors and of lanes are shown."""
     parts: list[RenderableType] = [_head(status, lang)]
     if notice:
         parts.append(Text(notice, style=BAD))
     parts += [_node(node, lang) for node in status.nodes]
-    parts += [_signals(status, lang), _detectors(status, lang), _lanes(status, lang), _watched(status, lang)]
+    parts += [_signals(status, lang), _watched(status, lang)]
     if status.events:
         parts.append(_events(status, lang))
-    return Group(*parts)
+    return Group(*parts, _detectors(status, lang, most), _lanes(status, lang, most))
 
 
 def _head(status: Status, lang: Lang) -> Text:
@@ -88,10 +88,13 @@ def _letter(aspect: str) -> str:
     return "?" if known is None else LETTERS[known]
 
 
-def _detectors(status: Status, lang: Lang) -> Panel:
+def _detectors(status: Status, lang: Lang, most: int | None) -> Panel:
     table = _table(say("detector", lang), say("purpose", lang), "", say("count", lang), say("health", lang), numbers=(3,))
-    for one in sorted(status.detectors, key=lambda d: d.trusted):  # the broken first
+    ordered = sorted(status.detectors, key=lambda d: d.trusted)  # the broken first
+    for one in ordered[:most]:
         table.add_row(one.id, name(one.purpose, lang), say("occupied" if one.occupied else "free", lang), str(one.count), _health(one, lang))
+    if most is not None and len(ordered) > most:
+        table.add_row("…", say("more", lang, count=len(ordered) - most))
     return Panel(table, title=say("detectors", lang), title_align="left")
 
 
@@ -101,11 +104,14 @@ def _health(one: DetectorStatus, lang: Lang) -> Text:
     return Text(say("distrusted", lang, why=retold(one.why, lang)), style=BAD)
 
 
-def _lanes(status: Status, lang: Lang) -> Panel:
+def _lanes(status: Status, lang: Lang, most: int | None) -> Panel:
     table = _table(say("lane", lang), say("queue", lang), "", say("flow", lang), say("saturation", lang), numbers=(1, 3, 4))
-    for lane in status.lanes:
+    ordered = status.lanes if most is None else sorted(status.lanes, key=lambda x: -x.queue_veh)[:most]
+    for lane in ordered:
         bar = "█" * min(round(lane.queue_veh), BAR_VEH) + ("+" if lane.queue_veh > BAR_VEH else "")
         table.add_row(lane.id, decimal(lane.queue_veh, lang), bar, decimal(lane.flow_veh_h, lang, 0), decimal(lane.saturation_veh_h, lang, 0))
+    if len(ordered) < len(status.lanes):
+        table.add_row("…", "", say("more", lang, count=len(status.lanes) - len(ordered)))
     return Panel(table, title=say("lanes", lang), title_align="left")
 
 

@@ -20,6 +20,7 @@ from controller.words import Lang
 
 STALE_S: Final = 3.0
 RETRY_MS: Final = 1_000
+MOST_ROWS: Final = 8  # of detectors and lanes: a terminal has no more room
 
 
 def watch_json(connect: Callable[[], Client]) -> None:
@@ -47,7 +48,7 @@ def watch_view(connect: Callable[[], Client], lang: Lang | None) -> None:
 
 
 def _shown(status: Status | None, lang: Lang, notice: str) -> RenderableType:
-    return Text(notice, style=BAD) if status is None else view(status, lang, notice)
+    return Text(notice, style=BAD) if status is None else view(status, lang, notice, MOST_ROWS)
 
 
 def _with_notices(connect: Callable[[], Client], status: Status | None, lang: Lang) -> Iterator[tuple[Status | None, str]]:

@@ -7,16 +7,16 @@ import json
 import logging
 import socket
 import ssl
-import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from support_cabinet import PlayedGuard, drivers, site_file, status_of_day
+from support_cabinet import PlayedGuard, Running, drivers, run, site_file, status_of_day
 from support_certificates import Authority
 
 from controller.cabinet.audit import audit_files, verify
@@ -24,7 +24,7 @@ from controller.cabinet.service import RETRY_MS, Service
 from controller.cabinet.site import Site, read_site
 from controller.clock import SystemClock, elapsed_s
 
-__all__ = ["drivers", "site_file"]  # fixtures
+__all__ = ["drivers", "run", "site_file"]  # fixtures
 TOKEN = "correct-horse-battery-staple"
 REMOTE = """
 [remote]
@@ -35,54 +35,6 @@ key_file = "server.key"
 CERTIFICATES = 'client_ca_file = "clients.crt"\nroles = { viola = "viewer", otto = "operator" }\n'
 METRICS = '\n[metrics]\nlisten = "127.0.0.1:0"\n'
 FOLDERS = (('folder = "state"', 'folder = "s"'),)
-
-
-class Running:
-    """A service polled by a thread as the guard would."""
-
-    def __init__(self, site: Site) -> None:
-        self.clock, self.guard = SystemClock(), PlayedGuard()
-        self.service = Service(site, self.guard, self.clock)
-        self.news: list[str] = []
-        self.site = site
-        self.poll()
-        self.service.publish(status_of_day(), self.clock.now_ms())
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def poll(self) -> None:
-        self.news += self.service.poll(self.clock.now_ms())
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.005):
-            self.poll()
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
-        self.service.close()
-
-    def written(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for path in audit_files(self.site.state_folder) for line in path.read_text().splitlines()]
-
-    @property
-    def remote_port(self) -> int:
-        assert self.service.remote is not None
-        return self.service.remote.port
-
-
-@pytest.fixture
-def run() -> Iterator[Callable[[Site], Running]]:
-    opened: list[Running] = []
-
-    def start(site: Site) -> Running:
-        opened.append(Running(site))
-        return opened[-1]
-
-    yield start
-    for one in opened:
-        one.close()
 
 
 @pytest.fixture
@@ -307,3 +259,15 @@ def test_a_taken_port_and_a_missing_folder_are_told_and_mended_later(site_file: 
         assert service.metrics is not None
     finally:
         service.close()
+
+
+def test_the_end_of_an_override_is_written_down(site_file: Callable[..., Path]) -> None:
+    site = read_site(site_file(*FOLDERS))
+    service = Service(site, PlayedGuard(), SystemClock())
+    over = replace(status_of_day().nodes[0], override=None)
+    for status in (status_of_day(), status_of_day(), status_of_day(nodes=(over,)), status_of_day(nodes=(over,))):
+        service.publish(status, 0)
+    service.close()
+    (entry,) = [json.loads(line) for path in audit_files(site.state_folder) for line in path.read_text().splitlines()]
+    assert (entry["who"], entry["what"], entry["why"]) == ("umlauf", "override over", "roadworks in Schulstraße")
+    assert entry["result"] == "node n: fixed wanted by anna until 2026-01-05T08:00:00+00:00 is no longer in force"
