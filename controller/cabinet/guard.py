@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from controller.actuated import ActuatedPlanner
-from controller.build import MODES, Planners, build
+from controller.build import MODES, Planners, SequencerFactory, build
 from controller.cabinet.operated import Wish
 from controller.cabinet.status import Status
 from controller.cabinet.status_of import status_of
@@ -26,6 +26,7 @@ from controller.journal import Journal
 from controller.junction import Junction, Node
 from controller.off import OffPlanner
 from controller.planner import Planner
+from controller.sequencer import Sequencer
 from controller.supervisor import Event, Mode, Supervisor
 from hardware.interlock import Phase
 from hardware.ports import FrameRefusedError, HeadPort, InputPort, PortError
@@ -104,7 +105,8 @@ class Guard:
     """One cabinet's guard. Build it, then `run`; or call `tick` when `due_ms` has come.
 
     ``planners`` gives the nodes planners in this process, ``optimizer`` such behind a pipe; the local ones are always there.
-    ``refuge``: FLASH, or RELEASE where the controller has a plan of its own. Raises `ConfigError` for a mode that nobody can plan.
+    ``refuge``: FLASH, or RELEASE where the controller has a plan of its own, whose ``sequencer`` is then a follower
+    (`controller.cabinet.controller_heads.follow`). Raises `ConfigError` for a mode that nobody can plan.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class Guard:
         journal: Journal | None = None,
         service: Service | None = None,
         refuge: Mode = Mode.FLASH,
+        sequencer: SequencerFactory = Sequencer,
         shadow: bool = False,
         site: str = "",
     ) -> None:
@@ -141,6 +144,7 @@ class Guard:
             planners=self._planners_of,
             solvable=optimizer is None,
             supervisor=partial(Supervisor, refuge=refuge, faults=faults),
+            sequencer=sequencer,
         )
         if mode in (Mode.ADAPTIVE, Mode.CYCLE) and any(not node.plans_in(mode) for node in self.control.nodes):
             raise ConfigError(f"site {self.site}: mode {mode} needs an optimizer or planners that know it")

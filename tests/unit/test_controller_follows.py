@@ -6,10 +6,15 @@ import pytest
 from support_controlled import STAGES, Controlled
 from support_virtual import dual_ring
 
+from controller.cabinet.controller_heads import follow
 from controller.cabinet.controller_view import ControllerView
+from controller.cabinet.guard import Guard
+from controller.cabinet.operated import Wish
 from controller.cabinet.wishes import Limited
+from controller.clock import ManualClock
 from controller.errors import PlanError
 from controller.plan import OFF, Plan, PlanStep
+from controller.supervisor import Mode
 from hardware.fake import FakeController
 from hardware.ntcip.transport import InProcess
 from hardware.ports import Actuation, CommandKind, PortError
@@ -215,3 +220,55 @@ def test_a_stage_that_stands_at_the_start_is_seen() -> None:
     assert state.green_since_ms["p2"] is not None
     assert state.red_since_ms["p4"] is not None
     assert state.earliest_green_ms["p4"] >= one.now_ms + 5_000
+
+
+class TestGuard:
+    """The cabinet's guard, unchanged, with a controller in place of heads."""
+
+    def guard(self, actuation: Actuation, mode: Mode = Mode.FIXED) -> tuple[Controlled, Guard, ManualClock]:
+        one, clock = Controlled("programme", actuation, own_loops=True), ManualClock()
+        heads, factory = follow(one.junction, one.driver, 0)
+        return one, Guard(one.junction, mode, one, heads, clock=clock, refuge=Mode.RELEASE, sequencer=factory), clock
+
+    def run(self, one: Controlled, guard: Guard, clock: ManualClock, duration_s: float) -> None:
+        for _ in range(round(10 * duration_s)):
+            one.run(0.1, blind=True)
+            clock.wait_until(one.now_ms)
+            if not guard.stopped:
+                guard.tick()
+
+    @pytest.mark.parametrize("actuation", list(Actuation))
+    def test_it_drives_releases_on_a_wish_and_leaves_in_order(self, actuation: Actuation) -> None:
+        one, guard, clock = self.guard(actuation)
+        self.run(one, guard, clock, 60)
+        driven = one.controller.system_control or bool(one.controller._told)
+        assert driven
+        assert guard.status().signals == "remote"
+        until_ms = one.now_ms + 20_000
+        guard.override(Wish(Mode.RELEASE, until_ms, clock.utc(), "test", "to look at it"), one.now_ms)
+        self.run(one, guard, clock, 5)
+        assert not one.controller.system_control
+        assert not one.controller._told
+        self.run(one, guard, clock, 60)
+        assert one.controller.system_control or one.controller._told, "driven again after the override"
+        guard.stop("the test is over")
+        self.run(one, guard, clock, 5)
+        assert guard.stopped
+        assert not one.controller.system_control
+        assert not one.controller._told
+        assert guard.signals.refusals == 0
+        assert one.checker.unsafe_frames == 0
+
+    def test_a_lost_link_costs_the_mode_until_it_is_back(self) -> None:
+        one, guard, clock = self.guard(PHASE_CONTROL)
+        self.run(one, guard, clock, 30)
+        assert isinstance(one.driver._transport, InProcess)
+        one.driver._transport.mute = True
+        self.run(one, guard, clock, 15)
+        assert guard.status().signals == "lost"
+        assert guard.status().nodes[0].mode == "release"
+        one.driver._transport.mute = False
+        self.run(one, guard, clock, 300)
+        assert guard.status().nodes[0].mode == "fixed"
+        assert one.controller.system_control
+        assert guard.signals.refusals == 0
