@@ -24,17 +24,17 @@ class Device(Protocol):
 
 
 class MemoryWire:
-    """A `hardware.loops.serial_line.Wire` in memory: the answer is there at once. ``plugged`` False is a lost line."""
+    """A `hardware.loops.serial_line.Wire` in memory: the answer is there at once. ``plugged`` False is a lost line; the device may be changed."""
 
     def __init__(self, device: Device) -> None:
-        self._device = device
+        self.device = device
         self._received = bytearray()
         self.plugged = True
 
     def write(self, data: bytes) -> None:
         """Send to the device. Raises `PortError` while unplugged."""
         self._check()
-        self._received += self._device.feed(data)
+        self._received += self.device.feed(data)
 
     def read(self, timeout_ms: int) -> bytes:
         """Return the answer. Raises `PortError` while unplugged."""
