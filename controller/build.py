@@ -12,7 +12,8 @@ from controller.detection import Detection
 from controller.errors import ConfigError
 from controller.estimate import Estimator, LoopEstimator
 from controller.free_stages import with_more_stages
-from controller.journal import Journal
+from controller.journal_rows import JournalRows
+from controller.journal_schema import OBSERVED
 from controller.junction import Junction, Node
 from controller.loop import JunctionControl
 from controller.neighbours import NeighbourPort, NoNeighbours
@@ -36,7 +37,7 @@ def build(
     control: str,
     inputs: InputPort,
     heads: HeadPort,
-    journal: Journal | None,
+    journal: JournalRows | None,
     *,
     start_ms: int,
     planners: Planners,
@@ -58,7 +59,11 @@ def build(
         raise ConfigError(f"junction {junction.id}: {len(faults)} faults; run `umlauf check`:\n" + "\n".join(faults))
     mode = MODES.get(control, Mode.ADAPTIVE)
     if journal is not None:
-        journal.junction(junction, control, start_ms, solvable=solvable)
+        journal.junction(junction, control, start_ms, solvable=solvable and sequencer is Sequencer)
+        if sequencer is not Sequencer:
+            journal.note(
+                start_ms, OBSERVED, f"{junction.id}: the controller owns the aspects, and frames are what it was seen to show", {"junction": junction.id}
+            )
     junction = with_more_stages(junction)
     nodes = tuple(
         NodeControl(

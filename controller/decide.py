@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from controller.clearing import Clearing
-from controller.journal import Journal
+from controller.journal_rows import JournalRows
 from controller.junction import Junction
 from controller.plan import Plan, PlanStep
 from controller.planner import Planner, Predicted
@@ -25,7 +25,7 @@ class Moment(NamedTuple):
 
     tick: int
     now_ms: int
-    journal: Journal | None
+    journal: JournalRows | None
 
 
 def aspects_of(nodes: Sequence[NodeControl], junction: Junction, now_ms: int) -> tuple[Aspect, ...]:
@@ -83,7 +83,7 @@ class NodeControl:
         self.sequencer.restart(now_ms)
         self._anew = True
 
-    def decide(self, snapshot: Snapshot, journal: Journal | None) -> float | None:
+    def decide(self, snapshot: Snapshot, journal: JournalRows | None) -> float | None:
         """Ask the mode's planner and follow its plan. Return how many milliseconds a solver took, None where none ran.
 
         A planner that fails is an event for the supervisor; its fallback decides in the same tick.
@@ -141,7 +141,7 @@ class NodeControl:
         """Return who leaves when by the plan just made; nothing while the junction is cleared."""
         return self.asked.predicted() if self.asked is not None else ()
 
-    def _watch_reds(self, snapshot: Snapshot, journal: Journal | None) -> None:
+    def _watch_reds(self, snapshot: Snapshot, journal: JournalRows | None) -> None:
         for red in self._reds.watch(snapshot) if self._reds is not None else ():
             if journal is not None:
                 since_s = (snapshot.now_ms - red.since_ms) // 1000

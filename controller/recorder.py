@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from controller.detection import HealthEvent
-from controller.journal import Journal
+from controller.journal_rows import JournalRows
 from controller.journal_schema import RESTART
 from controller.neighbours import Message
 from hardware.ports import InputEvent
@@ -15,7 +15,7 @@ from hardware.signals import Aspect
 class Recorder:
     """Counts one junction's ticks, and writes them, its inputs, frames and restarts. ``number`` is the present tick's, from 0 on."""
 
-    def __init__(self, journal: Journal | None, junction_id: str) -> None:
+    def __init__(self, journal: JournalRows | None, junction_id: str) -> None:
         self.journal = journal
         self.number = -1
         self._junction_id = junction_id

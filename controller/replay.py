@@ -7,14 +7,15 @@ numbers nor clocks are involved. `controller.replay_solve` goes further back, to
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeVar
 
 from controller.free_stages import with_more_stages
 from controller.journal_reader import FrameRow, JournalDamagedError, JournalReader, JunctionRow, NoteRow, PlanRow
-from controller.journal_schema import FILE_NAME, RESTART, JournalError, letters
+from controller.journal_schema import CABINET_FILES, FILE_NAME, OBSERVED, RESTART, RESUME, JournalError, letters
 from controller.junction import Junction
 from controller.sequencer import Sequencer
 from hardware.signals import Aspect
@@ -52,12 +53,14 @@ class Record:
     plans: Sequence[PlanRow]
     frames: Sequence[FrameRow]
     restarts: Ticks = ()
+    memory: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by node: what its sequencer remembered where the journal begins in mid-run
+    observed: bool = False  # a controller owned the aspects
 
 
 def find_journals(folder: Path) -> list[Path]:
-    """Return the journal in ``folder``, or those in its subfolders. Raises `JournalError` where there is none."""
+    """Return the journal in ``folder``, a cabinet's journals in it, or those in its subfolders. Raises `JournalError` where there is none."""
     own = folder if folder.is_file() else folder / FILE_NAME
-    found = [own] if own.is_file() else sorted(folder.glob(f"*/{FILE_NAME}"))
+    found = [own] if own.is_file() else sorted(folder.glob(CABINET_FILES)) or sorted(folder.glob(f"*/{FILE_NAME}"))
     if not found:
         wanted = f"expected a run folder with {FILE_NAME}, or one that holds such folders"
         raise JournalError(f"{folder}: {wanted}; 'umlauf simulate --output DIR' writes them, except where SUMO itself drives the signals")
@@ -73,7 +76,15 @@ def read_records(reader: JournalReader) -> tuple[list[Record], str]:
     whole = [tick for tick in ticks if tick[0] <= min(ends, default=tick[0])]
     notes, note_damage = up_to_damage(reader.notes())
     records = [
-        Record(row, whole, [p for p in plans if p.junction_id == name], [f for f in frames if f.junction_id == name], restarts_of(notes, name))
+        Record(
+            row,
+            whole,
+            [p for p in plans if p.junction_id == name],
+            [f for f in frames if f.junction_id == name],
+            restarts_of(notes, name),
+            _memory_of(notes, name),
+            any(n.kind == OBSERVED and n.detail.get("junction") == name for n in notes),
+        )
         for name, row in reader.junctions.items()
     ]
     return records, damage or plan_damage or frame_damage or note_damage
@@ -82,6 +93,11 @@ def read_records(reader: JournalReader) -> tuple[list[Record], str]:
 def restarts_of(notes: Iterable[NoteRow], junction_id: str) -> Ticks:
     """Return with which ticks the junction began again from red, and when that was decided."""
     return [(int(str(n.detail["tick"])), n.now_ms) for n in notes if n.kind == RESTART and n.detail.get("junction") == junction_id]
+
+
+def _memory_of(notes: Iterable[NoteRow], junction_id: str) -> Mapping[str, Any]:
+    found: Any = next((n.detail["nodes"] for n in notes if n.kind == RESUME and n.detail.get("junction") == junction_id), {})
+    return dict(found)
 
 
 def up_to_damage(rows: Iterable[_Row]) -> tuple[list[_Row], str]:
@@ -104,10 +120,20 @@ def shown(ticks: Ticks, frames: Iterable[FrameRow]) -> Iterator[Aspects]:
         yield aspects
 
 
-def sequence(row: JunctionRow, ticks: Ticks, plans: Iterable[PlanRow], restarts: Ticks = ()) -> Iterator[Aspects]:
-    """Yield what the junction's sequencers show at each tick when given these plans; at ``restarts`` they begin again from red."""
+def sequence(
+    row: JunctionRow, ticks: Ticks, plans: Iterable[PlanRow], restarts: Ticks = (), memory: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> Iterator[Aspects]:
+    """Yield what the junction's sequencers show at each tick when given these plans; at ``restarts`` they begin again from red.
+
+    ``memory``: by node, what a sequencer remembers before the first tick. Raises `JournalError` where it is damaged.
+    """
     junction = with_more_stages(row.junction)
     sequencers = {node.id: Sequencer(junction, node, row.start_ms) for node in junction.nodes}
+    try:
+        for node_id, kept in memory.items():
+            sequencers[node_id].recall(kept)
+    except (LookupError, TypeError, ValueError) as error:
+        raise JournalError(f"junction {row.junction.id}: the journal's head does not tell where its sequencers stood ({error!r})") from error
     anew_ms = dict(restarts)
     arriving: dict[int, list[PlanRow]] = defaultdict(list)
     for plan in plans:
@@ -124,7 +150,9 @@ def sequence(row: JunctionRow, ticks: Ticks, plans: Iterable[PlanRow], restarts:
 
 def replay_frames(record: Record) -> Outcome:
     """Sequence the recorded plans again and compare the frames with the recorded ones."""
-    replayed = list(sequence(record.row, record.ticks, record.plans, record.restarts))
+    if record.observed:
+        return Outcome(record.row.junction.id, 0, "nothing to prove: a controller owned the aspects, and the frames are what it was seen to show")
+    replayed = list(sequence(record.row, record.ticks, record.plans, record.restarts, record.memory))
     difference = compare_frames(record.row.junction, record.ticks, record.frames, replayed, "replayed")
     return Outcome(record.row.junction.id, len(record.ticks), f"{len(record.plans)} plans", difference)
 

@@ -13,7 +13,8 @@ another plan must have brought about; whatever plan comes next begins again from
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import asdict
+from typing import Any, Final, Protocol
 
 from controller.errors import PlanError
 from controller.junction import Junction, Node
@@ -22,6 +23,9 @@ from controller.snapshot import SignalState
 from controller.transitions import StagePair, TransitionTable, transition_table
 from hardware.signals import Aspect
 
+# What it remembers as plain data, without the underscore; aspects, the running transition and the plan are kept apart.
+_KEPT: Final = ("index", "since_ms", "ended_ms", "stage", "from_stage", "begin_ms", "clear_ms", "first_ms", "red_ms", "started", "off", "settled_ms")
+
 
 class Sequencing(Protocol):
     """What `controller.decide.NodeControl` needs: the sequencer where we own the aspects, a follower where a controller does."""
@@ -29,6 +33,10 @@ class Sequencing(Protocol):
     @property
     def off(self) -> bool:
         """Tell whether the signals are off, or given back to the controller."""
+        ...
+
+    def memory(self) -> dict[str, object]:
+        """Return all that a replay must know to go on from here, as JSON data."""
         ...
 
     def adopt(self, plan: Plan) -> None:
@@ -83,6 +91,26 @@ class Sequencer:
         self._started = False
         self._off = False
         self._settled_ms = now_ms + self.table.amber_ms + self.table.clear_ms
+
+    def memory(self) -> dict[str, object]:
+        """Return all that it remembers, as JSON data, for a journal that begins while it runs."""
+        plan, pair = self._plan, self._pair
+        kept: dict[str, object] = {name: getattr(self, f"_{name}") for name in _KEPT}
+        return kept | {
+            "aspects": {g: int(a) for g, a in self._aspects.items()},
+            "pair": asdict(pair) if pair is not None else None,
+            "plan": [plan.planner, plan.made_ms, [[s.stage, s.until_ms, s.clear_ms] for s in plan.steps]] if plan is not None else None,
+        }
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what `memory` returned. Raises `KeyError` or `TypeError` where it is none."""
+        for name in _KEPT:
+            value = memory[name]
+            setattr(self, f"_{name}", dict(value) if isinstance(value, dict) else value)
+        self._aspects = {g: Aspect(a) for g, a in memory["aspects"].items()}
+        pair, plan = memory["pair"], memory["plan"]
+        self._pair = StagePair(**pair) if pair is not None else None
+        self._plan = Plan(plan[0], plan[1], tuple(PlanStep(*step) for step in plan[2])) if plan is not None else None
 
     def adopt(self, plan: Plan) -> None:
         """Follow this plan from the next step on. Raises `PlanError` where it is empty or names an unknown stage."""

@@ -67,6 +67,11 @@ class ControllerHeads:
     def resume(self, now_ms: int) -> None:
         """Do nothing: there is no latch to leave."""
 
+    def stop(self, now_ms: int) -> bool:
+        """Release the controller. Raises `PortError` where it does not answer."""
+        self._release(now_ms)
+        return True
+
     def observe(self, now_ms: int) -> Observation:
         """Return what the controller shows. Raises `PortError` where it does not answer."""
         return self._port.observe(now_ms)

@@ -40,6 +40,10 @@ class Follower:
         self.plan: Plan | None = None
         self._index = 0
 
+    def memory(self) -> dict[str, object]:
+        """Return nothing: what a follower's journal holds was observed, and a replay has nothing to prove."""
+        return {}
+
     def adopt(self, plan: Plan) -> None:
         """Want this plan's steps from now on. Raises `PlanError` where it is empty or names an unknown stage."""
         count = len(self.node.stages)

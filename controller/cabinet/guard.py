@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
 from controller.actuated import ActuatedPlanner
 from controller.build import MODES, Planners, SequencerFactory, build
+from controller.cabinet.day_journal import DayJournal
 from controller.cabinet.operated import Wish
 from controller.cabinet.status import Status
 from controller.cabinet.status_of import status_of
@@ -22,7 +24,7 @@ from controller.clock import Clock
 from controller.errors import ConfigError, ModeError
 from controller.fixed import FixedPlanner
 from controller.grid import Grid
-from controller.journal import Journal
+from controller.journal_rows import JournalRows
 from controller.junction import Junction, Node
 from controller.off import OffPlanner
 from controller.planner import Planner
@@ -35,8 +37,9 @@ from hardware.signals import Aspect
 TICK_MS: Final = 100
 LATE_MS: Final = 50
 PUBLISH_MS: Final = 1_000
-LEAVE_MS: Final = 60_000  # how long the way to flashing or release may take when the guard is stopped
+LEAVE_MS: Final = 45_000  # how long the way to flashing or release may take when the guard is stopped
 EVENTS: Final = 200
+MOST_CRASHES: Final = 10
 _OFF: Final = frozenset((Aspect.DARK, Aspect.FLASHING_AMBER))
 _LOG: Final = logging.getLogger("umlauf.guard")
 
@@ -62,6 +65,10 @@ class Signals(HeadPort, Protocol):
 
     def resume(self, now_ms: int) -> None:
         """Leave the latched phase after a refusal."""
+        ...
+
+    def stop(self, now_ms: int) -> bool:
+        """Go one step on the safe way to red, or release the controller; tell whether that is done."""
         ...
 
 
@@ -119,7 +126,7 @@ class Guard:
         clock: Clock,
         planners: Planners | None = None,
         optimizer: Optimizer | None = None,
-        journal: Journal | None = None,
+        journal: JournalRows | None = None,
         service: Service | None = None,
         refuge: Mode = Mode.FLASH,
         sequencer: SequencerFactory = Sequencer,
@@ -154,8 +161,11 @@ class Guard:
         self.ticks = self.late_ticks = self.max_late_ms = self.detector_events = 0
         self._heard_ms = {"inputs": self.start_ms, "signals": self.start_ms}
         self._leave_ms: int | None = None  # until when the way out may take
+        self._crashes = 0  # ticks in a row that failed for an error in the program
         self.stopped = False
         self.exit_reason = ""
+        if isinstance(journal, DayJournal):
+            journal.head = lambda: {node.id: node.sequencer.memory() for node in self.control.nodes}
 
     @property
     def due_ms(self) -> int:
@@ -196,11 +206,11 @@ class Guard:
                     self.tell("optimizer", why)
                 else:
                     self.report(event, why)
-        error = self._control_tick(now_ms)
-        self._look(error, now_ms)
+        self._control_tick(now_ms)
+        self._record_journal_news()
         if self._service is not None:
             self._serve(self._service, now_ms)
-        if self._leave_ms is not None and (self.shadow or self.is_off or now_ms >= self._leave_ms):
+        if not self.stopped and self._leave_ms is not None and (self.shadow or self.is_off or now_ms >= self._leave_ms):
             self._end()
 
     @property
@@ -290,13 +300,39 @@ class Guard:
             self.late_ticks += 1
             self.report(Event.LATE_TICK, f"the tick began {late_ms} ms after it was due, at {now_ms} ms")
 
-    def _control_tick(self, now_ms: int) -> PortError | FrameRefusedError | None:
-        """Do the control's tick; return what the signals met. Lost inputs are no error of the signals."""
+    def _control_tick(self, now_ms: int) -> None:
+        """Do the control's tick. An error in the program is no reason to stop; one that stays is, by way of red."""
+        if self._crashes >= MOST_CRASHES:
+            self._bring_to_red(now_ms)
+            return
+        try:
+            self._look(self._try_tick(now_ms), now_ms)
+            self._crashes = 0
+        except Exception as error:
+            self._crashes += 1
+            _LOG.exception("the tick failed", extra={"kind": "error", "site": self.site})
+            self.tell("error", f"the tick failed: {type(error).__name__}: {error}; the signals stay as they are until the next one")
+
+    def _bring_to_red(self, now_ms: int) -> None:
+        """Take the last gate's own safe way to red, then end, so that whoever watches over us starts us anew."""
+        self.exit_reason = self.exit_reason or f"{MOST_CRASHES} ticks in a row failed"
+        self._leave_ms = now_ms + LEAVE_MS if self._leave_ms is None else self._leave_ms
+        with suppress(PortError, FrameRefusedError):
+            if self.signals.stop(now_ms):
+                self._end()
+
+    def _try_tick(self, now_ms: int) -> PortError | FrameRefusedError | None:
+        """Return what the signals met. Lost inputs are no error of the signals."""
         try:
             self.control.tick(now_ms)
         except (PortError, FrameRefusedError) as error:
             return None if error is self.control.inputs.lost else error
         return None
+
+    def _record_journal_news(self) -> None:
+        if isinstance(self.journal, DayJournal):
+            for text in self.journal.poll():
+                self.tell("journal", text)
 
     def _look(self, error: PortError | FrameRefusedError | None, now_ms: int) -> None:
         """Tell the supervisors what the tick has shown."""

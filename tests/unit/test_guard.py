@@ -238,3 +238,27 @@ def test_the_status_goes_through_json() -> None:
     assert status.ticks == 301
     assert next(d for d in status.detectors if d.id == "e0/1").occupied
     assert sorted(set(status.aspects.values())) == ["green", "red"] or "amber" in status.aspects.values()
+
+
+def test_an_error_in_the_program_costs_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Cabinet()
+    one.run_to(20_000)
+    with monkeypatch.context() as broken:
+        broken.setattr(one.guard.control.detection, "feed", lambda events, now_ms: 1 / 0)
+        one.run_to(20_100)
+    one.run_to(60_000)
+    assert not one.guard.stopped
+    assert "ZeroDivisionError" in next(text for _, kind, text in one.guard.events if kind == "error")
+    assert GREEN in one.shown
+    assert one.interlock.refusals == 0
+
+
+def test_an_error_that_stays_leads_to_red_and_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Cabinet()
+    one.run_to(20_000)
+    monkeypatch.setattr(one.guard.control.detection, "feed", lambda events, now_ms: 1 / 0)
+    one.run_to(60_000)
+    assert one.guard.stopped
+    assert one.guard.exit_reason == "10 ticks in a row failed"
+    assert one.shown == (RED,) * len(ONE.groups)
+    assert one.interlock.refusals == 0
