@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hardware.ntcip.driver import NtcipDriver
 from hardware.ntcip.objects import ObjectTable, Oid, Value
 from hardware.ntcip.options import NtcipOptions
-from hardware.ntcip.transport import ErrorStatus, InProcess, ObjectError, Pair
+from hardware.ntcip.quirks import Quirks
+from hardware.ntcip.snmp import SnmpTransport
+from hardware.ntcip.transport import ErrorStatus, InProcess, ObjectError, Pair, Transport
 from hardware.ports import Actuation, ControllerCommand
 from hardware.signals import Aspect, GroupKind, GroupSpec, SiteSpec
+from hardware.virtual.snmp_agent import SnmpAgent, Tree
 
 TABLE = ObjectTable()
 LAMPS = ("Reds", "Yellows", "Greens", "DontWalks", "PedClears", "Walks")
@@ -99,6 +103,9 @@ class TableAgent:
             raise ObjectError(ErrorStatus.NO_SUCH_NAME, oid)
         return self.values[oid]
 
+    def get_next(self, oid: Oid) -> tuple[Oid, Value] | None:
+        return min(((o, v) for o, v in self.values.items() if o > oid), default=None)
+
     def set(self, pairs: Sequence[Pair]) -> None:
         for oid, value in pairs:
             found = TABLE.find(oid)
@@ -140,7 +147,19 @@ class Bench:
         return sorted(alarm.name for alarm in self.driver.alarms())
 
 
-def driver_of_four(spec: SiteSpec, actuation: Actuation) -> NtcipDriver:
+class OverSnmp(SnmpTransport):
+    """The way over UDP to an agent of its own before any tree."""
+
+    def __init__(self, tree: Tree, quirks: Quirks | None = None, **more: Any) -> None:
+        self.agent = SnmpAgent(tree, community="secret")
+        super().__init__("127.0.0.1", "secret", replace(quirks or Quirks(objects_per_request=40), port=self.agent.port), **more)
+
+    def close(self) -> None:
+        super().close()
+        self.agent.close()
+
+
+def driver_of_four(spec: SiteSpec, actuation: Actuation, transport: Callable[[TableAgent], Transport] = InProcess) -> NtcipDriver:
     """Return a driver of the safety tests' four groups on a table agent, in one thread, at time 0."""
     agent = TableAgent()
     for p in (2, 4):
@@ -148,4 +167,4 @@ def driver_of_four(spec: SiteSpec, actuation: Actuation) -> NtcipDriver:
     for p in (6, 8):
         agent.phase(p, False)
     phases = {"A": "phase 2", "P": "ped 2", "B": "phase 4", "Q": "ped 4"}
-    return NtcipDriver(spec, options(phases=phases, actuation=actuation), lambda: 0, InProcess(agent, most_per_request=40), threaded=False)
+    return NtcipDriver(spec, options(phases=phases, actuation=actuation), lambda: 0, transport(agent), threaded=False)

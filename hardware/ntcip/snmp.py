@@ -125,7 +125,11 @@ class SnmpTransport:
 
     async def _write(self, pairs: Sequence[Pair]) -> None:
         bound = [(self._sent(oid), OctetString(value) if isinstance(value, bytes) else Integer32(value)) for oid, value in pairs]
-        self._checked(await self._request(cmdgen.SetCommandGenerator(), bound), [oid for oid, _ in pairs])
+        oids = [oid for oid, _ in pairs]
+        got = self._checked(await self._request(cmdgen.SetCommandGenerator(), bound), oids)
+        absent = [oid for oid, (_, value) in zip(oids, got, strict=True) if isinstance(value, ABSENT)]
+        if absent:  # some agents answer a v2c SET without an error and yet with nothing written
+            raise ObjectError(ErrorStatus.NO_SUCH_NAME, absent[0], self._where)
 
     async def _request(self, generator: Any, bound: Sequence[tuple[Oid, Any]]) -> Any:
         """Send one request and return pysnmp's answer: indication, status, index, variables."""

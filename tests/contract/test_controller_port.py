@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-from support_ntcip import driver_of_four
+from support_ntcip import OverSnmp, driver_of_four
 from support_safety_junctions import spec_of_four
 
 from hardware.fake import FakeController
@@ -16,6 +16,7 @@ from hardware.signals import SiteSpec
 BACKENDS: Mapping[str, Callable[[SiteSpec], ControllerPort]] = {
     "fake": FakeController,
     "ntcip in process": lambda spec: driver_of_four(spec, Actuation.PHASE_CONTROL),
+    "ntcip over SNMP": lambda spec: driver_of_four(spec, Actuation.PHASE_CONTROL, OverSnmp),
 }
 
 
