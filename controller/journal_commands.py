@@ -8,11 +8,16 @@ from typing import Annotated
 
 import typer
 
+from controller.clock import utc_now
+from controller.errors import ConfigError
 from controller.explain_commands import check_output, one_journal, read_time_ms
-from controller.indiana_files import Format, write_export
+from controller.indiana_files import write_export
 from controller.journal import origin
 from controller.journal_reader import JournalReader
+from controller.journal_schema import FILE_NAME
+from controller.journal_tables import What, tables
 from controller.replay import Outcome, find_journals, read_records, replay_frames
+from controller.table_files import Format, write_table
 from controller.words import Lang
 
 journal_app = typer.Typer(help="List and export what a run has recorded.", add_completion=False, no_args_is_help=True)
@@ -89,15 +94,91 @@ def list_runs(folder: Folder) -> None:
 def export(
     folder: Folder,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Where to write; default: beside each journal.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to write the events.")] = Format.CSV,
+    form: Annotated[Format, typer.Option("--format", help="How to write the tables.")] = Format.CSV,
+    what: Annotated[str, typer.Option("--what", metavar="KIND,...", help="events, signals, decisions, health, or several of them.")] = What.EVENTS.value,
 ) -> None:
-    """Export high-resolution events (Indiana enumeration), which ATSPM tools read, with tables of phases and detectors."""
+    """Export what was recorded as tables: high-resolution events (Indiana enumeration), which ATSPM tools read, or others.
+
+    signals: each change of each group's aspect; decisions: each plan with its reason and numbers; health: which detectors lost or
+    regained trust and why, and the changes of mode. Times are UTC for a cabinet, the simulation's time of day otherwise.
+    """
+    kinds = _kinds(what)
     paths = find_journals(folder)
     for path in paths:
-        own = output / path.parent.name if output is not None and len(paths) > 1 else output
         with JournalReader(path) as reader:
-            for written in write_export(reader, own or path.parent, form):
+            for written in _export(reader, _place(path, output, several=len(paths) > 1), kinds, form):
                 typer.echo(str(written))
+
+
+def _kinds(text: str) -> list[What]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in list(What)]
+    if unknown or not names:
+        raise ConfigError(f"--what: expected {', '.join(What)}, or several of them with commas, found {text!r}")
+    return [What(name) for name in dict.fromkeys(names)]
+
+
+def _export(reader: JournalReader, folder: Path, kinds: list[What], form: Format) -> Iterator[Path]:
+    for kind in kinds:
+        if kind is What.EVENTS:
+            yield from write_export(reader, folder, form)
+        for table in tables(reader, kind):
+            yield write_table(table, folder, form)
+
+
+def _place(path: Path, output: Path | None, *, several: bool) -> Path:
+    """Return where one journal's tables go: a run's into its folder, a cabinet's day into one of its own name."""
+    own = path.parent.name if path.name == FILE_NAME else path.stem
+    if output is not None:
+        return output / own if several else output
+    return path.parent if path.name == FILE_NAME else path.parent / own
+
+
+@journal_app.command("prune")
+def prune(
+    site_file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="The site file, which says where the journals are and how long they are kept.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+) -> None:
+    """Remove a cabinet's journals that are older than its site file's retention_days.
+
+    The daemon does so by itself when it begins a new day; this is for a disk that must have room now.
+    """
+    from controller.cabinet.journal_writer import expired, remove
+    from controller.cabinet.site import read_site
+
+    site = read_site(site_file)
+    found = expired(site.journal_folder, site.id, utc_now().date(), site.retention_days)
+    for path in found:
+        if not dry_run:
+            remove(path)
+        typer.echo(f"{path}: {'would be removed' if dry_run else 'removed'}")
+    typer.echo(f"{site.journal_folder}: {len(found)} journals older than {site.retention_days} days")
+
+
+@journal_app.command("audit")
+def audit(
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="The site's state folder with its audit log, or one file of it.")],
+    check: Annotated[bool, typer.Option("--verify", help="Check that no line was changed, added, moved or removed.")] = False,
+    head: Annotated[str | None, typer.Option("--head", metavar="HASH", help="With --verify: a hash kept elsewhere, which the log must hold.")] = None,
+) -> None:
+    """Show who changed the mode when, until when, why, and what came of it; or verify the log.
+
+    Exit code: 0 shown or whole, 1 an error or a fault in the chain.
+    """
+    from controller.cabinet.audit import entries, told, verify
+
+    if not check:
+        for entry in entries(path):
+            typer.echo(told(entry))
+        return
+    verdict = verify(path, head)
+    for line in verdict.faults:
+        typer.echo(f"{path}: fault: {line}", err=True)
+    for line in verdict.notes:
+        typer.echo(f"{path}: note: {line}", err=True)
+    if verdict.faults:
+        raise typer.Exit(1)
+    typer.echo(f"{path}: {verdict.entries} entries, whole; the newest is {verdict.head.n} with hash {verdict.head.hash}")
 
 
 @journal_app.command("diagram")

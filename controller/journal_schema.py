@@ -20,6 +20,7 @@ APPLICATION_ID: Final = 0x554D4C46  # "UMLF", so that `file` and we ourselves ca
 RESTART: Final = "restart"  # the kind of note that says with which tick a junction begins again from red
 RESUME: Final = "resume"  # the kind of note at the head of a journal that begins while the junction is driven: what its sequencers remember
 OBSERVED: Final = "observed"  # the kind of note that says that a controller owns a junction's aspects: its frames are what was seen
+CLOCK: Final = "clock"  # the kind of note that tells the wall clock ("utc", ISO 8601) at its time, in a cabinet
 FILE_NAME: Final = "journal.sqlite"
 CABINET_FILES: Final = "*-????-??-??*.sqlite"  # SITE-DATE.sqlite, then SITE-DATE-2.sqlite: one file a day, and one more for each start
 FILES: Final = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm")  # the last two only while it is written, or after a crash

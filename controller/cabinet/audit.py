@@ -94,13 +94,33 @@ def read_head(folder: Path) -> Head | None:
         return None
 
 
-def verify(path: Path) -> Verdict:
-    """Check a log's chain: a folder from its first line to the head beside it, a single file within itself. Raises as `audit_files`."""
+def entries(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the entries that can be read, in order. Raises as `audit_files`."""
+    for where, raw in read_lines(audit_files(path)):
+        try:
+            yield parse_line(raw.removesuffix(b"\n"))
+        except ValueError as error:
+            yield dict.fromkeys(FIELDS, "") | {"n": 0, "what": "unreadable", "result": f"{where}: {error}"}
+
+
+def told(entry: dict[str, Any]) -> str:
+    """Return an entry as one line."""
+    until = f" until {entry['until']}" if entry["until"] else ""
+    why = f" ({entry['why']})" if entry["why"] else ""
+    return f"{entry['n']:>6}  {entry['at']}  {entry['who']} by {entry['via']}: {entry['what']}{until}{why}: {entry['result']}"
+
+
+def verify(path: Path, kept: str | None = None) -> Verdict:
+    """Check a log's chain: a folder from its first line to the head beside it, a single file within itself. Raises as `audit_files`.
+
+    ``kept``: a hash that somebody has kept elsewhere; the log must hold its line.
+    """
     whole = path.is_dir()
     head = read_head(path) if whole else None  # read first: the log may grow meanwhile, and is then ahead of it
     verdict = Verdict()
     expected: Head | None = Head() if whole else None
     met = head is None or head.n == 0
+    wanted = kept
     for where, raw in read_lines(audit_files(path)):
         try:
             if not raw.endswith(b"\n"):
@@ -114,8 +134,11 @@ def verify(path: Path) -> Verdict:
         verdict.head = Head(entry["n"], entry["hash"])
         verdict.faults += _link_faults(where, entry, expected)
         met |= verdict.head == head
+        wanted = None if entry["hash"] == wanted else wanted
         expected = verdict.head
     _compare(verdict, path, head, met=met, whole=whole)
+    if wanted is not None:
+        verdict.faults.append(f"expected a line with the hash {wanted}, which was kept elsewhere, found none: lines were cut off or forged")
     return verdict
 
 
