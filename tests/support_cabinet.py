@@ -86,7 +86,7 @@ def junction_with_loops() -> Junction:
 
 
 SITE = """\
-id = "test site"
+id = "market"
 junction = "j.toml"
 mode = "adaptive"
 
@@ -183,7 +183,7 @@ def status_of_day(**changes: Any) -> Status:
         DetectorStatus("a1", "entry", False, False, "silent for 90000 s, at most 86400 s are plausible", 7),
     )
     status = Status(
-        site="test site",
+        site="market",
         junction="j",
         version="0.1.0",
         at="2026-01-05T06:12:03+00:00",

@@ -61,6 +61,18 @@ def _file_mode(text: str) -> str:
     return text
 
 
+def _file_name(text: str) -> str:
+    if not text or text != as_file_name(text):
+        raise ValueError(f"expected a name that can be part of a file's, such as {as_file_name(text)!r}, found {text!r}. Correct it.")
+    return text
+
+
+def as_file_name(text: str) -> str:
+    """Return the text with whatever cannot stand in a file's name replaced."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in text)
+    return kept.lstrip(".-") or "site"
+
+
 Address = Annotated[str, AfterValidator(_address)]
 LoopbackAddress = Annotated[str, AfterValidator(_loopback)]
 FileMode = Annotated[str, AfterValidator(_file_mode)]
@@ -126,7 +138,7 @@ class RemoteModel(Part):
 class SiteModel(Part):
     """A site file."""
 
-    id: Name
+    id: Annotated[str, AfterValidator(_file_name), Field(description="Names the site in journals, metrics and logs.")]
     junction: Annotated[Name, Field(description="The junction file; relative to the site file.")]
     mode: WantedMode = WantedMode.ADAPTIVE
     language: Lang = Field(default=Lang.EN, description="Of what umlauf status tells where the caller's LANG says nothing.")

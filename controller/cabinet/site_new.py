@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from controller.cabinet.site_models import JournalModel, MetricsModel, OperatorModel, StateModel
+from controller.cabinet.site_models import JournalModel, MetricsModel, OperatorModel, StateModel, as_file_name
 from controller.junction import Junction
 from controller.site_text import Value, toml_key, toml_value
 from hardware.registry import INPUTS, SIGNALS, driver_of
@@ -27,7 +27,7 @@ def format_site(junction: Junction, junction_file: Path, folder: Path, signals: 
         "# A site: one junction, its signals, its detectors. Seconds, metres, UTC. Paths are relative to this file.",
         f"# Lines marked {CHANGE} hold placeholders that only the street knows. All keys: umlauf schema site. Check: umlauf check FILE",
         "",
-        f"id = {toml_value(junction.id)}",
+        f"id = {toml_value(as_file_name(junction.id))}",
         f"junction = {toml_value(_relative(junction_file, folder))}",
         'mode = "adaptive"  # adaptive, cycle, actuated or fixed; it falls back by itself, and climbs again',
         "",

@@ -30,7 +30,7 @@ roles = { anna = "engineer" }
 def test_a_site_is_read(site_file: Write) -> None:
     path = site_file(('host = "127.0.0.1"', 'host = "127.0.0.1"\ncommunity_secret_file = "community"'), add=REMOTE)
     site = read_site(path)
-    assert site.id == "test site"
+    assert site.id == "market"
     assert site.junction.id == "j"
     assert site.mode is Mode.ADAPTIVE
     assert site.signals.driver == "box"
@@ -56,7 +56,9 @@ def test_nothing_listens_unless_the_file_says_so(site_file: Write) -> None:
     [
         ('mode = "adaptive"', 'mode = "flash"', "mode: expected 'fixed', 'actuated', 'cycle' or 'adaptive', found 'flash'"),
         ('mode = "adaptive"', 'mood = "adaptive"', "mood: expected no such key, found 'adaptive'"),
-        ('id = "test site"', "", "id: expected a value, found none"),
+        ('id = "market"', "", "id: expected a value, found none"),
+        ('id = "market"', 'id = "../up"', "id: expected a name that can be part of a file's, such as 'up', found '../up'"),
+        ('id = "market"', 'id = "a b"', "such as 'a-b', found 'a b'"),
         ('driver = "box"', 'driver = "bix"', "signals.driver: driver bix: expected one of box"),
         ('"/dev/null"', '"/dev/null"\nbauds = 9600', "inputs[0].options.bauds: expected no such key, found 9600"),
         ('"/dev/null"', '"/dev/null"\nbaud = 300', "inputs[0].options: baud: expected 9600 or 19200, found 300. Correct it."),

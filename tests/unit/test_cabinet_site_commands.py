@@ -26,7 +26,7 @@ def test_a_good_site_has_no_fault(site_file: Write, capsys: pytest.CaptureFixtur
     path = site_file()
     assert main(["check", str(path)]) == 0
     told = capsys.readouterr()
-    assert told.out.strip() == f"{path}: site test site: junction j, mode adaptive, signals by box, inputs by bus, bus. No fault."
+    assert told.out.strip() == f"{path}: site market: junction j, mode adaptive, signals by box, inputs by bus, bus. No fault."
     assert told.err == ""
 
 
