@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from controller.clock import utc_now
 from controller.errors import ConfigError
 from controller.explain_commands import check_output, one_journal, read_time_ms
 from controller.indiana_files import write_export
@@ -131,6 +132,27 @@ def _place(path: Path, output: Path | None, *, several: bool) -> Path:
     if output is not None:
         return output / own if several else output
     return path.parent if path.name == FILE_NAME else path.parent / own
+
+
+@journal_app.command("prune")
+def prune(
+    site_file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="The site file, which says where the journals are and how long they are kept.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+) -> None:
+    """Remove a cabinet's journals that are older than its site file's retention_days.
+
+    The daemon does so by itself when it begins a new day; this is for a disk that must have room now.
+    """
+    from controller.cabinet.journal_writer import expired, remove
+    from controller.cabinet.site import read_site
+
+    site = read_site(site_file)
+    found = expired(site.journal_folder, site.id, utc_now().date(), site.retention_days)
+    for path in found:
+        if not dry_run:
+            remove(path)
+        typer.echo(f"{path}: {'would be removed' if dry_run else 'removed'}")
+    typer.echo(f"{site.journal_folder}: {len(found)} journals older than {site.retention_days} days")
 
 
 @journal_app.command("audit")

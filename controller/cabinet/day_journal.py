@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from controller.cabinet.journal_writer import JournalWriter, Open, Write
 from controller.journal import new_file
 from controller.journal_rows import JournalRows
-from controller.journal_schema import OBSERVED, RESUME
+from controller.journal_schema import CLOCK, OBSERVED, RESUME
 from controller.junction import Junction
 
 FLUSH_MS: Final = 5_000
 MOST_WAITING_ROWS: Final = 30_000  # about an hour; some 15 MB
+CLOCK_TOLERANCE: Final = timedelta(milliseconds=50)
 _DAY_CHECK_TICKS: Final = 10
 
 Head = Callable[[], Mapping[str, object]]
@@ -51,6 +52,7 @@ class DayJournal(JournalRows):
         self._junctions: list[tuple[object, ...]] = []  # of the site, as they stand in each file
         self._observed: list[str] = []
         self._closed = False
+        self._zero: datetime | None = None  # what the wall clock says of monotonic 0, as this file tells it
         self._open_file()
 
     def tick(self, tick: int, now_ms: int) -> None:
@@ -65,6 +67,17 @@ class DayJournal(JournalRows):
             self._clear()
             self._begin_file(tick, now_ms, f"the one before cannot be written; {lost} rows are lost, {self.lost_rows} since the start")
         super().tick(tick, now_ms)
+        if tick % _DAY_CHECK_TICKS == 0 or self._zero is None:
+            self._tell_clock(now_ms)
+
+    def _tell_clock(self, now_ms: int) -> None:
+        """Record the wall clock at the head of each file, and whenever it has moved against the monotonic one."""
+        utc = self._utc()
+        zero = utc - timedelta(milliseconds=now_ms)
+        if self._zero is None or abs(zero - self._zero) > CLOCK_TOLERANCE:
+            words = "the wall clock" if self._zero is None else f"the wall clock has moved by {(zero - self._zero).total_seconds():+.3f} s"
+            self._zero = zero
+            super().note(now_ms, CLOCK, words, {"utc": utc.isoformat(timespec="milliseconds")})
 
     def junction(self, junction: Junction, control: str, start_ms: int = 0, *, solvable: bool = True) -> None:
         """Record the junction as it is driven, in this file and in those to come."""
@@ -108,6 +121,7 @@ class DayJournal(JournalRows):
         self._names.clear()
         self._shown.clear()
         self._tick = -1
+        self._zero = None
         self._open_file()
         for junction_id, *row in self._junctions:
             self._rows["junction"].append((self._name(str(junction_id)), *row[:-1], 0))  # what the estimator knew is not in this file

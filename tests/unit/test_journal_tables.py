@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars
 import pytest
-from support_cabinet import junction_with_loops
+from support_cabinet import drivers, junction_with_loops, site_file
 
 from controller.cabinet.audit_log import AuditLog, Entry
+from controller.cabinet.day_journal import DayJournal
 from controller.cli import main
 from controller.clock import ManualClock
 from controller.journal import Journal
@@ -21,6 +22,7 @@ from controller.journal_tables import What, tables
 from controller.journal_time import TimeBase
 from controller.plan import Plan, PlanStep
 
+__all__ = ["drivers", "site_file"]  # fixtures
 HOUR_MS = 3_600_000
 
 
@@ -132,3 +134,36 @@ def test_the_audit_log_is_shown_and_verified(tmp_path: Path, capsys: pytest.Capt
     assert f"{path.name}:2: expected the text that its hash was made of" in capsys.readouterr().err
     assert main(["journal", "audit", str(tmp_path)]) == 0
     assert "unreadable" in capsys.readouterr().out
+
+
+def test_a_cabinets_days_carry_their_clock_and_are_pruned(
+    site_file: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = site_file(('folder = "journal"', 'folder = "days"\nretention_days = 2'))
+    clock = ManualClock(now_ms=987_654_321)
+    journal = DayJournal(tmp_path / "days", "market", clock.utc, keep_days=30, threaded=False)
+    journal.junction(junction_with_loops(), "adaptive")
+    begun = clock.utc()
+    for tick in range(60):
+        clock.wait_until(clock.now_ms() + 100)
+        if tick == 31:
+            clock.step(timedelta(hours=1))
+        journal.tick(tick, clock.now_ms())
+        journal.frame("j", tick, clock.now_ms(), aspects_of("GRR" if tick % 20 < 10 else "RRR"))
+    journal.close()
+    (day,) = (tmp_path / "days").glob("*.sqlite")
+    assert main(["journal", "export", str(tmp_path / "days"), "--what", "signals"]) == 0
+    with (tmp_path / "days" / day.stem / "signals.csv").open() as file:
+        times = [datetime.fromisoformat(row["TimeStamp"]) for row in csv.DictReader(file) if row["Group"] == "A"]
+    zero = begun.replace(tzinfo=None)
+    after_s = [(time - zero).total_seconds() for time in times]
+    assert after_s == [0.1, 1.1, 2.1, 3.1, 3604.1, 3605.1]  # the step is noticed within a second
+    monkeypatch.setattr("controller.journal_commands.utc_now", lambda: begun + timedelta(days=2))
+    assert main(["journal", "prune", str(path)]) == 0
+    assert day.exists()
+    monkeypatch.setattr("controller.journal_commands.utc_now", lambda: begun + timedelta(days=3))
+    assert main(["journal", "prune", str(path), "--dry-run"]) == 0
+    assert f"{day}: would be removed" in capsys.readouterr().out
+    assert day.exists()
+    assert main(["journal", "prune", str(path)]) == 0
+    assert not day.exists()
