@@ -124,7 +124,7 @@ def demo_street(junction: Junction, *, seed: int, start_h: float, load_ratio: fl
 
 
 def demo_setup(junction: Junction, *, backup_s: int) -> ControllerSetup:
-    """Return how the demo's controller is set up; its detectors are the stop loops, in the order of the junction file."""
+    """Return how the demo's controller is set up; its detectors are the stop loops, in the junction file's order, and one a phase for a system to call."""
     walks = tuple(a.straight for a in ARMS.values())
     phases = tuple(
         PhaseSetup(
@@ -150,7 +150,7 @@ def demo_setup(junction: Junction, *, backup_s: int) -> ControllerSetup:
         local_pattern=1,
         backup_s=backup_s,
         startup_phases=(2, 6),
-        detectors=tuple(_phase_of(d.lanes[0]) for d in junction.detectors if d.purpose is Purpose.STOP),
+        detectors=(*(_phase_of(d.lanes[0]) for d in junction.detectors if d.purpose is Purpose.STOP), *range(1, 9)),
         preempts={1: (4, 7)},
     )
 

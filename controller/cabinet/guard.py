@@ -47,7 +47,10 @@ _LOG: Final = logging.getLogger("umlauf.guard")
 class Signals(HeadPort, Protocol):
     """Signal heads behind the interlock, or a controller that is driven like some."""
 
-    refusals: int
+    @property
+    def refusals(self) -> int:
+        """Return how often the last gate has refused."""
+        ...
 
     @property
     def phase(self) -> Phase:

@@ -1,0 +1,58 @@
+"""``umlauf demo cabinet``: a virtual junction and the cabinet's daemon against it, without any hardware."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from controller.errors import ConfigError
+from controller.words import Lang
+from scenarios.cabinet_faults import Fault, parse_duration_s, parse_faults
+
+demo_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Shows what Umlauf does, without hardware.")
+
+
+@demo_app.callback()
+def _demo() -> None:
+    """Keep the command's name in the call, also while there is one only."""
+
+
+@demo_app.command()
+def cabinet(
+    duration: Annotated[str, typer.Option(help="How long, such as 60s, 10m or 1h.")] = "60s",
+    speed: Annotated[
+        float, typer.Option(help="1: the real daemon in real time, over a pseudo-terminal and SNMP. More: in this process, so many times faster.")
+    ] = 1.0,
+    fault: Annotated[str, typer.Option(help=f"Faults as NAME@T, several with commas, T in s. Names: {', '.join(Fault)}.")] = "",
+    seed: Annotated[int, typer.Option(help="Of the traffic and of what is chosen at random.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    lang: Annotated[Lang, typer.Option(help="Language of the summary.")] = Lang.EN,
+) -> None:
+    """Run the cabinet's daemon at a virtual junction; it ends by itself and tells what happened. Exit code 1 where a lamp was unsafe."""
+    duration_s = parse_duration_s(duration)
+    if not speed >= 1.0:
+        raise ConfigError(f"speed {speed:g}: expected 1 or more: a real controller does not slow down. Correct it.")
+    faults = parse_faults(fault, duration_s)
+
+    def tell(text: str) -> None:
+        if not as_json:
+            typer.echo(text)
+
+    if speed > 1.0:
+        from scenarios.cabinet_fast import run_fast
+
+        report = run_fast(duration_s, speed, faults, seed=seed, tell=tell)
+    else:
+        from scenarios.cabinet_live import run_live
+
+        report = run_live(duration_s, faults, seed=seed, tell=tell)
+    if as_json:
+        typer.echo(json.dumps(report.to_object(), ensure_ascii=False))
+    else:
+        from scenarios.cabinet_report import summary
+
+        typer.echo(summary(report, lang))
+    if report.unsafe_frames:
+        raise typer.Exit(1)

@@ -1,0 +1,102 @@
+"""The files that the demo writes for the daemon: junction, site and the controller's secret, in one folder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from controller.site import write_junction
+from controller.site_text import toml_value
+from hardware.loops.modbus import ModbusUnit
+from scenarios.cabinet_rig import BUS_BAUD, HOLD_DOWN_S, RESERVED_PATTERNS, RESERVED_SPLITS, Rig
+
+SECRET: Final = "community.secret"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSite:
+    """A folder with a site file, and what the devices must know of it."""
+
+    folder: Path
+    community: str
+
+    @property
+    def site_file(self) -> Path:
+        """Return the site file."""
+        return self.folder / "site.toml"
+
+    @property
+    def socket(self) -> Path:
+        """Return the operator's socket."""
+        return self.folder / "control.sock"
+
+    @property
+    def serial_link(self) -> Path:
+        """Return the name of the serial line."""
+        return self.folder / "loops"
+
+    @property
+    def journals(self) -> Path:
+        """Return the journal's folder."""
+        return self.folder / "journal"
+
+
+def prepare(folder: Path) -> DemoSite:
+    """Make the folder's secret, which only its owner may read."""
+    site = DemoSite(folder, secrets.token_hex(8))
+    descriptor = os.open(folder / SECRET, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(site.community + "\n")
+    return site
+
+
+def write_site(site: DemoSite, rig: Rig, snmp_port: int, actuation: str) -> None:
+    """Write junction and site file for a rig's devices."""
+    write_junction(rig.junction, site.folder / "junction.toml", comments=("The demo cabinet's junction.",))
+    phases = [f"{toml_value(g.id)} = {toml_value(f'phase {g.links[0]}')}" for g in rig.junction.groups]
+    lines = [
+        "# Written by: umlauf demo cabinet",
+        f"id = {toml_value(rig.junction.id)}",
+        'junction = "junction.toml"',
+        'mode = "adaptive"',
+        "[signals]",
+        'driver = "ntcip"',
+        "[signals.options]",
+        'host = "127.0.0.1"',
+        f"port = {snmp_port}",
+        'profile = "v2c"',
+        f"community_secret_file = {toml_value(SECRET)}",
+        f"actuation = {toml_value(actuation)}",
+        f"hold_down_s = {HOLD_DOWN_S}",
+        f"patterns = {list(RESERVED_PATTERNS)}",
+        f"splits = {list(RESERVED_SPLITS)}",
+        "[signals.options.phases]",
+        *phases,
+        "[[inputs]]",
+        'driver = "modbus"',
+        "[inputs.options]",
+        f"port = {toml_value(str(site.serial_link))}",
+        f"baud = {BUS_BAUD}",
+        "units = [",
+        *(f"    {_unit(unit)}," for unit in rig.bus.units),
+        "]",
+        "[journal]",
+        'folder = "journal"',
+        "[state]",
+        'folder = "state"',
+        "[operator]",
+        f"socket = {toml_value(site.socket.name)}",
+        'socket_mode = "0600"',
+    ]
+    site.site_file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _unit(unit: ModbusUnit) -> str:
+    detectors = ", ".join(f"{channel} = {toml_value(name)}" for channel, name in unit.detectors.items())
+    parts = [f"unit = {unit.unit}", f"profile = {toml_value(unit.profile)}", f"detectors = {{ {detectors} }}"]
+    if unit.counters:
+        parts.append("counters = { " + ", ".join(f"{channel} = {address}" for channel, address in unit.counters.items()) + " }")
+    return "{ " + ", ".join(parts) + " }"
