@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import resource
+import sqlite3
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,11 +17,12 @@ from typing import Final
 
 from controller.cabinet.codec import Answer, answer_line, line_of, message_of
 from controller.cabinet.controller_heads import follow
+from controller.cabinet.day_journal import DayJournal
 from controller.cabinet.guard import Guard
 from controller.cabinet.optimizer_link import OptimizerLink
 from controller.cabinet.optimizer_process import Planners, answer, make_planners
 from controller.clock import ManualClock
-from controller.journal import Journal
+from controller.journal import new_file
 from controller.journal_schema import junction_of, junction_text
 from controller.supervisor import Mode
 from hardware.loops.modbus import modbus_inputs
@@ -118,7 +120,7 @@ class InProcessCabinet:
         self._silent = False
         self._broken: dict[Fault, str] = {}  # loop that a fault is at
         self.tally = Tally()
-        self._journals = 0
+        self._connection: sqlite3.Connection | None = None  # to the newest journal file
         self._guard: Guard | None = None
         self._back_ms: int | None = None  # when systemd has the guard back
         self._start_guard()
@@ -214,14 +216,13 @@ class InProcessCabinet:
 
     def _start_guard(self) -> None:
         junction = self.rig.junction
-        self._journals += 1
-        journal = Journal.create(self._folder / f"journal-{self._journals}.sqlite", {"site": junction.id})
+        journal = DayJournal(self._folder, junction.id, self.clock.utc, threaded=False, connect=self._connect)
         inputs = modbus_inputs(self.rig.bus.options("in memory"), self.clock.now_ms, self._wire)
         link = OptimizerLink(junction, self._start_optimizer, junction_text(junction)) if self._planners else None
         self._guard = self._guard_with(inputs, link, journal)
         self._back_ms = None
 
-    def _guard_with(self, inputs: InputPort, link: OptimizerLink | None, journal: Journal) -> Guard:
+    def _guard_with(self, inputs: InputPort, link: OptimizerLink | None, journal: DayJournal) -> Guard:
         """Return a guard before the heads, or before the controller."""
         rig, now_ms = self.rig, self.clock.now_ms()
         if rig.heads is not None:
@@ -234,6 +235,10 @@ class InProcessCabinet:
         driver = NtcipDriver(rig.junction.site_spec(), options, self.clock.now_ms, self._snmp, threaded=False)
         heads, follower = follow(rig.junction, driver, now_ms)
         return Guard(rig.junction, self._mode, inputs, heads, clock=self.clock, optimizer=link, journal=journal, refuge=Mode.RELEASE, sequencer=follower)
+
+    def _connect(self, path: Path) -> sqlite3.Connection:
+        self._connection = new_file(path)
+        return self._connection
 
     def _start_optimizer(self) -> QueueOptimizer:
         self._optimizer = QueueOptimizer(self._planners)
@@ -251,8 +256,8 @@ class InProcessCabinet:
             return
         self._count(self._guard)
         self.tally.restarts.append(Restart(self.clock.now_ms() / 1000, 0.0, None))
-        if self._guard.journal is not None:
-            self._guard.journal._connection.close()  # what the kernel does for a killed process; rows that were not flushed are lost
+        if self._connection is not None:
+            self._connection.close()  # what the kernel does for a killed process; rows that were not flushed are lost
         self._guard = None
         self._back_ms = self.clock.now_ms() + RESTART_MS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,6 +69,15 @@ class TestBothSignals:
         report = run(tmp_path, [Fault.CLOCK_STEP], 100.0, own_heads=own_heads)
         assert modes(report) == ["adaptive"]
         assert (report.unsafe_frames, report.late_ticks) == (0, 0)
+
+    def test_a_full_disk_is_an_event_and_no_more(self, tmp_path: Path, own_heads: bool) -> None:
+        report = run(tmp_path, [Fault.DISK_FULL], 120.0, own_heads=own_heads)
+        assert modes(report) == ["adaptive"]
+        assert (report.unsafe_frames, report.late_ticks) == (0, 0)
+        with sqlite3.connect(next(tmp_path.glob("**/*.sqlite"))) as file:
+            told = [text for (text,) in file.execute("SELECT text FROM note")]
+        assert any("the journal cannot be written" in text for text in told)
+        assert any("the journal is written again" in text for text in told)
 
     def test_broken_loops_stop_nothing(self, tmp_path: Path, own_heads: bool) -> None:
         report = run(tmp_path, [Fault.LOOP_CHATTER, Fault.LOOP_STUCK_ON, Fault.LOOP_STUCK_OFF], own_heads=own_heads)
