@@ -86,8 +86,12 @@ def build_control(
     meter: SaturationMeter,
     neighbours: NeighbourPort,
     faults: Sequence[LoopFault] = (),
+    planner: PlannerFactory | None = None,
 ) -> tuple[Control, Held]:
-    """Return the control of one light, and the light as it is held. Raises `ConfigError`, `MissingError` or `PortError`."""
+    """Return the control of one light, and the light as it is held; ``planner`` decides in place of the case's control.
+
+    Raises `ConfigError`, `MissingError` or `PortError`.
+    """
     if case.control in PEERS:
         from scenarios.peers import peer_junction
 
@@ -106,7 +110,7 @@ def build_control(
     true = MeteredInputs(world.inputs(loops_of(junction)), meter)  # the report's saturation flow is that of the street, not of broken loops
     inputs = DelayedInputs(FaultyInputs(true, broken, case.seed), relayed, MESSAGE_MS)
     place = Place(world, case, junction, inputs, heads, journal, neighbours)
-    control = _peer(case.control)(place) if case.control in PEERS else _ours(place)
+    control = _peer(case.control)(place) if case.control in PEERS else _ours(place, planner or planner_of(case))
     return control, Held(junction.id, heads, raw)
 
 
@@ -117,7 +121,7 @@ def view_of(world: SumoWorld, light_id: str) -> Callable[[], Sequence[Seen]]:
     return lambda: cast("Sequence[Seen]", [*world.vehicles_before(light_id, RANGE_M), *world.vehicles_inside(light_id)])
 
 
-def _ours(place: Place) -> Control:
+def _ours(place: Place, planner: PlannerFactory | None) -> Control:
     """Return one of our own controls, or a user's: the same beliefs, sequencer and interlock."""
     from controller.assemble import assemble
     from controller.oracle import OracleEstimator
@@ -132,7 +136,7 @@ def _ours(place: Place) -> Control:
 
         solver = FailingSolver(place.case.outages, lambda: world.now_ms)
     ports = place.inputs, place.heads, place.journal
-    start_ms, planner, neighbours = world.now_ms, planner_of(place.case), place.neighbours
+    start_ms, neighbours = world.now_ms, place.neighbours
     return assemble(junction, place.case.control, *ports, start_ms=start_ms, estimator=estimator, planner=planner, solver=solver, neighbours=neighbours)
 
 

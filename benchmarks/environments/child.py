@@ -1,0 +1,62 @@
+"""The process that holds libsumo for one environment: ``python -m benchmarks.environments.child READ_FD WRITE_FD``, one JSON line a message.
+
+It answers ``{"open": case, "actions": ..., "interval_ms": ...}`` with the first observations, ``{"act": {agent: action}}`` with the next, and
+ends with its input. An error is told in one line. libsumo holds one simulation a process: so several environments live side by side.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.environments.agents import Actions
+from benchmarks.environments.session import Session
+from controller.errors import UmlaufError
+from hardware.ports import FrameRefusedError, PortError
+from scenarios.case import Case
+
+
+class Child:
+    """Answers messages; holds at most one episode."""
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+
+    def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer to one message. Raises `UmlaufError`, `PortError` or `FrameRefusedError`."""
+        if "open" in message:
+            if self._session is not None:
+                self._session.close()
+            self._session = Session(Case.from_json(message["open"]), Actions(message["actions"]), message["interval_ms"])
+            return {"agents": self._session.observations(), "reward": self._session.reward(), "ended": False, "at_ms": self._session.world.now_ms}
+        if self._session is None:
+            raise PortError("expected an open episode before an action")
+        session = self._session
+        followed = session.act(message["act"])
+        reply = {"agents": session.observations(), "reward": session.reward(), "followed": followed, "at_ms": session.world.now_ms, "ended": session.ended}
+        if session.ended:
+            self._session = None
+            reply |= session.finish()
+        return reply
+
+
+def main(arguments: list[str]) -> int:
+    """Answer until the input ends; what SUMO prints goes to standard error."""
+    read, write = (int(number) for number in arguments)
+    child = Child()
+    with os.fdopen(read, encoding="utf-8") as lines, os.fdopen(write, "w", encoding="utf-8") as answers:
+        for line in lines:
+            try:
+                reply = child.answer(json.loads(line))
+            except (UmlaufError, PortError, FrameRefusedError, OSError) as error:
+                reply = {"error": f"{type(error).__name__}: {error}"}
+            answers.write(json.dumps(reply) + "\n")
+            answers.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
