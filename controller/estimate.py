@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from controller.detection import Edge
 from controller.junction import Junction, Purpose
@@ -21,6 +21,7 @@ EXIT_FULL_AFTER_MS: Final = 4_000  # an exit loop covered this long: standing tr
 NEAR_M: Final = 20.0  # behind a loop so near there is room for one vehicle more: none must follow the one that may stand there
 NEAR_FULL_AFTER_MS: Final = 2_000  # at 3.5 m/s a vehicle covers a loop of 2 m for so long
 
+MOST_FLOW_VEH_S: Final = 1.0  # of a lane; more was never learned
 HIDDEN_MS: Final = 60_000  # who has come longer ago has gone another way, or the street behind is full
 
 GreenSince = Mapping[str, int | None]
@@ -40,6 +41,19 @@ class Estimator(Protocol):
 
     def blocked_exits(self) -> frozenset[str]:
         """Return the exits that take nobody."""
+        ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """An estimator whose learned state outlives a restart."""
+
+    def learned(self) -> dict[str, object]:
+        """Return by lane what was learned, as JSON data."""
+        ...
+
+    def recall(self, learned: Mapping[str, Any], *, fresh: bool) -> None:
+        """Go on from what `learned` returned; ``fresh``: so short a time ago that flows still hold. Raises `ValueError` where it is of other lanes."""
         ...
 
 
@@ -109,6 +123,20 @@ class LoopEstimator:
     def blocked_exits(self) -> frozenset[str]:
         """Return the exits whose loop has been covered for some seconds."""
         return self._full
+
+    def learned(self) -> dict[str, object]:
+        """Return by lane what was learned and outlives a restart, as JSON data."""
+        return {name: lane.model.learned() | {"flow_veh_s": lane.flow_veh_s} for name, lane in self._lanes.items()}
+
+    def recall(self, learned: Mapping[str, Any], *, fresh: bool) -> None:
+        """Go on from what `learned` returned; ``fresh``: so short a time ago that flows still hold. Raises `ValueError` where it is of other lanes."""
+        if learned.keys() != self._lanes.keys():
+            raise ValueError(f"expected lanes {sorted(self._lanes)}, found {sorted(learned)}")
+        for name, lane in self._lanes.items():
+            lane.model.recall(learned[name])
+            flow_veh_s = float(learned[name]["flow_veh_s"])
+            if fresh and 0.0 <= flow_veh_s <= MOST_FLOW_VEH_S:
+                lane.flow_veh_s = flow_veh_s
 
     def _full_exits(self, now_ms: int) -> frozenset[str]:
         return frozenset(lane for loop, (lanes, after_ms) in self._exits.items() if self._stands(loop, after_ms, now_ms) for lane in lanes)

@@ -16,7 +16,7 @@ from controller.journal import origin
 from controller.journal_reader import JournalReader
 from controller.journal_schema import FILE_NAME
 from controller.journal_tables import What, tables
-from controller.replay import Outcome, find_journals, read_records, replay_frames
+from controller.replay import Outcome, find_journals, read_records, replay_frames, run_of
 from controller.table_files import Format, write_table
 from controller.words import Lang
 
@@ -35,12 +35,12 @@ def replay(folder: Folder, solve: Annotated[bool, typer.Option("--solve", help="
         with JournalReader(path) as reader:
             records, damage = read_records(reader)
             if not records:
-                typer.echo(f"{path.parent}: nothing to replay: the signals were driven by SUMO, not by us")
+                typer.echo(f"{run_of(path)}: nothing to replay: the signals were driven by SUMO, not by us")
             for outcome in [replay_frames(record) for record in records]:
                 failed |= _tell(path, outcome, "the same frames")
             if damage:
                 failed = True
-                typer.echo(f"{path.parent}: {damage}")
+                typer.echo(f"{run_of(path)}: {damage}")
             elif solve:
                 failed |= _solve(path, reader)
     if failed:
@@ -58,9 +58,9 @@ def _solve(path: Path, reader: JournalReader) -> bool:
 
 def _tell(path: Path, outcome: Outcome, same: str) -> bool:
     """Print the outcome and return whether it is a difference."""
-    head = f"{path.parent}: {outcome.junction_id}: {outcome.ticks} ticks, {outcome.compared}"
+    head = f"{run_of(path)}: {outcome.junction_id}: {outcome.ticks} ticks, {outcome.compared}"
     if outcome.difference is None:
-        typer.echo(f"{head}: {same}" if outcome.ticks else f"{path.parent}: {outcome.junction_id}: {outcome.compared}")
+        typer.echo(f"{head}: {same}" if outcome.ticks else f"{run_of(path)}: {outcome.junction_id}: {outcome.compared}")
         return False
     tick, now_ms, text = outcome.difference
     typer.echo(f"{head}: first difference at tick {tick}, {now_ms / 1000:.1f} s:\n{text}")

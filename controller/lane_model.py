@@ -7,7 +7,7 @@ leaves goes one of those ways, and a first vehicle that stays goes another. Wher
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from controller.junction import Movement
 
@@ -154,6 +154,23 @@ class LaneModel:
                 self.inside_veh += sum(self.shares[i] for i in self._turns) / total
         self.closed, self.head_yields, self.stuck_ms = frozenset(), False, 0
         self.last_leave_ms, self._last_waited = at_ms, waited
+
+    def learned(self) -> dict[str, object]:
+        """Return what was learned and outlives a restart, as JSON data."""
+        return {"headway_ms": self.headway_ms, "startup_ms": self.startup_ms, "amber_use_ms": self.amber_use_ms, "shares": list(self.shares)}
+
+    def recall(self, learned: Mapping[str, Any]) -> None:
+        """Go on from what `learned` returned, within the ranges of learning. Raises `KeyError`, `TypeError` or `ValueError` where it is none."""
+        shares = [float(share) for share in learned["shares"]]
+        numbers = {name: float(learned[name]) for name in ("headway_ms", "startup_ms", "amber_use_ms")}
+        if len(shares) != len(self.movements) or not all(0.0 <= share <= 1.0 for share in shares) or abs(sum(shares) - sum(self.shares)) > 0.01:
+            raise ValueError(f"expected {len(self.movements)} shares from 0 to 1 with the sum of {sum(self.shares):.2f}, found {shares}")
+        ranges = {"headway_ms": _HEADWAY_RANGE_MS, "startup_ms": _STARTUP_RANGE_MS, "amber_use_ms": _AMBER_USE_RANGE_MS}
+        for name, (low, high) in ranges.items():
+            if not low <= numbers[name] <= high:
+                raise ValueError(f"{name}: expected {low} to {high}, found {numbers[name]}")
+        self.headway_ms, self.startup_ms, self.amber_use_ms = numbers.values()
+        self.shares = shares
 
     @property
     def must_yield(self) -> bool:

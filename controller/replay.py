@@ -67,6 +67,11 @@ def find_journals(folder: Path) -> list[Path]:
     return found
 
 
+def run_of(path: Path) -> Path:
+    """Return what a journal is known by: its run's folder, or the file itself where a folder holds many."""
+    return path.parent if path.name == FILE_NAME else path
+
+
 def read_records(reader: JournalReader) -> tuple[list[Record], str]:
     """Return the junctions' records, and what is damaged in the journal ("" where it is whole)."""
     ticks, damage = up_to_damage(reader.ticks())

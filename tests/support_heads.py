@@ -10,6 +10,7 @@ from pathlib import Path
 from support_safety_junctions import spec_of_four
 from support_sumo import cross_junction, heads_of, running
 
+from hardware.dry_heads import DryHeads
 from hardware.fake import FakeHeads
 from hardware.ports import HeadPort
 from hardware.signals import Aspect, Frame, SiteSpec
@@ -48,6 +49,15 @@ def virtual(_: Path) -> Iterator[Bench]:
     yield Bench(spec, heads, lambda: next(clock))
 
 
+@contextmanager
+def dry(_: Path) -> Iterator[Bench]:
+    clock = iter(range(0, 10**9, 1000))
+    spec = spec_of_four()
+    heads = DryHeads(spec)
+    heads.show(Frame(0, (Aspect.RED,) * len(spec.groups)), 0)
+    yield Bench(spec, heads, lambda: next(clock))
+
+
 def sumo(engine: str) -> Callable[[Path], AbstractContextManager[Bench]]:
     @contextmanager
     def build(folder: Path) -> Iterator[Bench]:
@@ -69,4 +79,5 @@ BACKENDS: Mapping[str, Callable[[Path], AbstractContextManager[Bench]]] = {
     "libsumo": sumo("libsumo"),
     "traci": sumo("traci"),
     "virtual": virtual,
+    "dry": dry,
 }

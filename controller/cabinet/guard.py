@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
@@ -29,7 +29,7 @@ from controller.junction import Junction, Node
 from controller.off import OffPlanner
 from controller.planner import Planner
 from controller.sequencer import Sequencer
-from controller.supervisor import Event, Mode, Supervisor
+from controller.supervisor import ADVERSE, Event, Mode, Supervisor
 from hardware.interlock import Phase
 from hardware.ports import FrameRefusedError, HeadPort, InputPort, PortError
 from hardware.signals import Aspect
@@ -41,6 +41,7 @@ LEAVE_MS: Final = 45_000  # how long the way to flashing or release may take whe
 EVENTS: Final = 200
 MOST_CRASHES: Final = 10
 _OFF: Final = frozenset((Aspect.DARK, Aspect.FLASHING_AMBER))
+_ADVERSE: Final = frozenset((*map(str, ADVERSE), "error", "journal", "state", "service", "ignored"))
 _LOG: Final = logging.getLogger("umlauf.guard")
 
 
@@ -138,7 +139,7 @@ class Guard:
     ) -> None:
         self.site, self.shadow, self.clock, self.signals = site or junction.id, shadow, clock, signals
         self.optimizer, self.journal = optimizer, journal
-        self._service, self._refuge, self._planners = service, refuge, planners
+        self.service, self._refuge, self._planners = service, refuge, planners
         self.start_ms = clock.now_ms()
         controls = {wanted: name for name, wanted in MODES.items()}
         if mode not in controls:
@@ -164,6 +165,9 @@ class Guard:
         self.ticks = self.late_ticks = self.max_late_ms = self.detector_events = 0
         self._heard_ms = {"inputs": self.start_ms, "signals": self.start_ms}
         self._leave_ms: int | None = None  # until when the way out may take
+        self.after_tick: list[Callable[[int], None]] = []  # called with the tick's time once it is done; must not block
+        self.at_end: list[Callable[[], None]] = []
+        self._stop_asked = ""
         self._crashes = 0  # ticks in a row that failed for an error in the program
         self.stopped = False
         self.exit_reason = ""
@@ -185,6 +189,15 @@ class Guard:
             self.tick()
         return self.exit_reason
 
+    def ask_to_stop(self, why: str) -> None:
+        """Stop with the next tick: for handlers of signals, which come in the middle of one."""
+        self._stop_asked = why
+
+    @property
+    def leaving(self) -> bool:
+        """Tell whether the guard is on its way out."""
+        return self._leave_ms is not None
+
     def stop(self, why: str = "stopped") -> None:
         """Begin to leave: red, then flashing or the controller's own plan; `run` returns when that is done."""
         if self._leave_ms is not None:
@@ -202,6 +215,8 @@ class Guard:
         if not self.grid.due(now_ms):
             return
         self.ticks += 1
+        if self._stop_asked:
+            self.stop(self._stop_asked)
         self._note_lateness(now_ms)
         if self.optimizer is not None:
             for event, why in self.optimizer.poll(now_ms):
@@ -211,8 +226,10 @@ class Guard:
                     self.report(event, why)
         self._control_tick(now_ms)
         self._record_journal_news()
-        if self._service is not None:
-            self._serve(self._service, now_ms)
+        if self.service is not None:
+            self._serve(self.service, now_ms)
+        for call in self.after_tick:
+            call(now_ms)
         if not self.stopped and self._leave_ms is not None and (self.shadow or self.is_off or now_ms >= self._leave_ms):
             self._end()
 
@@ -264,6 +281,17 @@ class Guard:
         self.report(Event.RESET, f"{who}: {reason}")
         return f"{who}: reset: {reason}"
 
+    @property
+    def failed(self) -> bool:
+        """Tell whether it ended because of an error in the program."""
+        return self._crashes >= MOST_CRASHES
+
+    def words(self) -> str:
+        """Return in one line what is going on."""
+        modes = ", ".join(f"{node.id} {node.supervisor.mode}" for node in self.control.nodes)
+        optimizer = f"; optimizer {self.optimizer.state}" if self.optimizer is not None else ""
+        return f"{modes}{optimizer}; {self.ticks} ticks, {self.late_ticks} late"
+
     def status(self) -> Status:
         """Return what the guard says of itself."""
         return status_of(self)
@@ -281,7 +309,7 @@ class Guard:
     def tell(self, kind: str, text: str) -> str:
         """Record an event of the guard's own, for the status, the log and the journal; return the text."""
         self.events.append((self.clock.utc().isoformat(timespec="milliseconds"), kind, text))
-        _LOG.info(text, extra={"kind": kind, "site": self.site})
+        _LOG.log(logging.WARNING if kind in _ADVERSE else logging.INFO, text, extra={"kind": kind, "site": self.site})
         if self.journal is not None:
             self.journal.note(self.clock.now_ms(), kind, f"{self.site}: {text}")
         return text
@@ -358,7 +386,9 @@ class Guard:
         self.tell("stopped", self.exit_reason)
         if self.optimizer is not None:
             self.optimizer.close()
-        if self._service is not None:
-            self._service.close()
+        for call in self.at_end:
+            call()
+        if self.service is not None:
+            self.service.close()
         if self.journal is not None:
             self.journal.close()

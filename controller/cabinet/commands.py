@@ -1,0 +1,116 @@
+"""``umlauf run`` and ``umlauf optimizer``: the two processes of a cabinet. Heavy imports happen inside the functions."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from controller.cabinet.guard import Guard
+    from controller.cabinet.notify import Notifier
+
+WRONG_SITE: Final = 64  # EX_USAGE: starting again would not help (the systemd unit does not)
+FAILED: Final = 70  # EX_SOFTWARE: starting again may help
+_HEARTBEAT_MS: Final = 1_000
+_STATUS_MS: Final = 10_000
+
+
+def run(
+    site_file: Annotated[Path, typer.Argument(metavar="SITE", help="A site file, as written by: umlauf site new.")],
+    shadow: Annotated[bool, typer.Option("--shadow", help="Compute, journal and compare everything, and send nothing.")] = False,
+    duration_s: Annotated[float | None, typer.Option("--duration", metavar="S", min=0.1, help="End in order after so many seconds.")] = None,
+) -> None:
+    """Control the junction of a cabinet until told to stop (SIGTERM, SIGINT).
+
+    Exit code: 0 ended in order, 64 the site file cannot be used, 70 ended because of an error in the program.
+    """
+    from controller.cabinet.opening import open_cabinet
+    from controller.cabinet.site import read_site
+    from controller.clock import SystemClock
+    from controller.errors import ConfigError
+
+    log_to_stderr()
+    try:
+        site = read_site(site_file)
+        guard, close = open_cabinet(site, SystemClock(), shadow=shadow)
+    except (ConfigError, OSError) as error:
+        typer.echo(f"umlauf run: {error}", err=True)
+        raise typer.Exit(WRONG_SITE if isinstance(error, ConfigError) else 1) from error
+    try:
+        drive(guard, duration_s)
+    finally:
+        close()
+    if guard.failed:
+        raise typer.Exit(FAILED)
+
+
+def optimizer() -> None:
+    """Make plans for a guard: questions at standard input, answers at standard output. Started by `umlauf run` or by systemd."""
+    from controller.cabinet.optimizer_process import main
+
+    main()
+
+
+def drive(guard: Guard, duration_s: float | None) -> None:
+    """Run the guard, with systemd and its signals attended to."""
+    import gc
+    import signal
+
+    from controller.cabinet.notify import Notifier
+
+    heartbeat = Heartbeat(guard, Notifier.of_environment())
+    guard.after_tick.append(heartbeat)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, _: guard.ask_to_stop(signal.Signals(got).name))
+    gc.collect()
+    gc.freeze()  # what is there now stays: the collector need not look at it in mid-tick
+    guard.tell("start", f"site {guard.site}, mode {guard.control.nodes[0].supervisor.wanted}{', shadow' if guard.shadow else ''}")
+    guard.run(duration_s)
+
+
+class Heartbeat:
+    """Tells systemd of completed ticks: ready with the first, alive once a second, a line of status now and then."""
+
+    def __init__(self, guard: Guard, notifier: Notifier) -> None:
+        from controller.grid import Grid
+
+        self._guard, self._notifier = guard, notifier
+        self._alive, self._status = Grid(_HEARTBEAT_MS), Grid(_STATUS_MS)
+        self._ready = self._leaving = False
+
+    def __call__(self, now_ms: int) -> None:
+        """Take the tick that has just been completed."""
+        if not self._ready:
+            self._ready = True
+            self._notifier.ready()
+        if self._alive.due(now_ms):
+            self._notifier.watchdog()
+        if self._status.due(now_ms):
+            self._notifier.status(self._guard.words())
+        if self._guard.leaving and not self._leaving:
+            self._leaving = True
+            self._notifier.stopping()
+
+
+class KeyValueFormatter(logging.Formatter):
+    """One line a record for journald: its priority, then key=value pairs, the text last and quoted."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; a traceback is part of it, so that no line is without its keys."""
+        priority = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}.get(record.levelname, 5)
+        text = record.getMessage()
+        if record.exc_info:
+            text += " | " + self.formatException(record.exc_info)
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        pairs = [f"{key}={getattr(record, key)}" for key in ("site", "kind") if hasattr(record, key)]
+        return f'<{priority}>{" ".join([*pairs, f"logger={record.name}"])} msg="{quoted}"'
+
+
+def log_to_stderr() -> None:
+    """Send the logs of all modules to standard error, as journald likes them."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(KeyValueFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
