@@ -7,13 +7,16 @@ for, with the libraries they need. A test shows that no module of the product bu
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 from hardware.interlock import STALE_MS, Interlock
 from hardware.interlock_controller import ControllerInterlock
-from hardware.ports import ControllerPort, HeadPort, InputPort, PortError
+from hardware.ports import ControllerPort, HeadPort, InputPort, Observation, PortError
 from hardware.signals import SiteSpec
+
+if TYPE_CHECKING:
+    from hardware.ntcip.timing import Difference, TimingTables
 
 HEADS: Final[Mapping[str, str]] = {"fake": "hardware.fake:FakeHeads"}  # name -> module:factory, called with the site and the options
 CONTROLLERS: Final[Mapping[str, str]] = {"fake": "hardware.fake:FakeController"}
@@ -56,6 +59,35 @@ SIGNALS: Final[Mapping[str, Driver]] = {
 def open_inputs(driver: str, options: object, now: Callable[[], int]) -> InputPort:
     """Return the inputs of a driver of `INPUTS`. Raises `PortError` for an unknown driver, a missing library or device."""
     return cast(InputPort, driver_of(INPUTS, driver).load_factory()(options, now))
+
+
+class Reading(Protocol):
+    """A controller to look at: what it was set up with, and what it shows. Nothing can be asked of it this way."""
+
+    def timing_tables(self) -> TimingTables | None:
+        """Return what the controller was set up with, None before it has answered."""
+        ...
+
+    def differences(self) -> Sequence[Difference]:
+        """Return where that disagrees with the site."""
+        ...
+
+    def observe(self, now_ms: int) -> Observation:
+        """Return what it shows. Raises `PortError` while there is no fresh answer."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+def open_for_reading(driver: str, spec: SiteSpec, options: object, now: Callable[[], int]) -> Reading:
+    """Return a controller of `SIGNALS` to look at. Raises `PortError` for an unknown driver, a missing library, or one without timing tables."""
+    opened = driver_of(SIGNALS, driver).load_factory()(spec, options, now)
+    if not hasattr(opened, "timing_tables"):
+        opened.close()
+        raise PortError(f"driver {driver}: it has no timing tables to read; look at its heads with umlauf run SITE --shadow")
+    return cast(Reading, opened)
 
 
 def driver_of(known: Mapping[str, Driver], name: str) -> Driver:

@@ -122,6 +122,7 @@ def pty_rig(kind: str, folder: Path, **line: Any) -> Iterator[Rig]:
     pty = PtyLine(device, folder / f"tty-{kind}", **line)
     port = KINDS[kind].open(KINDS[kind].options(pty.port), monotonic_ms)
     try:
+        port.poll(monotonic_ms())
         yield Rig(port, cover, pty, monotonic_ms)
     finally:
         port.close()

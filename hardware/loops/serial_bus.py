@@ -194,16 +194,18 @@ class Session:
 
 
 class ThreadedInputs:
-    """An `InputPort` whose bus runs in a thread of its own; ``poll`` never waits."""
+    """An `InputPort` whose bus runs in a thread of its own, from the first ``poll`` on; that never waits."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._stop = Event()
-        self._thread = Thread(target=self._run, name="detector bus", daemon=True)
-        self._thread.start()
+        self._thread: Thread | None = None
 
     def poll(self, now_ms: int) -> Sequence[InputEvent]:
         """Return the events up to ``now_ms`` not yet returned. Raises `PortError` while the line is lost."""
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="detector bus", daemon=True)
+            self._thread.start()
         return self._session.take(now_ms)
 
     def stats(self) -> BusStats:
@@ -217,7 +219,8 @@ class ThreadedInputs:
     def close(self) -> None:
         """End the thread and let go of the line."""
         self._stop.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._stop.wait(self._session.step() / 1_000):
