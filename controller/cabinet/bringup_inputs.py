@@ -49,7 +49,7 @@ class InputLook:
         events = self._poll(now_ms)
         self._waiting += [(octets[0], self._of_octets(octets)) for octets in self._new_octets(now_ms)]
         self._waiting += [(event.at_ms, self._of_event(event)) for event in events]
-        self._waiting.sort(key=lambda pair: pair[0])
+        self._waiting.sort(key=lambda pair: (pair[0], pair[1].kind == "event"))
         until_ms = self._exchange[0][0] if self._exchange else now_ms
         news = [one for at_ms, one in self._waiting if at_ms <= until_ms]
         del self._waiting[: len(news)]
