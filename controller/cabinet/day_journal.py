@@ -61,7 +61,7 @@ class DayJournal(JournalRows):
             return
         if tick % _DAY_CHECK_TICKS == 0 and self._utc().date() != self._day:
             self._begin_file(tick, now_ms, "another day")
-        elif self.writer.broken or self.writer.waiting_rows > self._most_rows:
+        elif (self.writer.broken and not self.writer.opening) or self.writer.waiting_rows > self._most_rows:
             lost = self.writer.drop() + self._pending()
             self.lost_rows += lost
             self._clear()

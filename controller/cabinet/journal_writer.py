@@ -72,6 +72,12 @@ class JournalWriter:
         with self._wake:
             return sum(job.row_count for job in self._jobs if isinstance(job, Write))
 
+    @property
+    def opening(self) -> bool:
+        """Tell whether a new file waits to be begun."""
+        with self._wake:
+            return any(isinstance(job, Open) for job in self._jobs)
+
     def drop(self) -> int:
         """Throw away all that waits; return how many rows that were."""
         with self._wake:
@@ -131,11 +137,16 @@ class JournalWriter:
     def _open(self, job: Open) -> None:
         self._finish()
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.path = free_path(self._folder, job.site, job.day)
-        self._connection = self._connect(self.path)
-        write_batch(self._connection, {"meta": meta_rows(job.meta)})
-        self.broken = False
-        self._mine.add(self.path)
+        path = free_path(self._folder, job.site, job.day)
+        try:
+            self._connection = self._connect(path)
+            write_batch(self._connection, {"meta": meta_rows(job.meta)})
+        except (sqlite3.Error, OSError):
+            self._finish()
+            remove(path)  # or a disk that stays full would be strewn with empty files
+            raise
+        self.path, self.broken = path, False
+        self._mine.add(path)
         for path in expired(self._folder, job.site, job.day, job.keep_days):
             if path in self._mine:  # its date is of a clock that was wrong
                 continue
