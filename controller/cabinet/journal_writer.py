@@ -137,7 +137,7 @@ class JournalWriter:
     def _open(self, job: Open) -> None:
         self._finish()
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = free_path(self._folder, job.site, job.day)
+        self.path = path = free_path(self._folder, job.site, job.day)
         try:
             self._connection = self._connect(path)
             write_batch(self._connection, {"meta": meta_rows(job.meta)})
@@ -145,7 +145,7 @@ class JournalWriter:
             self._finish()
             remove(path)  # or a disk that stays full would be strewn with empty files
             raise
-        self.path, self.broken = path, False
+        self.broken = False
         self._mine.add(path)
         for path in expired(self._folder, job.site, job.day, job.keep_days):
             if path in self._mine:  # its date is of a clock that was wrong
