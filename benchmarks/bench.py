@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -74,7 +74,8 @@ def run_campaign(campaign: Campaign, options: Options) -> int:
         _tell_broken(folder, console)
         wanted = to_do(tasks, rows, keep_older=options.keep_older)
         console.print(f"{len(wanted)} of {len(tasks)} cases to run, {len(tasks) - len(wanted)} done before", highlight=False)
-        failed = _run(wanted, folder, options, rows, console)
+        with closing(folder):
+            failed = _run(wanted, folder, options, rows, console)
     if not options.shard:  # those of several shards may still be at work in this folder
         report_of(options.output)
     return 1 if failed else 0
@@ -114,8 +115,8 @@ def report_of(path: Path) -> None:
 
 
 def _tell_broken(folder: ResultFolder, console: Console) -> None:
-    for path in folder.broken:
-        console.print(f"note: {path} is half-written or broken; its case is run again", highlight=False, markup=False, soft_wrap=True)
+    for place in folder.broken:
+        console.print(f"note: {place}: half-written or broken, so that case is run again", highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -159,19 +159,23 @@ def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path, site: 
     command = [UMLAUF, "bench", *SHORT, "--control", "fixed,slow", "--seeds", "1-2", "--jobs", "1", "--output", str(tmp_path / "out")]
     running = subprocess.Popen(command, cwd=tmp_path, env=environment(site), stderr=subprocess.PIPE, text=True)
     cases = tmp_path / "out" / "cases"
-    until(lambda: len(list(cases.glob("*.json"))) >= 2)
+    until(lambda: logged(cases) >= 2)
     worker = children(running.pid)
     assert worker
     running.send_signal(number)
     _, told = running.communicate(timeout=60)
     assert running.returncode == (130 if number is signal.SIGINT else -number), told
     until(lambda: not any(alive(pid) for pid in worker))
-    finished = len(list(cases.glob("*.json")))
+    finished = logged(cases)
     assert 2 <= finished < 4
     again = bench(tmp_path, *SHORT, "--control", "fixed,slow", "--seeds", "1-2", "--jobs", "1", site=site)
     assert again.returncode == 0, again.stderr
     assert f"{4 - finished} of 4 cases to run, {finished} done before" in again.stderr
     assert len(rows_in(tmp_path)) == 4
+
+
+def logged(cases: Path) -> int:
+    return sum(log.read_bytes().count(b"\n") for log in cases.glob("*.jsonl"))
 
 
 def children(pid: int) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,16 @@ def test_a_run_folder_is_of_this_machine_and_not_written(tmp_path: Path) -> None
     assert "folder" not in read_parquet(tmp_path / RESULTS)[0]
 
 
+def logged(folder: Path) -> list[dict[str, Any]]:
+    """Return the rows that are in the logs of a campaign's folder."""
+    return [json.loads(line) for log in sorted((folder / CASES).glob("*.jsonl")) for line in log.read_text(encoding="utf-8").splitlines()]
+
+
 def test_cases_are_compacted_into_one_file(tmp_path: Path) -> None:
     folder = ResultFolder(tmp_path / "c")
     for seed in (1, 2, 3):
         folder.put(row(seed=seed))
-    assert len(list((tmp_path / "c" / CASES).iterdir())) == 3
+    assert [r["seed"] for r in logged(tmp_path / "c")] == [1, 2, 3]
     folder.compact()
     assert [r["seed"] for r in read_parquet(tmp_path / "c" / RESULTS)] == [1, 2, 3]
     assert not list((tmp_path / "c" / CASES).iterdir())
@@ -58,7 +64,8 @@ def test_the_newest_row_of_a_case_counts(tmp_path: Path) -> None:
 
 def test_shards_are_merged_by_copying_their_files(tmp_path: Path) -> None:
     for at in (1, 2):
-        ResultFolder(tmp_path / f"shard{at}").put(row(seed=at))
+        with closing(ResultFolder(tmp_path / f"shard{at}")) as shard:
+            shard.put(row(seed=at))
     whole = ResultFolder(tmp_path / "whole")
     for at in (1, 2):
         for file in (tmp_path / f"shard{at}" / CASES).iterdir():
@@ -66,17 +73,28 @@ def test_shards_are_merged_by_copying_their_files(tmp_path: Path) -> None:
     assert sorted(r["seed"] for r in whole.compact()) == [1, 2]
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"scenario": "resco/col', "[1, 2]", "null"])
+@pytest.mark.parametrize("content", ["{", '{"scenario": "resco/col', "[1, 2]", "null"])
 def test_a_half_written_case_is_no_result(tmp_path: Path, content: str) -> None:
     folder = ResultFolder(tmp_path)
     folder.put(row(seed=1))
-    broken = tmp_path / CASES / "half.json"
-    broken.write_text(content, encoding="utf-8")
-    (tmp_path / CASES / "x.json.123.part").write_text("{", encoding="utf-8")
+    log = next((tmp_path / CASES).iterdir())
+    log.write_text(log.read_text(encoding="utf-8") + content, encoding="utf-8")
     assert [r["seed"] for r in folder.rows()] == [1]
-    assert folder.broken == [broken]
-    folder.compact()
-    assert not broken.exists()
+    assert folder.broken == [f"{log}, line 2"]
+    assert [r["seed"] for r in folder.compact()] == [1]
+    assert not ResultFolder(tmp_path).broken
+
+
+def test_a_log_that_another_campaign_writes_is_not_taken_away(tmp_path: Path) -> None:
+    other, mine = ResultFolder(tmp_path), ResultFolder(tmp_path)
+    other.put(row(seed=1))
+    mine.compact()
+    other.put(row(seed=2))
+    assert sorted(r["seed"] for r in mine.compact()) == [1, 2]
+    assert len(logged(tmp_path)) == 2
+    other.compact()
+    assert not logged(tmp_path)
+    assert sorted(r["seed"] for r in ResultFolder(tmp_path).rows()) == [1, 2]
 
 
 def test_a_folder_of_another_format_is_left_alone(tmp_path: Path) -> None:
@@ -101,7 +119,7 @@ def test_a_broken_results_file_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected the Parquet of a campaign, cannot read it"):
         folder.compact()
     assert (tmp_path / RESULTS).read_bytes() == b"PAR1 cut off"
-    assert len(list((tmp_path / CASES).iterdir())) == 1
+    assert len(logged(tmp_path)) == 1
 
 
 def test_another_parquet_file_is_told_by_its_columns(tmp_path: Path) -> None:
@@ -124,15 +142,18 @@ def test_a_full_disk_leaves_no_half_file_and_what_was_there(tmp_path: Path, monk
     monkeypatch.setattr(store.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         folder.put(row(seed=2))
-    assert [p.name for p in (tmp_path / CASES).iterdir()] == [f"{row(seed=1)['key']}.json"]
-    assert [r["seed"] for r in folder.rows()] == [1]
+    assert [r["seed"] for r in logged(tmp_path)] == [1]
+    monkeypatch.undo()
+    folder.put(row(seed=3))
+    assert [r["seed"] for r in folder.rows()] == [1, 3]
+    folder.close()
 
 
 def test_a_crash_between_parquet_and_cleaning_up_counts_no_run_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = ResultFolder(tmp_path)
     folder.put(row(seed=1))
 
-    def crash(self: Path, missing_ok: bool = False) -> None:
+    def crash(self: Path) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(store.Path, "unlink", crash)
@@ -140,7 +161,7 @@ def test_a_crash_between_parquet_and_cleaning_up_counts_no_run_twice(tmp_path: P
         folder.compact()
     monkeypatch.undo()
     assert (tmp_path / RESULTS).is_file()
-    assert len(list((tmp_path / CASES).iterdir())) == 1
+    assert len(logged(tmp_path)) == 1
     assert len(ResultFolder(tmp_path).compact()) == 1
 
 
