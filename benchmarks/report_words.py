@@ -102,7 +102,7 @@ def statement(c: Comparison, reference: str, tested: int) -> str:
     if c.verdict is Verdict.UNKNOWN:
         return f"{c.scenario}: {reference} minus {c.peer} is {c.difference.value:+.1f} s on one seed; one seed proves nothing."
     p_said = f"p {p_text(c.p_value)}" if p_text(c.p_value).startswith("<") else f"p = {p_text(c.p_value)}"
-    sure = f"{c.difference.number} seeds, {p_said} among {tested} comparisons"
+    sure = f"{c.difference.number} seeds, {p_said} among {tested} comparison{'s' if tested != 1 else ''}"
     amount = f"{abs(c.difference.value):.1f} s per vehicle (95 % interval of the difference {interval(c.difference)}; {sure})"
     match c.verdict:
         case Verdict.AHEAD | Verdict.PROBABLY_AHEAD:
