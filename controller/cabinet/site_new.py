@@ -129,6 +129,8 @@ def _ntcip(junction: Junction, _detectors: list[str]) -> list[Row]:
         ("host", "192.0.2.1", "the controller's address"),
         ("community_secret_file", "community.secret", "a file with the community name, mode 0600"),
         ("phases", phases, "the controller's phase, ped or overlap of each signal group"),
+        ("patterns", [47, 48], "two patterns of the controller that nobody else uses: they are overwritten"),
+        ("splits", [15, 16], "two split tables that nobody else uses"),
     ]
 
 
