@@ -101,8 +101,7 @@ def _command(request: dict[str, object], socket: Path | None, remote: Path | Non
     acting_for = os.environ.get("SUDO_USER")
     with connect() as client:
         answer = client.ask({**request, **({"as": acting_for} if acting_for else {})})
-    until = f", until {answer['until']}" if "until" in answer else ""
-    typer.echo(f"{answer['text']}{until}")
+    typer.echo(answer["text"])
     if "warning" in answer:
         typer.echo(f"warning: {answer['warning']}", err=True)
 

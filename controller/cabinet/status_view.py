@@ -11,8 +11,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from controller.cabinet.said_words import retold
 from controller.cabinet.status import DetectorStatus, NodeStatus, Status
-from controller.cabinet.status_words import name, retold, say
+from controller.cabinet.status_words import name, say
 from controller.journal_schema import LETTERS
 from controller.words import Lang, decimal
 from hardware.signals import Aspect
@@ -139,7 +140,7 @@ def _events(status: Status, lang: Lang) -> Panel:
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
     for at, kind, text in status.events[-MOST_EVENTS:]:
-        table.add_row(_time(at), kind, Text(retold(text, lang)))
+        table.add_row(_time(at), name(kind, lang), Text(retold(text, lang)))
     return Panel(table, title=say("events", lang), title_align="left")
 
 

@@ -64,7 +64,7 @@ def test_the_status_as_json(served: Running, capsys: pytest.CaptureFixture[str])
 def test_an_override_and_its_end(served: Running, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "anna")
     assert main(["mode", "fixed", "--for", "2h", "--reason", "roadworks"]) == 0
-    assert capsys.readouterr().out.startswith("fixed is wanted, until 20")
+    assert capsys.readouterr().out == "fixed is wanted\n"
     assert main(["mode", "--end", "--reason", "over"]) == 0
     assert main(["reset", "--reason", "looked"]) == 0
     assert [(what, why) for what, _, why in served.guard.calls] == [("override", "roadworks"), ("end", "over"), ("reset", "looked")]

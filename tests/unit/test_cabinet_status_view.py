@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 from support_cabinet import status_of_day
 
-from controller.cabinet import status_words
+from controller.cabinet import said_words
+from controller.cabinet.said_words import SAID, retold
 from controller.cabinet.status import Status
 from controller.cabinet.status_view import view
-from controller.cabinet.status_words import NAMES, SAID, TEXTS, retold
+from controller.cabinet.status_words import NAMES, TEXTS
 from controller.supervisor import FAULTS, Event, Mode, Supervisor
 from controller.words import Lang, language_of
 from hardware.signals import Aspect
@@ -126,4 +129,30 @@ def test_no_template_eats_another() -> None:
     for key, (english, german) in SAID.items():
         parts = dict.fromkeys(re.findall(r"\{(\w+)\}", english), "Q")
         if key not in ("stay_same", "rival_same", "arrives"):
-            assert status_words.retold(english.format(**parts), Lang.DE) == german.format(**parts), key
+            assert retold(english.format(**parts), Lang.DE) == german.format(**parts), key
+
+
+TELLING = {"tell", "report", "_report", "_lose", "_garbage"}
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Yield where the guard and its parts tell a sentence, and the sentence with Q for what is filled in."""
+    for path in sorted((Path(said_words.__file__).parent).glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TELLING:
+                for argument in node.args[:2]:
+                    match argument:
+                        case ast.JoinedStr(values=values):
+                            parts = [str(v.value) if isinstance(v, ast.Constant) else "Q" for v in values]
+                            yield f"{path.name}:{node.lineno}", "".join(parts)
+                        case ast.Constant(value=str(text)) if " " in text:
+                            yield f"{path.name}:{node.lineno}", text
+                        case _:
+                            continue
+
+
+def test_what_the_guard_tells_is_known_in_german() -> None:
+    found = dict(sentences())
+    assert len(found) > 12
+    made_of_names_alone = re.compile(r"[Q:, ;]*")
+    assert [f"{where}: {text}" for where, text in found.items() if retold(text, Lang.DE) == text and not made_of_names_alone.fullmatch(text)] == []

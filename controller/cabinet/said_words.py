@@ -1,0 +1,124 @@
+"""The daemon's own sentences in German.
+
+The daemon writes English into its journal; what an operator reads is translated where it is shown, part by part, by the same tables
+from which the English was made. What no table knows stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Final
+
+from controller.cabinet.status_words import NAMES
+from controller.reason_words import TEXTS as REASONS
+from controller.words import Lang
+
+SAID: Final = {
+    **REASONS,
+    "hold_down": ("the hold-down is over", "die Sperrzeit ist vorbei"),
+    "expired": ("override of {who} to {mode} has expired", "die Übersteuerung von {who} auf {mode} ist abgelaufen"),
+    "overridden": ("override by {who}: {reason}", "Übersteuerung durch {who}: {reason}"),
+    "overridden_only": ("override by {who}", "Übersteuerung durch {who}"),
+    "own": ("the site's own mode", "die eigene Betriebsart der Anlage"),
+    "again": ("tried again after the hold-down", "neuer Versuch nach der Sperrzeit"),
+    "device": ("the device reports a fault", "das Gerät meldet eine Störung"),
+    "covered": ("covered for {long} s, at most {most} s are plausible", "seit {long} s belegt, höchstens {most} s sind plausibel"),
+    "silent": ("silent for {long} s, at most {most} s are plausible", "seit {long} s stumm, höchstens {most} s sind plausibel"),
+    "chatter": ("more than {edges} edges within {time} ms", "mehr als {edges} Flanken in {time} ms"),
+    "plausible": ("plausible again", "wieder plausibel"),
+    "takes_over": ("{planner} takes over and keeps the stage", "{planner} übernimmt und hält die Phase"),
+    "due": ("programme: {stage} is due", "Programm: {stage} ist fällig"),
+    "begins": ("begins with {stage}", "beginnt mit {stage}"),
+    "called": ("{stage} is called", "{stage} ist angefordert"),
+    "longest": (
+        "serves {stage}: its stop line has waited for the longest time that is allowed",
+        "bedient {stage}: an der Haltlinie wurde so lange gewartet wie höchstens erlaubt",
+    ),
+    "changed": ("{before} to {after}: {why}", "{before} zu {after}: {why}"),
+    # the guard and its watch
+    "site_mode": ("site {site}, mode {mode}", "Anlage {site}, Betriebsart {mode}"),
+    "site_shadow": ("site {site}, mode {mode}, shadow", "Anlage {site}, Betriebsart {mode}, nur Beobachtung"),
+    "late": ("the tick began {late} ms after it was due, at {at} ms", "der Takt begann {late} ms zu spät, bei {at} ms"),
+    "failed": (
+        "the tick failed: {kind}: {error}; the signals stay as they are until the next one",
+        "der Takt schlug fehl: {kind}: {error}; die Signale bleiben bis zum nächsten, wie sie sind",
+    ),
+    "wish": ("{who}: {mode} until {until}: {reason}", "{who}: {mode} bis {until}: {reason}"),
+    "own_again": ("{who}: the site's own mode again: {reason}", "{who}: wieder die eigene Betriebsart: {reason}"),
+    "answer_again": ("the signals answer again", "die Signale antworten wieder"),
+    "no_inputs": ("no inputs for {time} s: {lost}", "seit {time} s keine Eingänge: {lost}"),
+    "few_loops": ("{some} of {all} loops are trusted, expected at least {least}", "{some} von {all} Detektoren vertrauenswürdig, mindestens {least} nötig"),
+    "loops": ("{some} of {all} loops are trusted", "{some} von {all} Detektoren vertrauenswürdig"),
+    "over": ("{source}: over", "{source}: vorbei"),
+    "no_reset": (
+        "a refusal stood before the restart, and nobody has reset it",
+        "vor dem Neustart hatte die Verriegelung abgewiesen, und niemand hat zurückgesetzt",
+    ),
+    # the optimizer
+    "not_started": ("the optimizer cannot be started: {error}", "der Optimierer lässt sich nicht starten: {error}"),
+    "pipe": ("the pipe is broken ({error})", "die Verbindung zum Optimierer ist unterbrochen ({error})"),
+    "optimizer_failed": ("the optimizer failed: {error}", "der Optimierer hat versagt: {error}"),
+    "optimizer_ready": ("the optimizer is ready, {time} s after its start", "der Optimierer ist bereit, {time} s nach seinem Start"),
+    "not_ready": ("the optimizer was not ready after {time} s", "der Optimierer war nach {time} s nicht bereit"),
+    "unanswered": (
+        "the optimizer has not answered {count} times in a row, each within {time} ms",
+        "der Optimierer hat {count}-mal nacheinander nicht binnen {time} ms geantwortet",
+    ),
+    "process_ended": ("the optimizer process has ended", "der Optimierer-Prozess hat geendet"),
+    "long_line": ("expected lines of at most {count} bytes, found a longer one", "Zeilen von höchstens {count} Bytes erwartet, eine längere gefunden"),
+    "started_anew": ("another one is started in {time} s", "ein neuer wird in {time} s gestartet"),
+    "garbage": ("the optimizer's word was thrown away: {why}", "das Wort des Optimierers wurde verworfen: {why}"),
+    # the journal and what was learned
+    "journal_fails": (
+        "the journal cannot be written ({error}); control goes on, and it is tried again",
+        "das Journal lässt sich nicht schreiben ({error}); die Steuerung geht weiter, es wird wieder versucht",
+    ),
+    "journal_again": ("the journal is written again", "das Journal wird wieder geschrieben"),
+    "expired_file": ("{file} was removed: it is older than {days} days", "{file} wurde entfernt: älter als {days} Tage"),
+    "learned": ("goes on with what was learned until {time}", "geht weiter mit dem bis {time} Gelernten"),
+    "saved_again": ("the learned state is saved again", "das Gelernte wird wieder gesichert"),
+    "agree": ("wanted and seen greens agree over {time} s: {shares}", "gewollte und gesehene Freigaben stimmen überein, über {time} s: {shares}"),
+}
+_COUNTED: Final = (("vehicle-seconds", "Fahrzeugsekunden"), ("vehicle-second", "Fahrzeugsekunde"), ("vehicles", "Fahrzeuge"), ("vehicle", "Fahrzeug"))
+
+
+def retold(text: str, lang: Lang) -> str:
+    """Return one of the daemon's own sentences in the language, as far as the tables know it."""
+    if lang is Lang.EN:
+        return text
+    whole = _matched(text, (row for row in _patterns() if "; " in row[0].pattern or r";\ " in row[0].pattern))
+    return whole if whole is not None else "; ".join(_german(part) for part in text.split("; "))
+
+
+def _german(text: str) -> str:
+    if text in NAMES:
+        return NAMES[text][1]
+    matched = _matched(text, _patterns())
+    if matched is not None:
+        return matched
+    head, colon, rest = text.partition(": ")
+    if colon:
+        return f"{_german(head)}: {_german(rest)}"
+    if ", " in text:
+        return ", ".join(_german(part) for part in text.split(", "))
+    for english, german in _COUNTED:
+        text = re.sub(rf"\b(\d+) {english}\b", rf"\1 {german}", text)
+    return text
+
+
+def _matched(text: str, rows: Iterable[tuple[re.Pattern[str], str]]) -> str | None:
+    """Return the text by the first template that it was made of, its parts in German, too."""
+    for pattern, german in rows:
+        match = pattern.fullmatch(text)
+        if match is not None:
+            return german.format(**{key: _german(value) for key, value in match.groupdict().items()})
+    return None
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return the English templates as patterns with their German ones, the most particular first."""
+    rows = sorted(SAID.values(), key=lambda row: -len(re.sub(r"\{\w+\}", "", row[0])))
+    return tuple((re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(english))), german) for english, german in rows)
