@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
+from controller.blind_lanes import BlindLane
 from controller.detection import Edge
 from controller.junction import Junction, Purpose
 from controller.lane_model import NEVER_MS, LaneModel
@@ -62,6 +63,7 @@ class _LaneState:
     track: LaneTrack
     model: LaneModel
     stop_loops: tuple[str, ...]
+    blind: BlindLane
     flow_veh_s: float = 0.0
 
     def comes_by(self, at_ms: int) -> bool:
@@ -78,6 +80,7 @@ class LoopEstimator:
         self._now_ms = start_ms
         self._on_loop: dict[str, Vehicle] = {}
         self._states: Mapping[str, DetectorState] = {}
+        self._untrusted: frozenset[str] = frozenset()
         self._loops = {d.id: d for d in junction.detectors}
         exits = [d for d in junction.detectors if d.purpose is Purpose.EXIT]
         self._exits = {d.id: (d.lanes, NEAR_FULL_AFTER_MS if d.distance_m <= NEAR_M else EXIT_FULL_AFTER_MS) for d in exits}
@@ -86,7 +89,8 @@ class LoopEstimator:
         for track in self.vehicles.tracks.values():
             movements = tuple(m for m in junction.movements if m.lane == track.lane.id)
             ways = tuple(junction.gives_way_to(m) for m in movements)
-            self._lanes[track.lane.id] = _LaneState(track, LaneModel(movements, ways), track.stop_loops)
+            model = LaneModel(movements, ways)
+            self._lanes[track.lane.id] = _LaneState(track, model, track.stop_loops, BlindLane(self.vehicles, track, model, track.loops))
         self._far_loops = {x: _farthest(junction, x) for x in self._lanes}
         self._stop_loops = frozenset(loop for lane in self._lanes.values() for loop in lane.stop_loops)
         first = {way for x in self._lanes.values() for ways in x.model.gives_way_to for way in ways}  # ways that somebody must let pass
@@ -96,6 +100,7 @@ class LoopEstimator:
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
         """Take the edges since the last call, the loops' present states and the groups' greens."""
         self._states = states
+        self._untrusted = frozenset([name for name, state in states.items() if not state.trusted])
         before, self._full = self._full, self._full_exits(now_ms)
         elapsed_s = (now_ms - self._now_ms) / 1000.0
         coming = [(name, groups) for lane, name, groups in self._first if lane.comes_by(now_ms + GAP_MS)]
@@ -108,11 +113,12 @@ class LoopEstimator:
         mine = [edge for edge in edges if edge.detector.purpose is not Purpose.EXIT]
         for edge in mine:
             self._edge(edge)
-        self._now_ms = now_ms
+        before_ms, self._now_ms = self._now_ms, now_ms
         self._clear_left_loops()
         if mine:
             self.vehicles.sort()
         self._purge(now_ms)
+        self._watch_blind(before_ms, now_ms)
         for lane in self._lanes.values():
             self._watch_stop_line(lane, now_ms)
 
@@ -175,6 +181,14 @@ class LoopEstimator:
                 if loop in self._stop_loops:
                     self.vehicles.remove(vehicle)
 
+    def _watch_blind(self, before_ms: int, now_ms: int) -> None:
+        """Assume who comes and who leaves where no stop loop is trusted."""
+        for lane in self._lanes.values():
+            if self._untrusted and lane.stop_loops and self._untrusted.issuperset(lane.stop_loops):
+                lane.blind.update(self._states, before_ms, now_ms)
+            elif lane.blind.active:
+                lane.blind.end()
+
     def _purge(self, now_ms: int) -> None:
         """Take vehicles from lanes whose loops prove that they are not there."""
         changed: dict[str, tuple[bool, int]] = {}
@@ -182,6 +196,8 @@ class LoopEstimator:
             track = lane.track
             for vehicle in tuple(track.vehicles):
                 station = self.vehicles.next_station(vehicle, name)
+                while station is not None and self._untrusted.issuperset(station.loops):
+                    station = track.next_station(station.loops[0], "")  # a station without trust proves nothing, the one behind it may
                 if station is None:
                     continue
                 way_m = vehicle.distance_m - station.distance_m
@@ -203,11 +219,6 @@ class LoopEstimator:
         track, model = lane.track, lane.model
         arrival, weight = [v.arrival_ms for v in track.vehicles], [v.weights[name] for v in track.vehicles]
         since_ms = min(track.vehicles[0].free_ms, track.vehicles[0].arrival_ms) if track.vehicles else NEVER_MS
-        if lane.stop_loops and not any(self._states[x].trusted for x in lane.stop_loops):
-            # A lane without a trusted stop loop is recalled: one vehicle is always taken to wait.
-            arrival.insert(0, now_ms - 20_000)
-            weight.insert(0, 1.0)
-            since_ms = min(since_ms, arrival[0])
         return LaneBelief(
             arrival_ms=tuple(arrival),
             weight=tuple(weight),
@@ -217,17 +228,23 @@ class LoopEstimator:
             headway_ms=int(model.headway_ms),
             startup_ms=int(model.startup_ms),
             amber_use_ms=int(model.amber_use_ms),
-            flow_veh_s=max(lane.flow_veh_s, 0.0),
+            flow_veh_s=max(lane.flow_veh_s, 0.0) if lane.blind.flow_veh_s is None else lane.blind.flow_veh_s,
             blocked_ms=model.blocked_ms,
             last_leave_ms=model.last_leave_ms,
             head_yields=model.head_yields,
             stuck_ms=model.stuck_ms,
             inside_veh=model.inside_veh if model.must_yield else 0.0,
-            known_ms=track.travel_ms(track.reach_m),
+            known_ms=track.travel_ms(self._reach_m(track)),
             full=any(self._stands(x, EXIT_FULL_AFTER_MS, now_ms) for x in self._far_loops[name]),
             waiting_since_ms=since_ms,
             hidden_veh=self._hidden_veh(lane, now_ms),
         )
+
+    def _reach_m(self, track: LaneTrack) -> float:
+        """Return how far out a trusted loop sees who comes."""
+        if self._untrusted.isdisjoint(track.loops):
+            return track.reach_m
+        return max([self._loops[x].distance_m for x in track.loops if x not in self._untrusted], default=0.0)
 
     def _hidden_veh(self, lane: _LaneState, now_ms: int) -> float:
         """Return how many have come, in the mean, since the loop of a short lane was covered; they stand where nobody sees them."""

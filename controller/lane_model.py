@@ -172,6 +172,20 @@ class LaneModel:
         self.headway_ms, self.startup_ms, self.amber_use_ms = numbers.values()
         self.shares = shares
 
+    def forget_head(self) -> None:
+        """Forget what was believed of the first vehicle: the loop that told of it is not trusted any more."""
+        self.closed, self.head_yields, self.stuck_ms, self.blocked_ms, self._ended_ms = frozenset(), False, 0, -NEVER_MS, None
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether a movement is green that its exit has room for."""
+        return any(i not in self._full for i in self._open)
+
+    @property
+    def since_green_ms(self) -> int:
+        """Return when the present green began; of a red lane, never."""
+        return self._green_ms if self._green_ms is not None else NEVER_MS
+
     @property
     def must_yield(self) -> bool:
         """Return whether others with the right of way are about to come."""

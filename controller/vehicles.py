@@ -59,6 +59,7 @@ class LaneTrack:
         self.vehicles: list[Vehicle] = []
         self.pace_ratio = 1.0
         mine = sorted((d for d in detectors if lane.id in d.lanes and d.purpose is not Purpose.EXIT), key=lambda d: d.distance_m)
+        self.loops = tuple(d.id for d in mine)
         self.stop_loops = tuple(d.id for d in mine if d.purpose is Purpose.STOP)
         self.reach_m = mine[-1].distance_m if mine else 0.0
         self._next = self._next_loops(mine)
@@ -134,6 +135,19 @@ class Vehicles:
         for lane in vehicle.weights:
             self.tracks[lane].vehicles.remove(vehicle)
         vehicle.weights.clear()
+
+    def assume(self, loop: str, lane: str, at_ms: int) -> Vehicle:
+        """Add a vehicle that nobody has seen, at a lane's stop line; ``loop`` is the one that should have seen it."""
+        vehicle = Vehicle(loop, self._loops[loop].detector.distance_m, at_ms, at_ms, {lane: 1.0}, at_ms)
+        self.tracks[lane].vehicles.append(vehicle)
+        return vehicle
+
+    def leave(self, vehicle: Vehicle, lane: str) -> None:
+        """Take a vehicle from a lane that it has left, if it was there; it may still be on the others, as likely as before."""
+        del vehicle.weights[lane]
+        self.tracks[lane].vehicles.remove(vehicle)
+        if sum(vehicle.weights.values()) <= _LEAST_WEIGHT:
+            self.remove(vehicle)
 
     def doubt(self, vehicle: Vehicle, lane: str) -> None:
         """Take a vehicle from a lane whose loop it should have passed; where no lane is left, its loop learns that it turned off."""

@@ -93,7 +93,8 @@ def faults_of(items: Iterable[FaultItem], loops: Collection[str], seed: int) -> 
             continue
         free = [name for name in names if name not in found]
         chosen = chance.sample(free, min(round(item.share_ratio * len(names)), len(free)))
-        for k, name in enumerate(chosen):
+        first = chance.randrange(len(item.kinds))
+        for k, name in enumerate(chosen, first):
             at_ms = item.begin_ms if item.end_ms is None else chance.randint(item.begin_ms, item.end_ms)
             found[name] = LoopFault(name, item.kinds[k % len(item.kinds)], at_ms)
     return tuple(found[name] for name in sorted(found))

@@ -56,6 +56,7 @@ def test_the_flow_is_that_of_the_last_minutes() -> None:
     beliefs = watch.until(900_000)
     assert beliefs["e0"].flow_veh_s + beliefs["e1"].flow_veh_s == pytest.approx(1 / rate_s, rel=0.15)
     watch.tick_ms = 10_000
+    watch.add(Road(tuple(range(900_000, 2_100_000, 20_000))).events("n0"))  # elsewhere traffic goes on: it is not the line that is silent
     later = watch.until(2_100_000)
     assert later["e0"].flow_veh_s < 0.01
 

@@ -1,0 +1,113 @@
+"""Which loops the others accuse: of not changing while vehicles passed, or of counting twice or half as many.
+
+Where two sets of loops count differently it must be said which of them is wrong. A loop with witnesses on both sides is wrong where both
+accuse it. One with a single witness is wrong where that witness is cleared by its own other ones; else the one whose flow has changed more
+than the whole junction's is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from math import log
+from typing import Final, NamedTuple
+
+from controller.detector_rules import EVIDENCE, Fault
+from controller.detector_witness import Counted, Witness, Witnesses
+from controller.stand_in import Flows
+
+SUSPECT_RATIO: Final = 0.2  # a loop against which so much of a proof stands may be the one that counts wrongly: others are not found guilty by it
+DOUBT: Final = 5.0
+CLEAR_RATIO: Final = 0.3  # a witness is cleared where so much less speaks against it
+SUSPECT_DUE_VEH: Final = 10.0
+_NOTHING: Final = 1e-3
+
+
+class Finding(NamedTuple):
+    """What speaks against a loop."""
+
+    fault: Fault
+    why: str
+
+
+class Verdicts:
+    """Judges a junction's loops by their witnesses."""
+
+    def __init__(self, witnesses: Witnesses, flows: Flows) -> None:
+        self._of, self._flows = witnesses.of, flows
+        self._missed: dict[str, tuple[float, tuple[str, ...]]] = {}  # per loop, who must have passed it unseen, against what proves it, and who says so
+        self._suspects: frozenset[str] = frozenset()
+        self._flow_ratio = 0.0
+        self.doubted: frozenset[str] = frozenset()  # loops that count otherwise than their witnesses, or these otherwise than they
+
+    def look(self, loops: Mapping[str, Counted]) -> None:
+        """Take the witnesses' present state."""
+        self._missed = {
+            name: max([self._missed_by(w, loop.occupied, loops) for w in self._live(name, loops)], default=(0.0, ())) for name, loop in loops.items()
+        }
+        self.doubted = frozenset(x for x in loops if any(max(w.over_ratio, w.under_ratio) >= DOUBT for w in self._of[x] if w.strong and not w.mates))
+        self._flow_ratio = self._flows.change(x for x, loop in loops.items() if loop.trusted) or 0.0
+        self._suspects = frozenset(x for x, (proof, _) in self._missed.items() if proof >= SUSPECT_RATIO or self._flows.due_veh[x] >= SUSPECT_DUE_VEH)
+
+    def _missed_by(self, witness: Witness, occupied: bool, loops: Mapping[str, Counted]) -> tuple[float, tuple[str, ...]]:
+        seen, mates = sum([loops[x].count for x in witness.loops]), sum([loops[x].count for x in witness.mates])
+        proof = witness.beyond_veh(seen) / EVIDENCE.beyond_veh if not witness.mates else 0.0
+        if witness.road and not occupied:
+            proof = max(proof, witness.passed_veh(seen, mates) / EVIDENCE.passed_veh)
+        return proof, witness.loops
+
+    def stuck(self, name: str, occupied: bool) -> Finding | None:
+        """Return what a loop is found guilty of by vehicles that must have passed it."""
+        missed_veh, seen_by = self._missed[name]
+        if missed_veh >= 1.0:
+            state, fault = ("covered", Fault.STUCK_ON) if occupied else ("free", Fault.STUCK_OFF)
+            return Finding(fault, f"{state} without a change while, by {' and '.join(seen_by)}, vehicles must have passed")
+        due_veh = self._flows.due_veh[name]
+        if due_veh >= (EVIDENCE.due_covered_veh if occupied else EVIDENCE.due_free_veh):
+            state, fault = ("covered", Fault.STUCK_ON) if occupied else ("free", Fault.STUCK_OFF)
+            return Finding(fault, f"{state} without a change while, by its usual flow, {due_veh:.0f} vehicles were due and its neighbours saw theirs")
+        return None
+
+    def covered(self, covered_ms: int, longest_ms: int) -> Finding | None:
+        """Return whether a loop is covered far longer than ever before, while the junction flows."""
+        e = EVIDENCE
+        if covered_ms < max(e.covered_ms, e.covered_ratio * longest_ms) or self._flow_ratio < e.flows_ratio:
+            return None
+        return Finding(Fault.STUCK_ON, f"covered for {covered_ms // 1000} s, never longer than {longest_ms // 1000} s before, while the junction flows")
+
+    def miscounts(self, name: str, loops: Mapping[str, Counted]) -> Finding | None:
+        """Return whether a loop is found to count too many or too few."""
+        if name in self._suspects:
+            return None
+        strong = [w for w in self._live(name, loops) if w.strong and not w.mates and self._suspects.isdisjoint(w.loops)]
+        over = [w.over_charge for w in strong]
+        under = [w.under_charge for w in strong]
+        if max(over, default=0.0) >= EVIDENCE.over_ratio and self._guilty(name, strong, [x / EVIDENCE.over_ratio for x in over], loops):
+            return Finding(Fault.OVERCOUNT, _text(strong, "about twice"))
+        if max(under, default=0.0) >= EVIDENCE.under_ratio and self._guilty(name, strong, [x / EVIDENCE.under_ratio for x in under], loops):
+            return Finding(Fault.UNDERCOUNT, _text(strong, "about half"))
+        return None
+
+    def _live(self, name: str, loops: Mapping[str, Counted]) -> list[Witness]:
+        return [w for w in self._of[name] if all(loops[x].trusted for x in w.loops) and all(loops[x].trusted for x in w.mates)]
+
+    def _guilty(self, name: str, strong: Sequence[Witness], charge: Sequence[float], loops: Mapping[str, Counted]) -> bool:
+        if len(strong) > 1:
+            return min(charge) >= 0.5
+        others = [w for x in strong[0].loops for w in self._live(x, loops) if w.strong and not w.mates and name not in w.loops]
+        if others:
+            return all(max(w.over_ratio, w.under_ratio) < CLEAR_RATIO * max(strong[0].over_ratio, strong[0].under_ratio) for w in others)
+        return self._changed_more((name,), strong[0].loops, loops)
+
+    def _changed_more(self, mine: Collection[str], others: Collection[str], loops: Mapping[str, Counted]) -> bool:
+        """Return whether the flow over some loops has changed more than that over others, against the change of the whole junction."""
+        rest = [x for x, loop in loops.items() if loop.trusted and x not in mine and x not in others]
+        everywhere, one, two = self._flows.change(rest), self._flows.change(mine), self._flows.change(others)
+        if one is None or two is None:
+            return False
+        usual = log(max(everywhere or 1.0, _NOTHING))
+        return abs(log(max(one, _NOTHING)) - usual) > abs(log(max(two, _NOTHING)) - usual)
+
+
+def _text(strong: Sequence[Witness], much: str) -> str:
+    seen = " and ".join(x for w in strong for x in w.loops)
+    return f"counts {much} as many vehicles as {seen} let expect"
