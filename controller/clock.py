@@ -45,6 +45,10 @@ class SystemClock:
         """Return the machine's monotonic time in whole milliseconds."""
         return monotonic_ms()
 
+    def fine_ms(self) -> float:
+        """Return the machine's monotonic time with its fraction, for measuring."""
+        return time.monotonic_ns() / 1e6
+
     def utc(self) -> datetime:
         """Return the machine's wall clock in UTC."""
         return utc_now()

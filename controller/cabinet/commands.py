@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 WRONG_SITE: Final = 64  # EX_USAGE: starting again would not help (the systemd unit does not)
 FAILED: Final = 70  # EX_SOFTWARE: starting again may help
 _HEARTBEAT_MS: Final = 1_000
-_STATUS_MS: Final = 10_000
 
 
 def run(
@@ -72,13 +71,13 @@ def drive(guard: Guard, duration_s: float | None) -> None:
 
 
 class Heartbeat:
-    """Tells systemd of completed ticks: ready with the first, alive once a second, a line of status now and then."""
+    """Tells systemd of completed ticks: ready with the first, alive once a second, and who decides."""
 
     def __init__(self, guard: Guard, notifier: Notifier) -> None:
         from controller.grid import Grid
 
         self._guard, self._notifier = guard, notifier
-        self._alive, self._status = Grid(_HEARTBEAT_MS), Grid(_STATUS_MS)
+        self._alive, self._words = Grid(_HEARTBEAT_MS), ""
         self._ready = self._leaving = False
 
     def __call__(self, now_ms: int) -> None:
@@ -88,8 +87,10 @@ class Heartbeat:
             self._notifier.ready()
         if self._alive.due(now_ms):
             self._notifier.watchdog()
-        if self._status.due(now_ms):
-            self._notifier.status(self._guard.words())
+        words = self._guard.words()
+        if words != self._words:
+            self._words = words
+            self._notifier.status(words)
         if self._guard.leaving and not self._leaving:
             self._leaving = True
             self._notifier.stopping()

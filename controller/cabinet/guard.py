@@ -38,7 +38,9 @@ TICK_MS: Final = 100
 LATE_MS: Final = 50
 PUBLISH_MS: Final = 1_000
 LEAVE_MS: Final = 45_000  # how long the way to flashing or release may take when the guard is stopped
+CLOCK_STEP_MS: Final = 500  # between two ticks; slewing moves it by less than a millisecond
 EVENTS: Final = 200
+MOST_CHANGES: Final = 100  # of mode, kept in memory; the journal keeps all
 MOST_CRASHES: Final = 10
 _OFF: Final = frozenset((Aspect.DARK, Aspect.FLASHING_AMBER))
 _ADVERSE: Final = frozenset((*map(str, ADVERSE), "error", "journal", "state", "service", "ignored"))
@@ -164,6 +166,7 @@ class Guard:
         self.events: deque[tuple[str, str, str]] = deque(maxlen=EVENTS)
         self.ticks = self.late_ticks = self.max_late_ms = self.detector_events = 0
         self._heard_ms = {"inputs": self.start_ms, "signals": self.start_ms}
+        self._offset_ms = int(clock.utc().timestamp() * 1000) - self.start_ms  # of the wall clock against the monotonic one
         self._leave_ms: int | None = None  # until when the way out may take
         self.after_tick: list[Callable[[int], None]] = []  # called with the tick's time once it is done; must not block
         self.at_end: list[Callable[[], None]] = []
@@ -218,6 +221,7 @@ class Guard:
         if self._stop_asked:
             self.stop(self._stop_asked)
         self._note_lateness(now_ms)
+        self._note_clock_step(now_ms)
         if self.optimizer is not None:
             for event, why in self.optimizer.poll(now_ms):
                 if event is None:
@@ -287,10 +291,9 @@ class Guard:
         return self._crashes >= MOST_CRASHES
 
     def words(self) -> str:
-        """Return in one line what is going on."""
+        """Return in one line who decides."""
         modes = ", ".join(f"{node.id} {node.supervisor.mode}" for node in self.control.nodes)
-        optimizer = f"; optimizer {self.optimizer.state}" if self.optimizer is not None else ""
-        return f"{modes}{optimizer}; {self.ticks} ticks, {self.late_ticks} late"
+        return modes + (f"; optimizer {self.optimizer.state}" if self.optimizer is not None else "")
 
     def status(self) -> Status:
         """Return what the guard says of itself."""
@@ -331,6 +334,13 @@ class Guard:
             self.late_ticks += 1
             self.report(Event.LATE_TICK, f"the tick began {late_ms} ms after it was due, at {now_ms} ms")
 
+    def _note_clock_step(self, now_ms: int) -> None:
+        """Record that the wall clock was set (NTP, by hand, a leap second). Only records use it, so nothing else follows."""
+        offset_ms = int(self.clock.utc().timestamp() * 1000) - now_ms
+        step_ms, self._offset_ms = offset_ms - self._offset_ms, offset_ms
+        if abs(step_ms) >= CLOCK_STEP_MS:
+            self.tell("clock_step", f"the wall clock was moved by {step_ms / 1000:+.1f} s; timing is untouched")
+
     def _control_tick(self, now_ms: int) -> None:
         """Do the control's tick. An error in the program is no reason to stop; one that stays is, by way of red."""
         if self._crashes >= MOST_CRASHES:
@@ -370,6 +380,8 @@ class Guard:
         inputs, states = self.control.inputs, self.control.detection.states()
         self.detector_events += len(inputs.events)
         self.control.solve_ms.clear()
+        for node in self.control.nodes:
+            del node.mode_changes[:-MOST_CHANGES]
         self._heard_ms |= {name: now_ms for name, failed in (("inputs", inputs.lost), ("signals", error)) if failed is None}
         self.watch.signals(error, now_ms)
         self.watch.inputs(inputs.lost, states, now_ms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from support_control import STAGES, cover
@@ -187,6 +188,26 @@ def test_an_override_can_be_ended() -> None:
     assert one.mode is Mode.FIXED
     one.guard.end_override("kim", "the march is over", 20_000)
     assert one.mode is Mode.ACTUATED
+
+
+@pytest.mark.parametrize("by_s", [3_600.0, -3_600.0, 1.0, -1.0, 40 * 365 * 86_400.0])
+def test_a_step_of_the_wall_clock_is_an_event_and_touches_no_timing(by_s: float) -> None:
+    one, other = Cabinet(events=cover("e0/1", 20_000, 45_000)), Cabinet(events=cover("e0/1", 20_000, 45_000))
+    one.run_to(22_000)
+    one.clock.step(timedelta(seconds=by_s))
+    one.run_to(90_000)
+    other.run_to(90_000)
+    assert one.kinds().count("clock_step") == 1
+    assert one.heads.history == other.heads.history
+    assert one.guard.late_ticks == 0
+
+
+def test_a_slewed_clock_is_none() -> None:
+    one = Cabinet()
+    for k in range(1, 100):
+        one.clock.step(timedelta(microseconds=50))
+        one.run_to(100 * k)
+    assert "clock_step" not in one.kinds()
 
 
 def test_it_leaves_by_red_and_flashing() -> None:
