@@ -1,8 +1,9 @@
 """``python -m benchmarks.lateness``: how late the guard's ticks begin while the optimizer is busy, and how much memory both take.
 
 The real guard on the machine's clock, at ten ticks a second, with an optimizer process of its own that plans a junction with traffic on every
-approach, journal and state on a real disk, and with the priorities of the systemd units where the user may have them. Exit code 1 where the targets of the issue are missed: p99.9 at most 20 ms, no missed tick, guard at
-most 80 MB, optimizer at most 300 MB. The guard is a fresh process, so that nothing else counts towards its memory.
+approach, journal and state on a real disk, and with the priorities of the systemd units where the user may have them.
+Exit code 1 where the targets of the issue are missed: p99.9 at most 20 ms, no missed tick, guard at most 80 MB, optimizer at most 300 MB.
+The guard is a fresh process, so that nothing else counts towards its memory.
 """
 
 from __future__ import annotations
