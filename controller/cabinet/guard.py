@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from controller.actuated import ActuatedPlanner
 from controller.build import MODES, Planners, SequencerFactory, build
 from controller.cabinet.day_journal import DayJournal
+from controller.cabinet.guard_ports import Optimizer, Service, Signals
 from controller.cabinet.operated import Wish
 from controller.cabinet.status import Status
 from controller.cabinet.status_of import status_of
@@ -31,7 +32,7 @@ from controller.planner import Planner
 from controller.sequencer import Sequencer
 from controller.supervisor import ADVERSE, Event, Mode, Supervisor
 from hardware.interlock import Phase
-from hardware.ports import FrameRefusedError, HeadPort, InputPort, PortError
+from hardware.ports import FrameRefusedError, InputPort, PortError
 from hardware.signals import Aspect
 
 TICK_MS: Final = 100
@@ -45,73 +46,6 @@ MOST_CRASHES: Final = 10
 _OFF: Final = frozenset((Aspect.DARK, Aspect.FLASHING_AMBER))
 _ADVERSE: Final = frozenset((*map(str, ADVERSE), "error", "journal", "state", "service", "ignored"))
 _LOG: Final = logging.getLogger("umlauf.guard")
-
-
-class Signals(HeadPort, Protocol):
-    """Signal heads behind the interlock, or a controller that is driven like some."""
-
-    @property
-    def refusals(self) -> int:
-        """Return how often the last gate has refused."""
-        ...
-
-    @property
-    def phase(self) -> Phase:
-        """Return where the last gate stands: latched, after a refusal, means that nothing but red is shown until `resume`."""
-        ...
-
-    @property
-    def aspects(self) -> tuple[Aspect, ...]:
-        """Return what is shown."""
-        ...
-
-    def ready(self, now_ms: int) -> bool:
-        """Tell whether the signals may be switched off."""
-        ...
-
-    def resume(self, now_ms: int) -> None:
-        """Leave the latched phase after a refusal."""
-        ...
-
-    def stop(self, now_ms: int) -> bool:
-        """Go one step on the safe way to red, or release the controller; tell whether that is done."""
-        ...
-
-
-class Service(Protocol):
-    """What the guard serves beside control: the operator's socket, metrics. Neither call blocks or raises."""
-
-    def poll(self, now_ms: int) -> tuple[str, ...]:
-        """Do what is waiting, for a few milliseconds at most; return what the guard should record."""
-        ...
-
-    def publish(self, status: Status, now_ms: int) -> None:
-        """Take the newest status, once a second."""
-        ...
-
-    def close(self) -> None:
-        """Close all doors."""
-        ...
-
-
-class Optimizer(Protocol):
-    """The process of the optimizing planners, as the guard sees it."""
-
-    state: str  # ready, starting, lost
-    heard_ms: int  # when it last answered
-    counts: dict[str, int]  # by metric name
-
-    def planners(self, junction: Junction, node: Node) -> Mapping[Mode, Planner]:
-        """Return the node's planners behind the pipe."""
-        ...
-
-    def poll(self, now_ms: int) -> Sequence[tuple[Event | None, str]]:
-        """Exchange what can be without waiting; return what happened: an event for the supervisors, or only something to record."""
-        ...
-
-    def close(self) -> None:
-        """End the process."""
-        ...
 
 
 class Guard:

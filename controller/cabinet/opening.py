@@ -12,7 +12,8 @@ from controller.build import SequencerFactory
 from controller.cabinet.channel import Channel, ChildChannel, SocketChannel
 from controller.cabinet.controller_heads import follow
 from controller.cabinet.day_journal import DayJournal
-from controller.cabinet.guard import Guard, Signals
+from controller.cabinet.guard import Guard
+from controller.cabinet.guard_ports import Signals
 from controller.cabinet.optimizer_link import OptimizerLink
 from controller.cabinet.service import Service
 from controller.cabinet.shadow import Comparison, ShadowController, ShadowHeads
