@@ -7,7 +7,7 @@ PYTHON ?= $(shell .ci/find_python)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.umlauf-is-set-up
 SUMO_RL := sumo-rl==1.4.5
-BENCHES := bench_solve bench_speed startup overhead many estimation ladder memory
+BENCHES := bench_solve bench_speed startup overhead many estimation ladder memory wire
 
 .PHONY: help venv demo test bench lint mutation ci clean deb deb-test lock sbom
 .DELETE_ON_ERROR:

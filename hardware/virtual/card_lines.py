@@ -61,13 +61,14 @@ class MemoryWire:
 class PtyLine:
     """A device behind a pseudo-terminal, under the name ``link``, as a udev rule names an adapter.
 
-    ``baud`` paces both directions as a real line would, eleven bits counted as ten for 8N1; 0: as fast as it goes. ``spoil`` may change
-    every answer on its way.
+    ``baud`` paces both directions as a real line would, ten bits an octet (8N1); 0: as fast as it goes. ``spoil`` may change every answer
+    on its way; ``sent`` is told of each once its last octet is on the wire.
     """
 
     def __init__(self, device: Device, link: Path, *, baud: int = 0, spoil: Callable[[bytes], bytes] | None = None) -> None:
         self._device, self._link, self._octet_s = device, link, 10 / baud if baud else 0.0
         self.spoil = spoil
+        self.sent: Callable[[bytes], None] | None = None
         self._stop = Event()
         self._thread: Thread | None = None
         self._ends: tuple[int, int] = (-1, -1)
@@ -116,3 +117,5 @@ class PtyLine:
             self._stop.wait(len(answer) * self._octet_s)
             if answer:
                 os.write(end, answer)
+                if self.sent is not None:
+                    self.sent(answer)
