@@ -111,7 +111,7 @@ class InProcessCabinet:
         """Build everything; journals go to ``folder``."""
         self._folder, self._mode, self._actuation = folder, mode, actuation
         self.clock = ManualClock(0, datetime(2026, 1, 5, tzinfo=UTC) + timedelta(hours=start_h))
-        self.rig: Rig = build_rig(seed=seed, start_h=start_h, load_ratio=load_ratio, own_heads=own_heads)
+        self.rig: Rig = build_rig(seed=seed, start_h=start_h, load_ratio=load_ratio, own_heads=own_heads, singles=False)
         self._random = random.Random(seed)
         self._wire = MemoryWire(self.rig.bus.slave)
         self._planners = make_planners(junction_of(junction_text(self.rig.junction))) if mode in (Mode.ADAPTIVE, Mode.CYCLE) else {}

@@ -18,6 +18,7 @@ from hardware.virtual.world import LoopCard, VirtualWorld
 from scenarios.cabinet_street import controller_detectors, demo_junction, demo_setup, demo_street, lamp_spec
 
 CHANNELS: Final = 8  # of an input module
+MANY_CHANNELS: Final = 16  # of those in accelerated worlds, where a bus of single loops would cost half of all time
 FIRST_MODULE: Final = 21  # its unit number; the LD120s of the stop lines begin at 1
 BACKUP_S: Final = 10
 FIRST_VIRTUAL: Final = 8  # detectors from the next on have no loop: they are there to be called by the system
@@ -55,12 +56,14 @@ class Rig:
         return [d.id for d in self.junction.detectors if d.purpose is not Purpose.EXIT]
 
 
-def build_rig(*, seed: int, start_h: float = 7.0, load_ratio: float = 1.0, own_heads: bool = False, start_ms: int = 0, backup_s: int = BACKUP_S) -> Rig:
-    """Return the devices; the controller has long been running its own plan."""
+def build_rig(
+    *, seed: int, start_h: float = 7.0, load_ratio: float = 1.0, own_heads: bool = False, start_ms: int = 0, backup_s: int = BACKUP_S, singles: bool = True
+) -> Rig:
+    """Return the devices; the controller has long been running its own plan. ``singles``: a card of its own for every stop loop."""
     junction = demo_junction()
     setup = demo_setup(junction, backup_s=backup_s)
     street = VirtualJunction(demo_street(junction, seed=seed, start_h=start_h, load_ratio=load_ratio), start_ms=start_ms)
-    bus = loop_bus(junction)
+    bus = loop_bus(junction, singles=singles)
     if own_heads:
         heads = VirtualHeads(junction.site_spec())
         world = VirtualWorld(street, junction.site_spec(), start_ms=start_ms, lamps=heads.lamps, cards=bus.places)
@@ -71,18 +74,19 @@ def build_rig(*, seed: int, start_h: float = 7.0, load_ratio: float = 1.0, own_h
     return Rig(junction, world, bus, controller, None)
 
 
-def loop_bus(junction: Junction) -> Bus:
-    """Return the bus: an LD120 for every stop loop, modules of eight inputs with counters for all others."""
-    stops = [d.id for d in junction.detectors if d.purpose is Purpose.STOP]
-    others = [d.id for d in junction.detectors if d.purpose is not Purpose.STOP]
+def loop_bus(junction: Junction, *, singles: bool = True) -> Bus:
+    """Return the bus: with ``singles`` an LD120 for every stop loop, and modules of several inputs with counters for all others."""
+    stops = [d.id for d in junction.detectors if d.purpose is Purpose.STOP and singles]
+    others = [d.id for d in junction.detectors if d.id not in stops]
+    channels = CHANNELS if singles else MANY_CHANNELS
     units, cards, places = [], dict[int, Card](), dict[str, tuple[LoopCard, int]]()
     for number, loop in enumerate(stops, start=1):
         single = Ld120Card()
         cards[number], places[loop] = single, (single, 1)
         units.append(ModbusUnit(unit=number, detectors={1: loop}))
-    for number, first in enumerate(range(0, len(others), CHANNELS), start=FIRST_MODULE):
-        names = dict(enumerate(others[first : first + CHANNELS], start=1))
-        module = DigitalCard(CHANNELS)
+    for number, first in enumerate(range(0, len(others), channels), start=FIRST_MODULE):
+        names = dict(enumerate(others[first : first + channels], start=1))
+        module = DigitalCard(channels)
         cards[number] = module
         places |= {loop: (module, channel) for channel, loop in names.items()}
         units.append(ModbusUnit(unit=number, detectors=names, profile="digital", counters={channel: 2 * (channel - 1) for channel in names}))

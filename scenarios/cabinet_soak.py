@@ -1,7 +1,7 @@
 """Days of the virtual junction under random faults, as fast as the machine goes: ``python -m scenarios.cabinet_soak --days 30``.
 
-Each day is one process of its own and one file ``day-N.json`` in the folder, so that the soak can be broken off and goes on where it was;
-``--slice-h`` makes shorter days. Counted are unsafe states of the lamps (by a checker that shares no code with the interlock), crashes,
+Each part, a day or with ``--slice-h`` less, is one process of its own and one file ``part-N.json`` in the folder, so that the soak can be broken
+off and goes on where it was. Counted are unsafe states of the lamps (by a checker that shares no code with the interlock), crashes,
 growth of memory and open files from the second hour on, and the journal's size. Exit code 1 where anything of it is wrong.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import subprocess
 import sys
@@ -34,15 +35,15 @@ MODES: Final = (Mode.ADAPTIVE, Mode.ADAPTIVE, Mode.ADAPTIVE, Mode.CYCLE, Mode.AC
 GROWTH_MB: Final = 30.0  # from the second hour on; what a day may add by fragmentation
 
 
-def soak_day(number: int, hours: float, among: Sequence[Fault] = tuple(Fault)) -> dict[str, Any]:
-    """Run one day, whose number is its seed, and return its figures. Whatever it raises is a crash and told as such."""
+def soak_part(number: int, hours: float, among: Sequence[Fault] = tuple(Fault)) -> dict[str, Any]:
+    """Run one part, whose number is its seed, and return its figures. Whatever it raises is a crash and told as such."""
     source = random.Random(number)
     mode, load_ratio, begin_s = source.choice(MODES), source.uniform(0.4, 1.05), elapsed_s()
     faults = random_faults(source, 3600.0 * hours, every_s=FAULT_EVERY_S, among=among)
     memory: list[float] = []
     handles: list[int] = []
     with tempfile.TemporaryDirectory(prefix="umlauf-soak-") as folder:
-        cabinet = InProcessCabinet(Path(folder), mode=mode, seed=number, start_h=0.0, load_ratio=load_ratio, own_heads=number % 2 == 0)
+        cabinet = InProcessCabinet(Path(folder), mode=mode, seed=number, start_h=(number - 1) * hours % 24.0, load_ratio=load_ratio, own_heads=number % 2 == 0)
         report, crash = DemoReport(3600.0 * hours, 0.0, number, cabinet.signals), ""
         try:
             for _ in _steps(cabinet, report, Schedule(faults), round(hours * HOUR_MS)):
@@ -53,7 +54,7 @@ def soak_day(number: int, hours: float, among: Sequence[Fault] = tuple(Fault)) -
         finish(cabinet, report, "crashed" if crash else "the day is over")
     early = min(1, len(memory) - 1)
     return {
-        "day": number,
+        "part": number,
         "hours": hours,
         "wanted": str(mode),
         "signals": report.signals,
@@ -113,12 +114,12 @@ def is_sound(day: dict[str, Any]) -> bool:
 
 def table(days: Sequence[dict[str, Any]]) -> str:
     """Return what the days showed, in a Markdown table with a line of sums."""
-    columns = ["day", "hours", "mode", "signals", "faults", "restarts", "lamp states", "unsafe", "crashes", "refusals", "served", "delay s"]
+    columns = ["part", "hours", "mode", "signals", "faults", "restarts", "lamp states", "unsafe", "crashes", "refusals", "served", "delay s"]
     columns += ["growth MB", "files", "journal MB", "wall s"]
     rows = ["| " + " | ".join(columns) + " |", "|" + " ---: |" * len(columns)]
     for d in days:
         files = "-".join(map(str, d["open_files"]))
-        cells = [d["day"], f"{d['hours']:g}", d["wanted"], d["signals"], sum(d["faults"].values()), d["restarts"], d["lamp_frames"], d["unsafe_frames"]]
+        cells = [d["part"], f"{d['hours']:g}", d["wanted"], d["signals"], sum(d["faults"].values()), d["restarts"], d["lamp_frames"], d["unsafe_frames"]]
         cells += [int(bool(d["crash"])), d["refusals"], d["vehicles_served"], d["mean_delay_s"], d["growth_mb"], files, d["journal_mb"], d["wall_s"]]
         rows.append("| " + " | ".join(map(str, cells)) + " |")
     hours = sum(d["hours"] for d in days)
@@ -129,39 +130,40 @@ def table(days: Sequence[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
-def soak(folder: Path, days: int, hours: float, workers: int, without: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Run the days that the folder does not hold yet, and return all of them. A day's process that dies counts as a crash."""
+def soak(folder: Path, days: float, hours: float, workers: int, without: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Run the parts that the folder does not hold yet, and return all of them. Raises `RuntimeError` where a part's process dies."""
+    count = math.ceil(24 * days / hours)
     folder.mkdir(parents=True, exist_ok=True)
 
     def one(number: int) -> None:
-        path = folder / f"day-{number}.json"
+        path = folder / f"part-{number}.json"
         if path.exists():
             return
         command = [sys.executable, "-m", "scenarios.cabinet_soak", "--one", str(number), "--slice-h", str(hours), "--without", *without]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
         if found.returncode:
-            raise RuntimeError(f"day {number}: its process ended with code {found.returncode}:\n{found.stderr}")
+            raise RuntimeError(f"part {number}: its process ended with code {found.returncode}:\n{found.stderr}")
         path.with_suffix(".part").write_text(found.stdout, encoding="utf-8")
         path.with_suffix(".part").rename(path)
-        print(f"day {number}: {'sound' if is_sound(json.loads(found.stdout)) else 'NOT SOUND'}", flush=True)
+        print(f"part {number}: {'sound' if is_sound(json.loads(found.stdout)) else 'NOT SOUND'}", flush=True)
 
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(one, range(1, days + 1)))
-    return [json.loads((folder / f"day-{n}.json").read_text(encoding="utf-8")) for n in range(1, days + 1)]
+        list(pool.map(one, range(1, count + 1)))
+    return [json.loads((folder / f"part-{n}.json").read_text(encoding="utf-8")) for n in range(1, count + 1)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m scenarios.cabinet_soak", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--days", type=int, default=30, help="how many days in sum (30)")
-    parser.add_argument("--slice-h", type=float, default=24.0, help="hours of each day (24)")
-    parser.add_argument("--workers", type=int, default=2, help="days at the same time (2)")
-    parser.add_argument("--folder", type=Path, default=Path("runs/soak"), help="where the days' figures are kept (runs/soak)")
+    parser.add_argument("--days", type=float, default=30, help="how many days in sum (30)")
+    parser.add_argument("--slice-h", type=float, default=24.0, help="hours of each part (24)")
+    parser.add_argument("--workers", type=int, default=2, help="parts at the same time (2)")
+    parser.add_argument("--folder", type=Path, default=Path("runs/soak"), help="where the parts' figures are kept (runs/soak)")
     parser.add_argument("--without", nargs="*", default=[], choices=list(Fault), help="faults to leave out")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one is not None:
-        print(json.dumps(soak_day(options.one, options.slice_h, [f for f in Fault if f not in options.without])))
+        print(json.dumps(soak_part(options.one, options.slice_h, [f for f in Fault if f not in options.without])))
         return 0
     days = soak(options.folder, options.days, options.slice_h, options.workers, options.without)
     print(table(days))
