@@ -43,7 +43,7 @@ class Daemon:
         self.process = subprocess.Popen(
             [sys.executable, *launcher, "run", str(site.site_file)], stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, env=environment
         )
-        self.is_ready = self.has_ticked = False
+        self.is_ready = False  # with its first tick
         self.status: dict[str, Any] = {}
         self._client: socket.socket | None = None
         self._rest = b""
@@ -52,10 +52,8 @@ class Daemon:
         """Take what the daemon tells. Raises `DaemonFailedError` where it has ended by itself."""
         with suppress(BlockingIOError):
             while True:
-                told = self._notify.recv(4096)
-                self.is_ready |= b"READY=1" in told
-                self.has_ticked |= b"WATCHDOG=1" in told
-        self._read_status()
+                self.is_ready |= b"READY=1" in self._notify.recv(4096)
+            self._read_status()
         if self.process.poll() is not None:
             raise DaemonFailedError(f"umlauf run ended with code {self.process.returncode}; it said:\n{self.last_words()}")
 

@@ -34,6 +34,7 @@ LOOK_MS: Final = 100
 TELL_MS: Final = 5_000
 DEADMAN_S: Final = 5  # unitBackupTime of the demo's controller, short enough to be seen
 RESTART_MS: Final = 6_500  # a killed guard is held back for so long, so that the deadman is seen; systemd's own delay is 200 ms
+WARM_MS: Final = 180_000  # the street is driven on for so long before the demo begins, under the controller's own plan
 START_S: Final = 60.0  # for the daemon's first tick
 
 
@@ -72,7 +73,8 @@ class LiveCabinet:
     def __init__(self, folder: Path, faults: Sequence[Planned], report: DemoReport, tell: Tell, *, actuation: str) -> None:
         self._clock, self._faults, self._report, self._tell = SystemClock(), list(faults), report, tell
         self._site = prepare(folder)
-        self._rig = build_rig(seed=report.seed, start_ms=self._clock.now_ms(), backup_s=DEADMAN_S)
+        self._rig = build_rig(seed=report.seed, start_ms=self._clock.now_ms() - WARM_MS, backup_s=DEADMAN_S)
+        self._rig.world.advance(self._clock.now_ms())
         self._bench = Bench(self._rig, self._site, self._clock)
         write_site(self._site, self._rig, self._bench.agent.port, actuation)
         self._clock_file = folder / "clock-offset" if any(f.fault is Fault.CLOCK_STEP for f in faults) else None
@@ -145,7 +147,7 @@ class LiveCabinet:
 
     def _watch(self, daemon: Daemon, now_ms: int) -> None:
         daemon.poll()
-        if self._killed_ms and daemon.has_ticked:
+        if self._killed_ms and daemon.is_ready:
             own_s = None if self._own_plan_ms is None else round((self._own_plan_ms - self._killed_ms) / 1000, 1)
             killed_s = round((self._killed_ms - self._begin_ms) / 1000, 1)
             self._report.restarts.append(Restart(killed_s, round((now_ms - self._started_ms) / 1000, 1), own_s))

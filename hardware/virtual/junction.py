@@ -136,7 +136,7 @@ class VirtualJunction:
         vehicle.leader = None  # or the whole day's vehicles would hang on the last
         lane.inside -= 1
         self.passed += 1
-        self.delay_sum_ms += self._env.now - vehicle.came_ms - (lane.places - 1) * lane.step_ms
+        self.delay_sum_ms += max(0.0, self._env.now - vehicle.came_ms - (lane.places - 1) * lane.step_ms)
         self._drive_out(lane, vehicle.way)
 
     def _follow(self, lane: _Lane, leader: _Vehicle, place: int) -> Process:
