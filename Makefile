@@ -9,7 +9,10 @@ STAMP := $(VENV)/.umlauf-is-set-up
 SUMO_RL := sumo-rl==1.4.5
 BENCHES := bench_solve bench_speed startup overhead many estimation ladder memory wire
 
-.PHONY: help venv demo test bench lint mutation ci clean deb deb-test lock sbom
+SOAK_DAYS ?= 30
+SOAK_FOLDER ?= runs/soak
+
+.PHONY: help venv demo soak test bench lint mutation ci clean deb deb-test lock sbom
 .DELETE_ON_ERROR:
 
 help:
@@ -17,6 +20,7 @@ help:
 	@echo "make demo      adaptive, cycle, actuated and fixed control on Cologne's first junction, with a report"
 	@echo "make test      the tests"
 	@echo "make bench     speed, memory, estimation errors and the oracle ladder, and the tests that take minutes (on an idle machine)"
+	@echo "make soak      SOAK_DAYS=30 days of the virtual junction under random faults; goes on where it was broken off"
 	@echo "make lint      ruff, mypy and the import contracts"
 	@echo "make mutation  mutation testing of the interlock"
 	@echo "make ci        all that CI runs (.ci/run)"
@@ -48,6 +52,9 @@ bench: venv
 	for name in $(BENCHES); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || failed="$$failed $$name"; done; \
 	echo "== tests that take minutes"; $(BIN)/python -m pytest -m slow || failed="$$failed tests"; \
 	if [ -n "$$failed" ]; then echo "a limit was missed, or it failed:$$failed" >&2; exit 1; fi
+
+soak: venv
+	$(BIN)/python -m scenarios.cabinet_soak --days $(SOAK_DAYS) --slice-h 2 --folder $(SOAK_FOLDER)
 
 lint: venv
 	$(BIN)/ruff check .

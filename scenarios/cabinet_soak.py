@@ -130,9 +130,9 @@ def table(days: Sequence[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
-def soak(folder: Path, days: float, hours: float, workers: int, without: Sequence[str] = ()) -> list[dict[str, Any]]:
+def soak(folder: Path, total_h: float, hours: float, workers: int, without: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Run the parts that the folder does not hold yet, and return all of them. Raises `RuntimeError` where a part's process dies."""
-    count = math.ceil(24 * days / hours)
+    count = math.ceil(total_h / hours)
     folder.mkdir(parents=True, exist_ok=True)
 
     def one(number: int) -> None:
@@ -165,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.one is not None:
         print(json.dumps(soak_part(options.one, options.slice_h, [f for f in Fault if f not in options.without])))
         return 0
-    days = soak(options.folder, options.days, options.slice_h, options.workers, options.without)
+    days = soak(options.folder, 24 * options.days, options.slice_h, options.workers, options.without)
     print(table(days))
     return 0 if all(map(is_sound, days)) else 1
 
