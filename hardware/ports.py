@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple, Protocol
@@ -137,6 +137,10 @@ class ControllerDriver(ControllerPort, InputPort, Protocol):
 
     def alarms(self) -> Sequence[ControllerAlarm]:
         """Return all that stand, none where the controller may be driven."""
+        ...
+
+    def numbers(self) -> Mapping[str, float]:
+        """Return what it counts and measures, by metric name."""
         ...
 
     def close(self) -> None:

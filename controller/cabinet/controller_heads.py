@@ -7,6 +7,7 @@ request goes through the last gate, `ControllerInterlock`; order and limits here
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from controller.build import SequencerFactory
@@ -22,6 +23,26 @@ from hardware.signals import Aspect, Frame
 
 LEAST_INTERVAL_MS: Final = 30_000  # between two sets of splits, and never less than the cycle that they make
 NOTHING: Final = frozenset[str]()
+
+
+class AlarmTeller:
+    """Tells each alarm of a controller's driver when it begins and when it is over. Call it after each tick."""
+
+    def __init__(self, driver: ControllerDriver, tell: Callable[[str, str], object]) -> None:
+        self._driver, self._tell = driver, tell
+        self._standing: dict[str, str] = {}
+
+    def __call__(self, now_ms: int) -> None:
+        """Compare with the tick before."""
+        del now_ms
+        standing = {alarm.name: alarm.text for alarm in self._driver.alarms()}
+        for name, text in standing.items():
+            if name not in self._standing:
+                self._tell("controller", f"{name}: {text}")
+        for name in self._standing:
+            if name not in standing:
+                self._tell("controller", f"{name}: over")
+        self._standing = standing
 
 
 class ControllerHeads:
@@ -58,6 +79,10 @@ class ControllerHeads:
     def aspects(self) -> tuple[Aspect, ...]:
         """Return what was seen last."""
         return tuple(self._view.aspects.values())
+
+    def numbers(self) -> Mapping[str, float]:
+        """Return what the driver counts, by metric name."""
+        return self._driver.numbers()
 
     def ready(self, now_ms: int) -> bool:
         """Tell that the controller may be released at any time: it goes over to its own plan by its own rules."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from controller.build import SequencerFactory
 from controller.cabinet.channel import Channel, ChildChannel, SocketChannel
-from controller.cabinet.controller_heads import follow
+from controller.cabinet.controller_heads import AlarmTeller, follow
 from controller.cabinet.day_journal import DayJournal
 from controller.cabinet.guard import Guard
 from controller.cabinet.guard_ports import Signals
@@ -58,6 +58,8 @@ def open_cabinet(site: Site, clock: Clock, *, shadow: bool = False) -> tuple[Gua
     keeper = StateKeeper(site.state_folder / "learned.json", guard, hash_of(text))
     guard.after_tick.append(keeper)
     guard.at_end.append(keeper.close)
+    if hasattr(driver, "alarms"):
+        guard.after_tick.append(AlarmTeller(driver, guard.tell))
     if shadow:
         guard.after_tick.append(Comparison(guard, seen))
 

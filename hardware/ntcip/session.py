@@ -21,7 +21,7 @@ from hardware.ntcip.status import ControllerStatus, StatusReader
 from hardware.ntcip.timing import Difference, TimingTables, differences
 from hardware.ntcip.transport import NoAnswerError, Transport
 from hardware.ntcip.watch import INPUTS, LOCAL, Alarm, Finding, Watch
-from hardware.ports import Actuation, CommandKind, ControllerAlarm, ControllerCommand, InputEvent, InputKind, PortError
+from hardware.ports import Actuation, CommandKind, ControllerAlarm, ControllerCommand, InputEvent, PortError
 from hardware.signals import SiteSpec
 
 RETRY_MS: Final = 1_000  # how often a controller that does not answer is asked
@@ -270,8 +270,8 @@ class Session:
         self.alarms = {}
 
     def _tell(self, alarm: Alarm, value: int) -> None:
-        kind = INPUTS.get(alarm, InputKind.MONITOR_FAULT)
-        self.events.append(InputEvent(self._now(), kind, f"{self._spec.id}: {alarm.value}", value))
+        if alarm in INPUTS:
+            self.events.append(InputEvent(self._now(), INPUTS[alarm], f"{self._spec.id}: {alarm.value}", value))
 
     def _greens(self) -> frozenset[int]:
         return self.status.lamps.greens if self.status is not None else frozenset()

@@ -30,6 +30,7 @@ class Alarm(StrEnum):
     MISSING_AMBER = "missing amber"
     SHORT_INTERGREEN = "short intergreen"
     SHORT_GREEN = "short green"
+    MONITOR = "monitor fault"
     FLASH = "flash"
     BACKUP = "backup"
     MANUAL = "manual"
@@ -45,9 +46,11 @@ class Alarm(StrEnum):
 
 
 # Conditions in which the controller does what it is there for: it is in charge (mode local). All others are faults.
-LOCAL: Final = frozenset((Alarm.BACKUP, Alarm.MANUAL, Alarm.PREEMPT, Alarm.LOCAL_OVERRIDE, Alarm.REBOOT, Alarm.DIFFERENT))
-# As which input event the guard hears of it; the others are faults of what monitors the signals.
+LOCAL: Final = frozenset((Alarm.FLASH, Alarm.BACKUP, Alarm.MANUAL, Alarm.PREEMPT, Alarm.LOCAL_OVERRIDE, Alarm.REBOOT, Alarm.DIFFERENT))
+# As which input event the guard hears of it. A fault of the signals needs somebody who looks at them; the others end with a hold-down.
 INPUTS: Final[Mapping[Alarm, InputKind]] = {
+    **dict.fromkeys((Alarm.CONFLICT, Alarm.TWO_COLOURS, Alarm.MISSING_AMBER, Alarm.SHORT_INTERGREEN, Alarm.SHORT_GREEN), InputKind.MONITOR_FAULT),
+    Alarm.MONITOR: InputKind.MONITOR_FAULT,
     Alarm.PREEMPT: InputKind.PREEMPT_EMERGENCY,
     Alarm.STOP_TIME: InputKind.STOP_TIME,
     Alarm.MANUAL: InputKind.POLICE_PANEL,
@@ -99,7 +102,9 @@ class Watch:
         preempted = bool(short & ShortAlarm.PREEMPT) or status.flash == UnitFlash.PREEMPT
         if preempted:
             yield Finding(Alarm.PREEMPT, "a pre-emption runs")
-        if not preempted and (status.flash != UnitFlash.NOT_FLASH or short & ShortAlarm.FLASH):
+        if status.flash in (UnitFlash.FAULT_MONITOR, UnitFlash.MMU):
+            yield Finding(Alarm.MONITOR, f"expected signals that do not flash, found that their monitor has tripped (flash status {status.flash})")
+        elif not preempted and (status.flash != UnitFlash.NOT_FLASH or short & ShortAlarm.FLASH):
             yield Finding(Alarm.FLASH, f"expected signals that do not flash, found flash status {status.flash}")
         if alarm2 & Alarm2.STOP_TIME or short & ShortAlarm.CRITICAL:
             yield Finding(Alarm.STOP_TIME, "the stop time input is active")

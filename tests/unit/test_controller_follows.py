@@ -6,7 +6,7 @@ import pytest
 from support_controlled import STAGES, Controlled
 from support_virtual import dual_ring
 
-from controller.cabinet.controller_heads import follow
+from controller.cabinet.controller_heads import AlarmTeller, follow
 from controller.cabinet.controller_view import ControllerView
 from controller.cabinet.guard import Guard
 from controller.cabinet.operated import Wish
@@ -16,6 +16,7 @@ from controller.errors import PlanError
 from controller.plan import OFF, Plan, PlanStep
 from controller.supervisor import Mode
 from hardware.fake import FakeController
+from hardware.many_inputs import ManyInputs, Source
 from hardware.ntcip.transport import InProcess
 from hardware.ports import Actuation, CommandKind, PortError
 from hardware.signals import Aspect
@@ -228,7 +229,8 @@ class TestGuard:
     def guard(self, actuation: Actuation, mode: Mode = Mode.FIXED) -> tuple[Controlled, Guard, ManualClock]:
         one, clock = Controlled("programme", actuation, own_loops=True), ManualClock()
         heads, factory = follow(one.junction, one.driver, 0)
-        return one, Guard(one.junction, mode, one, heads, clock=clock, refuge=Mode.RELEASE, sequencer=factory), clock
+        inputs = ManyInputs([Source("street", lambda: one, ()), Source("signals", lambda: one.driver, ())])
+        return one, Guard(one.junction, mode, inputs, heads, clock=clock, refuge=Mode.RELEASE, sequencer=factory), clock
 
     def run(self, one: Controlled, guard: Guard, clock: ManualClock, duration_s: float) -> None:
         for _ in range(round(10 * duration_s)):
@@ -272,3 +274,42 @@ class TestGuard:
         assert guard.status().nodes[0].mode == "fixed"
         assert one.controller.system_control
         assert guard.signals.refusals == 0
+
+    def test_alarms_and_figures_of_the_controller_are_told(self) -> None:
+        one, guard, clock = self.guard(PHASE_CONTROL)
+        guard.after_tick.append(AlarmTeller(one.driver, guard.tell))
+        self.run(one, guard, clock, 20)
+        one.controller.power_up(one.now_ms)
+        self.run(one, guard, clock, 100)
+        told = [text for _, kind, text in guard.events if kind == "controller"]
+        assert told[0].startswith("reboot: expected an up time of at least")
+        assert {"reboot: over", "flash: over"} <= set(told)
+        assert guard.status().numbers["ntcip_backup_s"] == 10.0
+        assert guard.status().numbers["ntcip_in_force"] == 1.0, "driven again"
+        assert guard.status().nodes[0].mode == "fixed", "a reboot needs nobody's reset"
+
+    def test_a_preempt_is_a_mode(self) -> None:
+        one, guard, clock = self.guard(PHASE_CONTROL)
+        self.run(one, guard, clock, 20)
+        one.controller.preempt(1)
+        self.run(one, guard, clock, 10)
+        assert guard.status().nodes[0].mode == "preempt"
+        assert guard.status().signals == "local"
+        one.controller.preempt(0)
+        self.run(one, guard, clock, 150)
+        assert guard.status().nodes[0].mode == "fixed"
+        assert one.controller.system_control
+
+    def test_a_tripped_monitor_needs_somebody_who_looks(self) -> None:
+        one, guard, clock = self.guard(PHASE_CONTROL)
+        self.run(one, guard, clock, 20)
+        one.controller.fail(one.now_ms)
+        self.run(one, guard, clock, 10)
+        one.controller.reset(one.now_ms)
+        self.run(one, guard, clock, 150)
+        assert not one.driver.alarms()
+        assert guard.status().nodes[0].mode == "release"
+        assert not one.controller.system_control
+        guard.reset("test", "looked at", one.now_ms)
+        self.run(one, guard, clock, 150)
+        assert one.controller.system_control
