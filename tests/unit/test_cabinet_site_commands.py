@@ -159,3 +159,22 @@ def test_a_token_is_shown_once_and_kept_as_a_hash(capsys: pytest.CaptureFixture[
     assert lines[-1] == f"anna operator {hashlib.sha256(lines[1].encode()).hexdigest()}"
     assert main(["site", "token", "anna", "boss"]) == 1
     assert main(["site", "token", "an na", "viewer"]) == 1
+
+
+def test_a_new_site_with_an_ntcip_controller_needs_nothing_but_its_placeholders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_junction(junction_with_loops(), tmp_path / "j.toml")
+    out = tmp_path / "site.toml"
+    assert main(["site", "new", "--from", str(tmp_path / "j.toml"), "-o", str(out), "--inputs", "canoga"]) == 0
+    told = capsys.readouterr().out
+    for what in ("the controller's address", "a file with the community name, mode 0600", "the controller's phase, ped or overlap", "the line's device"):
+        assert what in told
+    text = out.read_text()
+    for name in ("journal", "state"):
+        text = text.replace(f'# folder = "/var/lib/umlauf/{name}"', f'folder = "{name}"')
+    out.write_text(text.replace('# socket = "/run/umlauf/control.sock"', 'socket = "control.sock"'))
+    assert main(["check", str(out)]) == 1
+    assert "1 fault." in capsys.readouterr().err  # the secret is not there yet
+    (tmp_path / "community.secret").touch(mode=0o600)
+    (tmp_path / "community.secret").write_text("public\n")
+    assert main(["check", str(out)]) == 0
+    assert read_site(out).signals.options.phases == {"A": "phase 1", "B": "phase 2", "P": "ped 1"}
