@@ -14,6 +14,7 @@ from controller.detector_lines import Lines
 from controller.detector_rules import HOLD_DOWN_MS, LIMITS, LONGEST_HOLD_DOWN_MS, LOOK_MS, OF_DEVICE, RELAPSE_MS, Fault, Limits
 from controller.detector_verdicts import Finding, Verdicts
 from controller.detector_witness import Witnesses
+from controller.detector_words import why
 from controller.junction import Detector, Junction
 from controller.profile import Profile
 from controller.snapshot import DetectorState
@@ -195,7 +196,7 @@ def _presence(loop: _Loop, event: InputEvent) -> Edge | None:
     if event.at_ms - loop.minute_ms > _MINUTE_MS:
         loop.minute_ms, loop.minute_count = event.at_ms, loop.count
     if loop.burst_edges > loop.limits.chatter_edges or loop.count - loop.minute_count > loop.limits.most_per_minute:
-        loop.chatter_ms = event.at_ms
+        loop.chatter_ms, loop.echo_ratio = event.at_ms, 0.0  # what chatters is no vehicle that is counted twice
     return Edge(event.at_ms, loop.detector, on, occupied_ms)
 
 
@@ -210,19 +211,18 @@ def _finding(loop: _Loop, now_ms: int) -> Finding | None:
     since_ms = now_ms - loop.changed_ms
     if loop.device:
         said = DetectorFault(loop.device).name.lower().replace("_", " ") if loop.device in OF_DEVICE else f"code {loop.device}"
-        return Finding(OF_DEVICE.get(loop.device, Fault.DEVICE), f"the device reports a fault: {said}")
+        return Finding(OF_DEVICE.get(loop.device, Fault.DEVICE), why("device", said=said))
     if loop.chatter_ms is not None and now_ms - loop.chatter_ms < _CHATTER_MEMORY_MS:
         limits = loop.limits
-        text = f"more than {limits.chatter_edges} edges within {limits.chatter_ms} ms or {limits.most_per_minute} vehicles within a minute"
-        return Finding(Fault.CHATTER, text)
+        return Finding(Fault.CHATTER, why("chatter", edges=limits.chatter_edges, ms=limits.chatter_ms, most=limits.most_per_minute))
     if loop.echo_ratio > loop.limits.echo_ratio:
-        return Finding(Fault.OVERCOUNT, f"{100 * loop.echo_ratio:.0f} % of its pulses are followed by another one sooner than any vehicle can follow")
+        return Finding(Fault.OVERCOUNT, why("echo", percent=round(100 * loop.echo_ratio)))
     if loop.charged is not None:
         return loop.charged
     if loop.occupied and since_ms > loop.limits.max_occupied_ms:
-        return Finding(Fault.STUCK_ON, f"covered for {since_ms // 1000} s, at most {loop.limits.max_occupied_ms // 1000} s are plausible")
+        return Finding(Fault.STUCK_ON, why("covered", long=since_ms // 1000, most=loop.limits.max_occupied_ms // 1000))
     if not loop.occupied and since_ms > loop.limits.max_silence_ms:
-        return Finding(Fault.STUCK_OFF, f"silent for {since_ms // 1000} s, at most {loop.limits.max_silence_ms // 1000} s are plausible")
+        return Finding(Fault.STUCK_OFF, why("silent", long=since_ms // 1000, most=loop.limits.max_silence_ms // 1000))
     return None
 
 
@@ -241,7 +241,7 @@ def _judge(loop: _Loop, now_ms: int) -> HealthEvent | None:
     if now_ms - loop.bad_ms < loop.hold_down_ms or loop.fault is None:
         return None
     fault, loop.trusted, loop.fault, loop.why = loop.fault, True, None, ""
-    return HealthEvent(now_ms, loop.detector.id, True, "plausible again", fault)
+    return HealthEvent(now_ms, loop.detector.id, True, why("plausible"), fault)
 
 
 def _lose(loop: _Loop, found: Finding, now_ms: int) -> HealthEvent:

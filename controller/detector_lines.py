@@ -7,6 +7,7 @@ from math import exp
 from typing import Final
 
 from controller.detector_rules import EVIDENCE
+from controller.detector_words import why
 from controller.junction import Junction
 
 MEMORY_MS: Final = 600_000
@@ -56,4 +57,4 @@ class _Line:
         silent_ms = now_ms - self._heard_ms
         if self._loops < LEAST_LOOPS or silent_ms < EVIDENCE.line_ms or self._watched_ms < EVIDENCE.line_learned_ms or self._due_edges < EVIDENCE.line_edges:
             return ""
-        return f"all {self._loops} loops of its line are silent for {silent_ms // 1000} s, in which {self._due_edges:.0f} edges were due"
+        return why("line", loops=self._loops, long=silent_ms // 1000, edges=round(self._due_edges))

@@ -100,7 +100,7 @@ RELAPSE_MS: Final = _HOUR_MS // 2  # a fault so soon after the last one is a rel
 
 OF_DEVICE: Final[Mapping[int, Fault]] = {
     DetectorFault.OTHER: Fault.DEVICE,
-    DetectorFault.WATCHDOG: Fault.SILENT_LINE,
+    DetectorFault.WATCHDOG: Fault.DEVICE,
     DetectorFault.OPEN: Fault.OPEN,
     DetectorFault.SHORT: Fault.SHORT,
     DetectorFault.EXCESSIVE_CHANGE: Fault.DEVICE,

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from controller.detector_rules import EVIDENCE, Fault
 from controller.detector_witness import Counted, Witness, Witnesses
+from controller.detector_words import why
 from controller.stand_in import Flows
 
 SUSPECT_RATIO: Final = 0.2  # a loop against which so much of a proof stands may be the one that counts wrongly: others are not found guilty by it
@@ -57,14 +58,13 @@ class Verdicts:
 
     def stuck(self, name: str, occupied: bool) -> Finding | None:
         """Return what a loop is found guilty of by vehicles that must have passed it."""
-        missed_veh, seen_by = self._missed[name]
-        if missed_veh >= 1.0:
-            state, fault = ("covered", Fault.STUCK_ON) if occupied else ("free", Fault.STUCK_OFF)
-            return Finding(fault, f"{state} without a change while, by {' and '.join(seen_by)}, vehicles must have passed")
+        state, fault = ("covered", Fault.STUCK_ON) if occupied else ("free", Fault.STUCK_OFF)
+        proof_ratio, seen_by = self._missed[name]
+        if proof_ratio >= 1.0:
+            return Finding(fault, why(f"{state}_missed", seen=" and ".join(seen_by)))
         due_veh = self._flows.due_veh[name]
         if due_veh >= (EVIDENCE.due_covered_veh if occupied else EVIDENCE.due_free_veh):
-            state, fault = ("covered", Fault.STUCK_ON) if occupied else ("free", Fault.STUCK_OFF)
-            return Finding(fault, f"{state} without a change while, by its usual flow, {due_veh:.0f} vehicles were due and its neighbours saw theirs")
+            return Finding(fault, why(f"{state}_due", veh=round(due_veh)))
         return None
 
     def covered(self, covered_ms: int, longest_ms: int) -> Finding | None:
@@ -72,7 +72,7 @@ class Verdicts:
         e = EVIDENCE
         if covered_ms < max(e.covered_ms, e.covered_ratio * longest_ms) or self._flow_ratio < e.flows_ratio:
             return None
-        return Finding(Fault.STUCK_ON, f"covered for {covered_ms // 1000} s, never longer than {longest_ms // 1000} s before, while the junction flows")
+        return Finding(Fault.STUCK_ON, why("covered_long", long=covered_ms // 1000, before=longest_ms // 1000))
 
     def miscounts(self, name: str, loops: Mapping[str, Counted]) -> Finding | None:
         """Return whether a loop is found to count too many or too few."""
@@ -82,9 +82,9 @@ class Verdicts:
         over = [w.over_charge for w in strong]
         under = [w.under_charge for w in strong]
         if max(over, default=0.0) >= EVIDENCE.over_ratio and self._guilty(name, strong, [x / EVIDENCE.over_ratio for x in over], loops):
-            return Finding(Fault.OVERCOUNT, _text(strong, "about twice"))
+            return Finding(Fault.OVERCOUNT, why("overcount", seen=_seen(strong)))
         if max(under, default=0.0) >= EVIDENCE.under_ratio and self._guilty(name, strong, [x / EVIDENCE.under_ratio for x in under], loops):
-            return Finding(Fault.UNDERCOUNT, _text(strong, "about half"))
+            return Finding(Fault.UNDERCOUNT, why("undercount", seen=_seen(strong)))
         return None
 
     def _live(self, name: str, loops: Mapping[str, Counted]) -> list[Witness]:
@@ -108,6 +108,5 @@ class Verdicts:
         return abs(log(max(one, _NOTHING)) - usual) > abs(log(max(two, _NOTHING)) - usual)
 
 
-def _text(strong: Sequence[Witness], much: str) -> str:
-    seen = " and ".join(x for w in strong for x in w.loops)
-    return f"counts {much} as many vehicles as {seen} let expect"
+def _seen(strong: Sequence[Witness]) -> str:
+    return " and ".join(x for w in strong for x in w.loops)

@@ -11,7 +11,9 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from controller.detector_rules import OF_DEVICE, Fault
 from controller.indiana_codes import (
+    DEVICE_FAULTS,
     FLASHING,
     INPUTS,
     MOST_SPLITS,
@@ -22,11 +24,14 @@ from controller.indiana_codes import (
     VALUED,
     Code,
 )
-from controller.journal_reader import EventRow, FrameRow, JournalReader, JunctionRow, PlanRow
+from controller.journal_reader import EventRow, FrameRow, JournalReader, JunctionRow, NoteRow, PlanRow
+from controller.journal_schema import DETECTOR_NOTE
 from controller.junction import Junction, Purpose
+from hardware.ports import InputKind
 from hardware.signals import Aspect, GroupKind
 
 SIGN_OF_LIFE_MS: Final = 60_000  # atspm 2.6.1 takes a device that is silent for 120 s as lost
+JUDGED: Final = frozenset(Fault) - set(OF_DEVICE.values())
 _UNLIT: Final = frozenset({Aspect.DARK, Aspect.FLASHING_AMBER})
 
 
@@ -46,7 +51,8 @@ def export_events(reader: JournalReader) -> list[Event]:
     for name, row in reader.junctions.items():
         plans = [plan for plan in reader.plans() if plan.junction_id == name]
         frames = [frame for frame in reader.frames() if frame.junction_id == name]
-        streams = [_phase_events(row.junction, frames, plans, ticks), _input_events(row, reader.events()), _plan_events(row.junction, plans)]
+        inputs = _input_events(row, reader.events()), _health_events(row.junction, reader.notes())
+        streams = [_phase_events(row.junction, frames, plans, ticks), *inputs, _plan_events(row.junction, plans)]
         found += heapq.merge(*(sorted(stream, key=lambda event: event.at_ms) for stream in streams), key=lambda event: event.at_ms)
     return sorted(found, key=lambda event: event.at_ms)
 
@@ -177,9 +183,20 @@ def _input_events(row: JunctionRow, events: Iterable[EventRow]) -> Iterator[Even
     for _, _, event in (one for one in events if one.junction_id == row.junction.id):
         off, on = INPUTS.get(event.kind, (None, None))
         code = on if event.value else off
+        if event.kind is InputKind.DETECTOR_FAULT:
+            code = DEVICE_FAULTS.get(event.value, code)
         if code is not None:
             number = numbers.setdefault(event.source, len(numbers) + 1)
             yield Event(event.at_ms, row.junction.id, code, int(event.value != 0) if code in VALUED else number)
+
+
+def _health_events(junction: Junction, notes: Iterable[NoteRow]) -> Iterator[Event]:
+    """Yield the detectors that lost or regained trust by our own judgement; what a device says of a loop is an input."""
+    numbers = {detector.id: number for number, detector in enumerate(junction.detectors, 1)}
+    for note in notes:
+        number = numbers.get(str(note.detail.get("detector", ""))) if note.kind == DETECTOR_NOTE else None
+        if number is not None and note.detail.get("fault") in JUDGED:
+            yield Event(note.now_ms, junction.id, Code.DETECTOR_RESTORED if note.detail["trusted"] else Code.DETECTOR_FAULT, number)
 
 
 def _plan_events(junction: Junction, plans: Iterable[PlanRow]) -> Iterator[Event]:

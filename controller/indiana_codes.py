@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from hardware.ports import InputKind
+from hardware.ports import DetectorFault, InputKind
 
 
 class Code(IntEnum):
@@ -33,7 +33,11 @@ class Code(IntEnum):
     DETECTOR_OFF = 81  # detector
     DETECTOR_ON = 82
     DETECTOR_RESTORED = 83
-    DETECTOR_FAULT = 84
+    DETECTOR_FAULT = 84  # by the controller's own judgement, or a fault that the device does not name
+    DETECTOR_WATCHDOG = 85
+    DETECTOR_OPEN = 86
+    DETECTOR_SHORTED = 87
+    DETECTOR_EXCESSIVE_CHANGE = 88
     PREEMPT_CALL_ON = 102
     PREEMPT_CALL_OFF = 104
     TRANSIT_CHECK_IN = 112
@@ -71,5 +75,12 @@ INPUTS: Final[dict[InputKind, tuple[Code | None, Code | None]]] = {
     InputKind.PREEMPT_EMERGENCY: (Code.PREEMPT_CALL_OFF, Code.PREEMPT_CALL_ON),
     InputKind.POLICE_PANEL: (Code.MANUAL_CONTROL, Code.MANUAL_CONTROL),
     InputKind.STOP_TIME: (Code.STOP_TIME, Code.STOP_TIME),
+}
+# What a device says of a loop: see `hardware.ports.DetectorFault`. Values that it does not know are faults of another kind.
+DEVICE_FAULTS: Final[dict[int, Code]] = {
+    DetectorFault.WATCHDOG: Code.DETECTOR_WATCHDOG,
+    DetectorFault.OPEN: Code.DETECTOR_OPEN,
+    DetectorFault.SHORT: Code.DETECTOR_SHORTED,
+    DetectorFault.EXCESSIVE_CHANGE: Code.DETECTOR_EXCESSIVE_CHANGE,
 }
 VALUED: Final = frozenset({Code.MANUAL_CONTROL, Code.STOP_TIME})  # their parameter is 1 (on) or 0 (off)

@@ -17,6 +17,7 @@ from hardware.signals import Aspect
 
 SCHEMA_VERSION: Final = 2
 APPLICATION_ID: Final = 0x554D4C46  # "UMLF", so that `file` and we ourselves can tell a journal from another SQLite file
+DETECTOR_NOTE: Final = "detector"  # of note that says that a detector lost or regained trust: detail trusted, detector, fault
 RESTART: Final = "restart"  # the kind of note that says with which tick a junction begins again from red
 RESUME: Final = "resume"  # the kind of note at the head of a journal that begins while the junction is driven: what its sequencers remember
 OBSERVED: Final = "observed"  # the kind of note that says that a controller owns a junction's aspects: its frames are what was seen

@@ -9,11 +9,9 @@ from typing import Final
 
 from controller.free_stages import with_more_stages
 from controller.journal_reader import JournalReader
-from controller.journal_schema import json_text
+from controller.journal_schema import DETECTOR_NOTE, json_text
 from controller.journal_time import TimeBase
 from controller.table_files import Table
-
-DETECTOR_NOTE: Final = "detector"
 
 SIGNALS: Final = {"TimeStamp": datetime, "DeviceId": str, "Group": str, "Kind": str, "Aspect": str}
 DECISIONS: Final = {"TimeStamp": datetime, "DeviceId": str, "Node": str, "Planner": str, "Stage": str, "Reason": str, "Next": str, "Detail": str}

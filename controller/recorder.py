@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from controller.detection import HealthEvent
 from controller.journal_rows import JournalRows
-from controller.journal_schema import RESTART
+from controller.journal_schema import DETECTOR_NOTE, RESTART
 from controller.neighbours import Message
 from hardware.ports import InputEvent
 from hardware.signals import Aspect
@@ -32,7 +32,8 @@ class Recorder:
             for event in events:
                 self.journal.event(self._junction_id, event)
             for change in health:
-                self.journal.note(change.at_ms, "detector", f"{change.detector}: {change.why}", {"trusted": change.trusted})
+                detail = {"trusted": change.trusted, "detector": change.detector, "fault": change.fault}
+                self.journal.note(change.at_ms, DETECTOR_NOTE, f"{change.detector}: {change.why}", detail)
             for message in messages:
                 self.journal.message(self._junction_id, message)
 

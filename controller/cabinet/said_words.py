@@ -12,6 +12,7 @@ from functools import cache
 from typing import Final
 
 from controller.cabinet.status_words import NAMES
+from controller.detector_words import WHY
 from controller.reason_words import TEXTS as REASONS
 from controller.words import Lang
 
@@ -23,11 +24,7 @@ SAID: Final = {
     "overridden_only": ("override by {who}", "Übersteuerung durch {who}"),
     "own": ("the site's own mode", "die eigene Betriebsart der Anlage"),
     "again": ("tried again after the hold-down", "neuer Versuch nach der Sperrzeit"),
-    "device": ("the device reports a fault", "das Gerät meldet eine Störung"),
-    "covered": ("covered for {long} s, at most {most} s are plausible", "seit {long} s belegt, höchstens {most} s sind plausibel"),
-    "silent": ("silent for {long} s, at most {most} s are plausible", "seit {long} s stumm, höchstens {most} s sind plausibel"),
-    "chatter": ("more than {edges} edges within {time} ms", "mehr als {edges} Flanken in {time} ms"),
-    "plausible": ("plausible again", "wieder plausibel"),
+    **{f"detector_{key}": words for key, words in WHY.items()},
     "takes_over": ("{planner} takes over and keeps the stage", "{planner} übernimmt und hält die Phase"),
     "due": ("programme: {stage} is due", "Programm: {stage} ist fällig"),
     "begins": ("begins with {stage}", "beginnt mit {stage}"),

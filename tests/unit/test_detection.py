@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from support_control import cover, drive, junction
 
-from controller.detection import LIMITS, Detection, Edge, HealthEvent
+from controller.detection import Detection, Edge, HealthEvent
+from controller.detector_rules import HOLD_DOWN_MS, LIMITS, Fault
 from controller.junction import Purpose
 from hardware.ports import InputEvent, InputKind
 
@@ -105,10 +106,13 @@ def test_a_stuck_loop_loses_trust_and_regains_it_when_it_is_left() -> None:
     (lost,) = advance(one, 3_000 + LIMIT.max_occupied_ms, 8_000 + LIMIT.max_occupied_ms)
     assert (lost.detector, lost.trusted) == (LOOP, False)
     assert "covered" in lost.why
+    assert lost.fault is Fault.STUCK_ON
     free_ms = 20_000 + LIMIT.max_occupied_ms
     edges, health = one.feed([presence(free_ms, 0)], free_ms)
     assert edges == [], "how long the last vehicle stood is unknown"
-    assert [h.trusted for h in health] == [True]
+    assert health == [], "it must have been plausible for some time"
+    again = advance(one, free_ms + 1_000, free_ms + HOLD_DOWN_MS[Fault.STUCK_ON] + 2_000)
+    assert [(h.trusted, h.fault) for h in again] == [(True, Fault.STUCK_ON)]
 
 
 def test_a_silent_loop_loses_trust() -> None:
@@ -149,8 +153,9 @@ def test_dense_traffic_is_no_chatter() -> None:
     one = detection()
     health = []
     for k in range(300):
-        _, found = one.feed(cover(LOOP, 1_000 * k + 100, 1_000 * k + 700), 1_000 * k + 1_000)
-        health += found
+        events = [e for loop in ("n/300", LOOP, "e0/1") for e in cover(loop, 1_000 * k + 100, 1_000 * k + 600)]
+        _, found = one.feed(sorted(events), 1_000 * k + 1_000)
+        health += [h for h in found if h.detector == LOOP]
     assert health == []
     assert one.state(LOOP).count == 300
 
