@@ -173,7 +173,7 @@ class Detection:
 
 
 def _state(loop: _Loop) -> DetectorState:
-    return DetectorState(loop.trusted, loop.occupied, loop.changed_ms, loop.count, loop.why, loop.instead_veh_s)
+    return DetectorState(loop.trusted, loop.occupied, loop.changed_ms, loop.count, loop.instead_veh_s)
 
 
 def _presence(loop: _Loop, event: InputEvent) -> Edge | None:

@@ -30,13 +30,12 @@ class SignalState:
 
 @dataclass(frozen=True, slots=True)
 class DetectorState:
-    """One detector as control may use it: ``trusted`` False means that ``instead_veh_s`` must be used, never "no demand"; ``why`` says why."""
+    """One detector as control may use it: ``trusted`` False means that ``instead_veh_s`` must be used, never "no demand"."""
 
     trusted: bool
     occupied: bool
     changed_ms: int  # when ``occupied`` last changed
     count: int  # vehicles since the start (falling edges)
-    why: str = ""
     instead_veh_s: float = 0.0  # the flow that stands in for what it counts
 
 
