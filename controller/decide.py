@@ -19,6 +19,9 @@ from hardware.signals import Aspect
 
 PLANNER_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)  # what a planner may fail with; its fallback then decides
 
+OFF_MODES: Final = (Mode.FLASH, Mode.RELEASE)  # all nodes go off in the same tick
+UNPLANNED: Final = (*OFF_MODES, Mode.PREEMPT, Mode.MANUAL)  # others decide, and the junction is not cleared meanwhile
+
 
 class Moment(NamedTuple):
     """When something is recorded, and where."""
@@ -90,7 +93,7 @@ class NodeControl:
         """
         self.seen, self.asked = snapshot, None
         self._watch_reds(snapshot, journal)
-        if self._clearing is not None:
+        if self._clearing is not None and self.supervisor.mode not in UNPLANNED:
             plan = self._clearing.plan(snapshot)
             if plan is not None:
                 self.sequencer.adopt(plan)

@@ -1,4 +1,4 @@
-"""The `off` planner: brings everything to red, then switches the signals off (flashing amber, pedestrians dark), in the modes FLASH and RELEASE."""
+"""The planners of the modes in which nobody optimizes: signals off (FLASH, RELEASE), all red (PREEMPT), and the stage as it is (MANUAL)."""
 
 from __future__ import annotations
 
@@ -24,3 +24,26 @@ class OffPlanner(Mailbox):
         off = self._ready(snapshot.now_ms)
         why = "signals off: the junction is cleared" if off else "red for all before the signals go off"
         self._plan = Plan(self.name, snapshot.now_ms, (PlanStep(OFF if off else self._red, None),), why)
+
+
+class RedPlanner(Mailbox):
+    """Keeps everything red: what a train or an emergency vehicle needs where nobody has said more."""
+
+    name = "all red"
+
+    def __init__(self, node: Node) -> None:
+        self._red = next(at for at, stage in enumerate(node.stages) if not stage.green)
+
+    def submit(self, snapshot: Snapshot) -> None:
+        """Go to red by the lawful way, unless that is where the signals stand."""
+        if snapshot.signals.stage != self._red:
+            self._plan = Plan(self.name, snapshot.now_ms, (PlanStep(self._red, None),), "all red while somebody pre-empts")
+
+
+class HoldPlanner(Mailbox):
+    """Plans nothing, so that the stage stays: a person has taken over, or has stopped the time."""
+
+    name = "hold"
+
+    def submit(self, snapshot: Snapshot) -> None:
+        """Leave all as it is."""

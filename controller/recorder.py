@@ -18,6 +18,7 @@ class Recorder:
     def __init__(self, journal: JournalRows | None, junction_id: str) -> None:
         self.journal = journal
         self.number = -1
+        self._restarted = -1  # the tick with which it began again last
         self._junction_id = junction_id
 
     def tick(self, now_ms: int) -> None:
@@ -45,5 +46,6 @@ class Recorder:
     def restart(self, now_ms: int, why: str) -> None:
         """Record that the junction begins again from red with the next tick; replays do the same."""
         if self.journal is not None:
-            tick = self.number + 1
-            self.journal.note(now_ms, RESTART, f"{self._junction_id}: begins again from red: {why}", {"junction": self._junction_id, "tick": tick})
+            again, self._restarted = self._restarted == self.number, self.number + 1
+            text = "again" if again else f"{self._junction_id}: begins again from red: {why}"  # a lost device makes one each tick
+            self.journal.note(now_ms, RESTART, text, {"junction": self._junction_id, "tick": self._restarted})

@@ -22,12 +22,13 @@ from controller.cabinet.status import Status
 from controller.cabinet.status_of import status_of
 from controller.cabinet.watch import Watch
 from controller.clock import Clock
+from controller.decide import OFF_MODES
 from controller.errors import ConfigError, ModeError
 from controller.fixed import FixedPlanner
 from controller.grid import Grid
 from controller.journal_rows import JournalRows
 from controller.junction import Junction, Node
-from controller.off import OffPlanner
+from controller.off import HoldPlanner, OffPlanner, RedPlanner
 from controller.planner import Planner
 from controller.sequencer import Sequencer
 from controller.supervisor import ADVERSE, Event, Mode, Supervisor
@@ -156,18 +157,10 @@ class Guard:
             self.stop(self._stop_asked)
         self._note_lateness(now_ms)
         self._note_clock_step(now_ms)
-        if self.optimizer is not None:
-            for event, why in self.optimizer.poll(now_ms):
-                if event is None:
-                    self.tell("optimizer", why)
-                else:
-                    self.report(event, why)
+        self._hear_optimizer(now_ms)
         self._control_tick(now_ms)
         self._record_journal_news()
-        if self.service is not None:
-            self._serve(self.service, now_ms)
-        for call in self.after_tick:
-            call(now_ms)
+        self._serve(now_ms)
         if not self.stopped and self._leave_ms is not None and (self.shadow or self.is_off or now_ms >= self._leave_ms):
             self._end()
 
@@ -257,10 +250,13 @@ class Guard:
         given = self._planners(junction, node) if self._planners is not None else {}
         remote = self.optimizer.planners(junction, node) if self.optimizer is not None else {}
         off = OffPlanner(node, self._may_be_off)
-        return {**local, **given, **remote, Mode.FLASH: off, Mode.RELEASE: off}
+        asides: dict[Mode, Planner] = {Mode.FLASH: off, Mode.RELEASE: off, Mode.PREEMPT: RedPlanner(node), Mode.MANUAL: HoldPlanner()}
+        return {**local, **given, **remote, **asides}
 
     def _may_be_off(self, now_ms: int) -> bool:
-        return self.signals.ready(now_ms) or _OFF.issuperset(self.signals.aspects)
+        """Tell whether the last gate lets the signals go off, and all nodes are to, for none may alone."""
+        together = all(node.supervisor.mode in OFF_MODES for node in self.control.nodes)
+        return together and (self.signals.ready(now_ms) or _OFF.issuperset(self.signals.aspects))
 
     def _note_lateness(self, now_ms: int) -> None:
         late_ms = self.grid.late_ms
@@ -322,11 +318,36 @@ class Guard:
         self.watch.inputs(inputs.lost, states, now_ms)
         self.watch.switches(inputs.events)
 
-    def _serve(self, service: Service, now_ms: int) -> None:
-        for text in service.poll(now_ms):
-            self.tell("service", text)
-        if self._publish_grid.due(now_ms):
-            service.publish(self.status(), now_ms)
+    def _hear_optimizer(self, now_ms: int) -> None:
+        if self.optimizer is None:
+            return
+        for event, why in self.optimizer.poll(now_ms):
+            if event is None:
+                self.tell("optimizer", why)
+            else:
+                self.report(event, why)
+
+    def _serve(self, now_ms: int) -> None:
+        """Attend to all that is no control. What fails in it by an error in the program is left out from then on."""
+        if self.service is not None:
+            try:
+                for text in self.service.poll(now_ms):
+                    self.tell("service", text)
+                if self._publish_grid.due(now_ms):
+                    self.service.publish(self.status(), now_ms)
+            except Exception as error:
+                self._leave_out("the operator's doors", error)
+                self.service = None
+        for call in tuple(self.after_tick):
+            try:
+                call(now_ms)
+            except Exception as error:
+                self._leave_out(type(call).__name__, error)
+                self.after_tick.remove(call)
+
+    def _leave_out(self, name: str, error: Exception) -> None:
+        _LOG.exception("%s failed", name, extra={"kind": "error", "site": self.site})
+        self.tell("error", f"{name} failed: {type(error).__name__}: {error}; control goes on without")
 
     def _end(self) -> None:
         self.stopped = True

@@ -137,6 +137,8 @@ class JournalWriter:
     def _open(self, job: Open) -> None:
         self._finish()
         self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._mine:
+            self._recover(job.site)
         self.path = path = free_path(self._folder, job.site, job.day)
         try:
             self._connection = self._connect(path)
@@ -152,6 +154,22 @@ class JournalWriter:
                 continue
             remove(path)
             self.news.append(f"{path.name} was removed: it is older than {job.keep_days} days")
+
+    def _recover(self, site: str) -> None:
+        """Take the log that a killed process left beside its journal into it, so that the file can be moved about alone."""
+        for log in sorted(self._folder.glob("*.sqlite-wal")):
+            path = log.with_name(log.name.removesuffix("-wal"))
+            if day_of(path, site) is None or not path.exists():
+                continue
+            try:
+                connection = sqlite3.connect(path, isolation_level=None, timeout=0.0)
+                try:
+                    connection.execute("PRAGMA journal_mode = DELETE")
+                finally:
+                    connection.close()
+                self.news.append(f"{path.name} was not closed; its last rows have been recovered")
+            except sqlite3.Error as error:
+                self.news.append(f"{path.name} was not closed and is left as it is ({error})")
 
     def _write(self, job: Write) -> None:
         if self._connection is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -247,3 +248,31 @@ def test_events_of_the_panel_are_in_it(tmp_path: Path) -> None:
     one.day_journal.close()
     with JournalReader(tmp_path / "corner-2026-01-05.sqlite") as reader:
         assert [(mode.mode, mode.event) for mode in reader.modes()] == [("manual", "manual_begin")]
+
+
+def test_the_log_of_a_killed_process_is_recovered(tmp_path: Path) -> None:
+    one = Recorded(tmp_path / "living")
+    one.run_to(40_000)
+    left = tmp_path / "left"
+    shutil.copytree(tmp_path / "living", left)  # what a kill leaves
+    one.day_journal.close()
+    assert list(left.glob("*-wal"))
+    two = Recorded(left)
+    two.run_to(1_000)
+    two.day_journal.close()
+    assert not list(left.glob("*-wal"))
+    assert any("recovered" in text for _, _, text in two.guard.events)
+    assert proven(left / "corner-2026-01-05.sqlite") >= 350
+
+
+def test_a_journal_cut_in_mid_write_does_not_keep_the_next_from_beginning(tmp_path: Path) -> None:
+    one = Recorded(tmp_path)
+    one.run_to(40_000)
+    one.day_journal.close()
+    path = tmp_path / "corner-2026-01-05.sqlite"
+    path.write_bytes(path.read_bytes()[:-5_000])
+    (tmp_path / "corner-2026-01-05.sqlite-wal").write_bytes(b"half a log")
+    two = Recorded(tmp_path)
+    two.run_to(30_000)
+    two.day_journal.close()
+    assert proven(tmp_path / "corner-2026-01-05-2.sqlite") == 301

@@ -154,6 +154,42 @@ def test_switches_lead_beside_the_chain_and_back(kind: InputKind, mode: Mode) ->
     assert one.mode is Mode.ACTUATED
 
 
+def test_who_pre_empts_finds_everything_red() -> None:
+    one = Cabinet(
+        events=[*cover("e0/1", 5_000, 200_000), InputEvent(20_000, InputKind.PREEMPT_RAIL, "rail", 1), InputEvent(80_000, InputKind.PREEMPT_RAIL, "rail", 0)]
+    )
+    one.run_to(40_000)
+    assert one.shown == (RED,) * len(ONE.groups)
+    one.run_to(79_000)
+    assert one.shown == (RED,) * len(ONE.groups)
+    one.run_to(110_000)
+    assert GREEN in one.shown
+    assert one.interlock.refusals == 0
+
+
+def test_stop_time_keeps_the_stage() -> None:
+    one = Cabinet(events=[InputEvent(20_000, InputKind.STOP_TIME, "stop", 1), *cover("n0/1", 21_000, 200_000), *cover("e0/1", 21_000, 200_000)])
+    one.run_to(20_900)
+    before = one.shown
+    one.run_to(150_000)
+    assert one.shown == before
+    assert one.guard.status().nodes[0].planner == "hold"
+
+
+class Failing:
+    def __call__(self, now_ms: int) -> None:
+        raise RuntimeError("a bug")
+
+
+def test_what_fails_beside_control_is_left_out() -> None:
+    one = Cabinet()
+    one.guard.after_tick.append(Failing())
+    one.run_to(20_000)
+    assert one.kinds().count("error") == 1
+    assert one.guard.after_tick == []
+    assert GREEN in one.shown
+
+
 def test_a_monitor_fault_flashes_until_somebody_resets() -> None:
     one = Cabinet(events=[InputEvent(20_000, InputKind.MONITOR_FAULT, "mmu", 1), InputEvent(30_000, InputKind.MONITOR_FAULT, "mmu", 0)])
     one.run_to(60_000)
