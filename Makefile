@@ -12,7 +12,7 @@ BENCHES := bench_solve bench_speed startup overhead many estimation ladder memor
 SOAK_DAYS ?= 30
 SOAK_FOLDER ?= runs/soak
 
-.PHONY: help venv demo soak test bench lint mutation ci clean deb deb-test lock sbom
+.PHONY: help venv demo soak test bench lint mutation ci clean deb deb-test lock sbom rl rl-test
 .DELETE_ON_ERROR:
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make ci        all that CI runs (.ci/run)"
 	@echo "make deb       a Debian package in dist/; make deb-test tries it out in a Debian of its own (root, debootstrap; 2 minutes)"
 	@echo "make lock      write the hashes of the package's libraries anew; make sbom lists them in dist/ as CycloneDX"
+	@echo "make rl        train a learned peer (RL_ARGS='--kind ppo --scenario resco/cologne1'); make rl-test proves that it can be done"
 	@echo "make clean     remove what these made, except runs/"
 
 venv: $(STAMP)
@@ -71,6 +72,22 @@ deb:
 deb-test: deb
 	.ci/deb_test $$(ls -t dist/umlauf_*.deb | head -n 1)
 
+# Learned peers: torch and Stable-Baselines3 in an environment of their own (2 GB; the extra index of torch's makers has smaller, CPU-only wheels).
+RL := $(VENV)-rl
+RL_ARGS ?= --kind dqn --scenario resco/cologne1
+
+$(RL): pyproject.toml
+	@"$(PYTHON)" -m venv $(RL)
+	@$(RL)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[rl,test]'
+	@$(RL)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(SUMO_RL)
+	@touch $@
+
+rl: $(RL)
+	$(RL)/bin/python -P -m benchmarks.environments.train $(RL_ARGS)
+
+rl-test: $(RL)
+	$(RL)/bin/python -m pytest -m slow tests/sim/test_learned.py
+
 TOOLS := $(VENV)-release
 DEB_EXTRAS := serial ntcip metrics virtual
 LOCK := uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
@@ -92,5 +109,5 @@ ci:
 	.ci/run
 
 clean:
-	rm -rf $(VENV) $(VENV)-release build dist mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf $(VENV) $(VENV)-release $(VENV)-rl build dist mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
