@@ -1,4 +1,4 @@
-"""``umlauf bench``. Heavy imports happen inside the functions, so that ``--help`` is instant."""
+"""``umlauf bench`` and ``umlauf calibrate``. Heavy imports happen inside the functions, so that ``--help`` is instant."""
 
 from __future__ import annotations
 
@@ -61,6 +61,21 @@ def bench(
     code = verify_campaign(options, secrets.randbelow(10**6) if draw is None else draw) if verify else run_campaign(campaign, options)
     if code:
         raise typer.Exit(code)
+
+
+def calibrate(
+    scenario: Annotated[str, typer.Argument(help="A catalogue name (see: umlauf scenarios) or the path of any .sumocfg; its files stay untouched.")],
+    target: Annotated[float, typer.Option(help="The saturation flow of one lane that the vehicles should have, in veh/h (HCM 2016: 1900 at best).")] = 1900.0,
+    end: Annotated[float | None, typer.Option(help="End of the window that is measured, in seconds; default: the configuration's.")] = None,
+) -> None:
+    """Measure saturation flow and start-up loss of a scenario, and propose vehicle parameters for a target.
+
+    First the scenario's own queues are measured, then a queue of its commonest vehicle on a straight road,
+    on which tau is found for the target. Tables tell what the other parameters and the step length do.
+    """
+    from benchmarks.calibrate import calibrate as run
+
+    run(scenario, target, end, typer.echo)
 
 
 def _listed(text: str) -> tuple[str, ...]:
