@@ -9,6 +9,7 @@ UmlaufError
 ├── SolverError (ArithmeticError)  the optimizer does not answer
 ├── ControllerError (RuntimeError)  a user's own controller raised or answered nonsense
 ├── ScenarioError (ValueError)   a scenario, net or demand cannot be used
+├── NotApplicableError (ValueError)  a control cannot be made for a scenario; that is a finding, no fault
 ├── MissingError (RuntimeError)  a program, library or extra is not installed
 └── SimulationError (RuntimeError)  the simulator failed or left in mid-run
 """
@@ -42,6 +43,10 @@ class ControllerError(UmlaufError, RuntimeError):
 
 class ScenarioError(UmlaufError, ValueError):
     """A scenario, net or demand cannot be used."""
+
+
+class NotApplicableError(UmlaufError, ValueError):
+    """A control cannot be made for this scenario, as rings for a junction that has none; that is a finding, and no fault."""
 
 
 class MissingError(UmlaufError, RuntimeError):

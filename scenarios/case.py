@@ -13,7 +13,8 @@ from typing import Final
 from controller.errors import ConfigError
 
 FLOOR: Final = "floor"  # no control: all green and right of way ignored, which no signals can undercut
-SUMO_DRIVEN: Final = ("fixed", "webster", "sumo-actuated", "sumo-actuated-30", "sumo-actuated-80", "sumo-delay-based", FLOOR)
+NEMA: Final = "sumo-nema"  # SUMO's dual-ring controller, where rings can be derived from the programme
+SUMO_DRIVEN: Final = ("fixed", "webster", "sumo-actuated", "sumo-actuated-30", "sumo-actuated-80", "sumo-delay-based", NEMA, FLOOR)
 OURS: Final = ("adaptive", "cycle", "actuated")
 # Peers that see every vehicle: control name -> "module:function", a `scenarios.controls.ControlFactory`, imported when asked for.
 PEERS: Final[Mapping[str, str]] = {

@@ -17,8 +17,8 @@ def simulate(
     control: Annotated[
         str,
         typer.Option(
-            help="Comma-separated. Ours: adaptive, cycle, actuated. Driven by SUMO: fixed, webster, sumo-actuated (also -30, -80), sumo-delay-based. "
-            "No control, but a bound: floor (all green, right of way ignored). "
+            help="Comma-separated. Ours: adaptive, cycle, actuated. Driven by SUMO: fixed, webster, sumo-actuated (also -30, -80), "
+            "sumo-delay-based, sumo-nema. No control, but a bound: floor (all green, right of way ignored). "
             "Peers with perfect view: greedy, max-pressure. Or one of your own (docs/OWN_CONTROLLER.md)."
         ),
     ] = "adaptive",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from controller.errors import ScenarioError
+from controller.errors import NotApplicableError, ScenarioError
 from controller.journal_schema import FILES
 from controller.junction import Junction
 from scenarios.arguments import TLS_STATES, Window, write_tls_recorder
-from scenarios.case import FLOOR, Case
+from scenarios.case import FLOOR, NEMA, Case
 from scenarios.config import SumoConfig, read_config
 from scenarios.gui_options import COPY, without_gui_options
 from scenarios.importer import import_lights
@@ -70,7 +70,7 @@ def prepare(case: Case) -> Prepared:
     notes += [f"{name} {what}, so that no vehicle is dropped or teleported" for name, what in config.overridden().items()]
     notes += [f"output redirected: {what}" for what in redirected]
     rewritten = _tuned(case, config, window, programmes, junctions, theirs) if case.control == "webster" else _rewritten(case, programmes, junctions)
-    own = _own_files(case, programmes, junctions, rewritten)
+    own = [*_own_files(case, programmes, junctions, rewritten), *_nema_file(case, config)]
     return Prepared(case, config, window, programmes, junctions, (*theirs, *own), tuple(notes), config.overridden())
 
 
@@ -105,6 +105,18 @@ def _own_files(case: Case, programmes: Mapping[str, TlProgramme], junctions: Seq
         write_tls_recorder(sorted(programmes), case.file(RECORDER), case.file(TLS_STATES))
         files.append(case.file(RECORDER))
     return files
+
+
+def _nema_file(case: Case, config: SumoConfig) -> list[Path]:
+    """Write SUMO's NEMA controllers where they are asked for. Raises `NotApplicableError` where one of the lights has no rings."""
+    if case.control != NEMA:
+        return []
+    from scenarios.nema import nema_lights, write_nema
+
+    if case.rules == "street":
+        raise NotApplicableError("sumo-nema runs the clearance times of the net's programme, which street rules replace")
+    write_nema(nema_lights(config.net, config.additional, case.tls), case.file(PROGRAMMES))
+    return [case.file(PROGRAMMES)]
 
 
 def _tuned(

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final
 
-from controller.errors import ConfigError, ControllerError, MissingError, ScenarioError, SimulationError, UmlaufError
+from controller.errors import ConfigError, ControllerError, MissingError, NotApplicableError, ScenarioError, SimulationError, UmlaufError
 from scenarios.case import Case
 from scenarios.summary import failed_record, finished_record, write_summary
 
 SUMO_LOG: Final = "sumo.log"
 CASE_FILE: Final = "case.json"
-ERROR_KINDS: Final[Mapping[str, type[UmlaufError]]] = {kind.__name__: kind for kind in (ConfigError, ControllerError, MissingError, ScenarioError)}
+TOLD_AS_THEY_ARE: Final = (ConfigError, ControllerError, MissingError, NotApplicableError, ScenarioError)
+ERROR_KINDS: Final[Mapping[str, type[UmlaufError]]] = {kind.__name__: kind for kind in TOLD_AS_THEY_ARE}
 QUOTED_LINES: Final = 4
 OnProgress = Callable[[float, float], None]
 OnWarning = Callable[[str], None]

@@ -261,3 +261,17 @@ def test_wrong_options_are_one_message(tmp_path: Path, arguments: tuple[str, ...
     assert done.returncode == 1
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_control_that_a_scenario_does_not_take_is_no_failure(tmp_path: Path) -> None:
+    control = ("--control", "sumo-nema", "--seeds", "1")
+    cologne = ("resco/cologne8", "--end", "25260", *control)
+    assert bench(tmp_path, "cross", "--end", "60", *control).returncode == 0
+    done = bench(tmp_path, *cologne)
+    assert done.returncode == 0, done.stderr
+    found = {r["scenario"]: r for r in read_parquet(tmp_path / "out" / "results.parquet")}
+    assert found["cross"]["status"] == "finished"
+    assert found["resco/cologne8"]["status"] == "not applicable"
+    assert "sumo-nema is not applicable: light '32319828'" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    again = bench(tmp_path, *cologne)
+    assert "0 of 1 cases to run, 1 done before" in again.stderr
