@@ -52,7 +52,7 @@ INPUTS: Final[Mapping[str, Driver]] = {
 # Signal drivers of the site file: factory(spec, options, now) -> ControllerPort or HeadPort with ``close()``.
 SIGNALS: Final[Mapping[str, Driver]] = {
     "dry": Driver("hardware.dry_heads:open_dry", "hardware.dry_heads:DryOptions"),
-    "ntcip": Driver("hardware.ntcip.driver:open_driver", "hardware.ntcip.options:NtcipOptions", "ntcip"),
+    "ntcip": Driver("hardware.ntcip.opening:open_driver", "hardware.ntcip.options:NtcipOptions", "ntcip"),
 }
 
 

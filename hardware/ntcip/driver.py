@@ -7,28 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from hardware.ntcip.actuator import KINDS
-from hardware.ntcip.objects import ObjectTable
 from hardware.ntcip.options import NtcipOptions
 from hardware.ntcip.session import DRIVABLE, Session
 from hardware.ntcip.status import ControllerStatus
 from hardware.ntcip.timing import Difference, TimingTables
 from hardware.ntcip.transport import Transport
 from hardware.ports import CommandKind, ControllerAlarm, ControllerCommand, InputEvent, Observation, PortError
-from hardware.secret_files import read_secret
 from hardware.signals import SiteSpec
 
 LEAVE_S: Final = 15.0  # how long taking back may last at the end of the process
-
-
-def open_driver(spec: SiteSpec, options: NtcipOptions, now: Callable[[], int]) -> NtcipDriver:
-    """Return a driver over SNMP. Raises `PortError` where the secret, an address or the map is wrong; a controller that is not there yet may come."""
-    from hardware.ntcip.snmp import SnmpTransport
-
-    table, quirks = ObjectTable(options.objects), options.quirks()
-    bare = frozenset(table.oid(name) for name in quirks.bare_scalars)
-    community = read_secret(options.community_secret_file)
-    transport = SnmpTransport(options.host, community, quirks, timeout_ms=options.timeout_ms, retries=options.retries, bare=bare)
-    return NtcipDriver(spec, options, now, transport)
 
 
 class NtcipDriver:

@@ -15,6 +15,11 @@ from hardware.ports import PortError
 
 PHASE_LAMPS: Final = ("Reds", "Yellows", "Greens", "Walks", "PedClears")
 OVERLAP_LAMPS: Final = ("Reds", "Yellows", "Greens")
+PHASE_ROW: Final = (
+    *("phaseRing", "phaseOptions", "phaseWalk", "phasePedestrianClear", "phaseMinimumGreen"),
+    *("phaseMaximum1", "phasePassage", "phaseYellowChange", "phaseRedClear"),
+)
+ENABLED: Final = 1  # bit 0 of phaseOptions
 NEEDED: Final = ("sysUpTime", "unitControlStatus", "unitFlashStatus")
 WELCOME: Final = ("shortAlarmStatus", "unitAlarmStatus2", "coordPatternStatus", "systemPatternControl")  # some controllers lack one
 
@@ -103,38 +108,45 @@ class StatusReader:
     def tables(self) -> TimingTables:
         """Return the controller's timing tables."""
         backup_s, most = self.numbers("unitBackupTime", "maxPhases")
-        phases = tuple(self._phase(p) for p in range(1, most + 1))
+        numbers = self.numbers(*((name, p) for p in range(1, most + 1) for name in PHASE_ROW))
+        beside = self._octets(*(("phaseConcurrency", p) for p in range(1, most + 1)))
+        rows = [numbers[k : k + len(PHASE_ROW)] for k in range(0, len(numbers), len(PHASE_ROW))]
+        phases = tuple(_phase(p, row, beside[p - 1]) for p, row in enumerate(rows, start=1))
         rings = max((p.ring for p in phases), default=0)
         return TimingTables(phases, tuple(self._ring(r, phases) for r in range(1, rings + 1)), backup_s * 1000)
-
-    def _phase(self, p: int) -> PhaseTiming:
-        names = ("phaseRing", "phaseWalk", "phasePedestrianClear", "phaseMinimumGreen", "phaseMaximum1", "phaseOptions")
-        ring, walk_s, ped_clear_s, min_green_s, max_green_s, options = self.numbers(*((name, p) for name in names))
-        passage, amber, red_clear = self.numbers(("phasePassage", p), ("phaseYellowChange", p), ("phaseRedClear", p))
-        return PhaseTiming(
-            phase=p,
-            ring=ring if options & 1 else 0,  # bit 0 of the options: the phase is enabled
-            walk_ms=walk_s * 1000,
-            ped_clear_ms=ped_clear_s * 1000,
-            min_green_ms=min_green_s * 1000,
-            max_green_ms=max_green_s * 1000,
-            passage_ms=passage * 100,
-            amber_ms=amber * 100,
-            red_clear_ms=red_clear * 100,
-            concurrent=self._octets("phaseConcurrency", p),
-        )
 
     def _ring(self, ring: int, phases: Sequence[PhaseTiming]) -> tuple[int, ...]:
         """Return the ring's phases in use in the order of sequence 1, by number where the controller does not tell."""
         used = [p.phase for p in phases if p.ring == ring]
         try:
-            order = [p for p in self._octets("sequenceData", 1, ring) if p in used]
+            order = [p for p in self._octets(("sequenceData", 1, ring))[0] if p in used]
         except ObjectError:
             order = []
         return tuple(order) if sorted(order) == used else tuple(used)
 
-    def _octets(self, name: str, *index: int) -> tuple[int, ...]:
-        value = self._transport.get_many([self._table.oid(name, *index)])[0]
-        if not isinstance(value, bytes):
-            raise PortError(f"controller: object {name}.{'.'.join(map(str, index))}: expected octets, found {value!r}")
-        return tuple(b for b in value if b)
+    def _octets(self, *places: tuple[str, *tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """Return the numbers that octet strings hold, one per octet; zeros fill up."""
+        oids = [self._table.oid(name, *index) for name, *index in places]
+        found = []
+        for oid, value in zip(oids, self._transport.get_many(oids), strict=True):
+            if not isinstance(value, bytes):
+                raise PortError(f"controller: object {self._table.name(oid)}: expected octets, found {value!r}")
+            found.append(tuple(b for b in value if b))
+        return found
+
+
+def _phase(number: int, row: Sequence[int], concurrent: tuple[int, ...]) -> PhaseTiming:
+    """Return one phase of the columns of `PHASE_ROW`, which are in seconds and tenths of them."""
+    ring, options, walk_s, ped_clear_s, min_green_s, max_green_s, passage, amber, red_clear = row
+    return PhaseTiming(
+        phase=number,
+        ring=ring if options & ENABLED else 0,
+        walk_ms=walk_s * 1000,
+        ped_clear_ms=ped_clear_s * 1000,
+        min_green_ms=min_green_s * 1000,
+        max_green_ms=max_green_s * 1000,
+        passage_ms=passage * 100,
+        amber_ms=amber * 100,
+        red_clear_ms=red_clear * 100,
+        concurrent=concurrent,
+    )

@@ -12,7 +12,7 @@ from controller.assemble import assemble
 from controller.cabinet.controller_heads import follow
 from controller.clock import SystemClock
 from hardware.fake import FakeInputs
-from hardware.ntcip.driver import open_driver
+from hardware.ntcip.opening import open_driver
 from hardware.ports import Actuation
 
 

@@ -13,8 +13,9 @@ from support_ntcip import PHASES, TABLE, TableAgent, options, spec_of_two_rings
 from support_tools import found
 
 from controller.clock import SystemClock
-from hardware.ntcip.driver import NtcipDriver, open_driver
+from hardware.ntcip.driver import NtcipDriver
 from hardware.ntcip.objects import dotted
+from hardware.ntcip.opening import open_driver
 from hardware.ntcip.quirks import Quirks
 from hardware.ntcip.snmp import SnmpTransport
 from hardware.ntcip.transport import ErrorStatus, ObjectError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,8 +12,10 @@ from support_ntcip import AMBER, GREEN, PHASES, TABLE, Bench, TableAgent, option
 
 from hardware.ntcip.driver import NtcipDriver
 from hardware.ntcip.objects import Oid, Value
+from hardware.ntcip.options import NtcipOptions
 from hardware.ntcip.transport import ErrorStatus, InProcess
 from hardware.ports import Actuation, CommandKind, PortError
+from hardware.registry import SIGNALS, driver_of
 
 HOLD, FORCE, OMIT, CALL = CommandKind.HOLD, CommandKind.FORCE_OFF, CommandKind.OMIT, CommandKind.CALL
 GROUPS = tuple(PHASES)
@@ -489,3 +492,13 @@ def test_options_that_make_no_sense_are_refused(more: dict[str, Any], text: str)
 def test_a_profile_is_overridden_value_by_value() -> None:
     quirks = options(profile="cobalt", objects_per_request=8, bare_scalars=("sysUpTime",)).quirks()
     assert (quirks.version, quirks.port, quirks.objects_per_request, quirks.bare_scalars) == ("1", 501, 8, ("sysUpTime",))
+
+
+def test_without_its_library_the_registry_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [m for m in sys.modules if m.startswith("pysnmp") or m in ("hardware.ntcip.opening", "hardware.ntcip.snmp")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pysnmp", None)
+    driver = driver_of(SIGNALS, "ntcip")
+    assert driver.load_options() is NtcipOptions
+    with pytest.raises(PortError, match=r"pip install 'umlauf\[ntcip\]'"):
+        driver.load_factory()
