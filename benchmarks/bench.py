@@ -16,7 +16,7 @@ from typing import Final
 from rich.console import Console
 
 from benchmarks.cases import DONE, FAILED, Campaign, Task, shard_of, tasks_of, to_do
-from benchmarks.columns import Row
+from benchmarks.columns import Row, load_polars
 from benchmarks.local import Done, run_local
 from benchmarks.progress import Costs, Display
 from benchmarks.store import ResultFolder
@@ -63,6 +63,7 @@ def run_campaign(campaign: Campaign, options: Options) -> int:
         raise ConfigError(f"--engine: found {options.engine!r}, expected one of {', '.join(ENGINES)}")
     if options.jobs < 0:
         raise ConfigError(f"--jobs: found {options.jobs}, expected 1 or more (0: one for each processor)")
+    load_polars()  # without it hours of runs would end in a message
     console = Console(stderr=True)
     with _scratch() as root:
         tasks = tasks_of(campaign, present_version(), root)
@@ -74,8 +75,12 @@ def run_campaign(campaign: Campaign, options: Options) -> int:
         _tell_broken(folder, console)
         wanted = to_do(tasks, rows, keep_older=options.keep_older)
         console.print(f"{len(wanted)} of {len(tasks)} cases to run, {len(tasks) - len(wanted)} done before", highlight=False)
-        with closing(folder):
-            failed = _run(wanted, folder, options, rows, console)
+        try:
+            with closing(folder):
+                failed = _run(wanted, folder, options, rows, console)
+        except KeyboardInterrupt:
+            console.print("Interrupted. What was finished is kept; the same command goes on from there, --report-only reports it.", highlight=False)
+            raise
     if not options.shard:  # those of several shards may still be at work in this folder
         report_of(options.output)
     return 1 if failed else 0

@@ -41,7 +41,7 @@ def identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     """Write the rows, whole or not at all, in the order of their inputs. Raises `MissingError` without polars, OSError."""
-    polars = _polars()
+    polars = load_polars()
     ordered = sorted(rows, key=lambda row: tuple(part if isinstance(part, str) else f"{part or 0:015.3f}" for part in identity(row)))
     frame = polars.DataFrame([_encoded(row) for row in ordered], schema=_schema(polars))
     partial = path.with_name(f".{path.name}.part")
@@ -51,7 +51,7 @@ def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
 
 def read_parquet(path: Path) -> list[Row]:
     """Return the rows of a results file as they were before they were written. Raises `ConfigError`, `MissingError`."""
-    polars = _polars()
+    polars = load_polars()
     try:
         frame = polars.read_parquet(path)
     except FileNotFoundError as error:
@@ -85,7 +85,8 @@ def _decoded(row: Row) -> Row:
     return row | {name: json.loads(row[name]) for name in AS_JSON if row.get(name) is not None} | (json.loads(more) if more else {})
 
 
-def _polars() -> Any:
+def load_polars() -> Any:
+    """Return the library that reads and writes Parquet. Raises `MissingError` where it is not installed."""
     try:
         import polars
     except ModuleNotFoundError as error:

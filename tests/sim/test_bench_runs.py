@@ -165,6 +165,7 @@ def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path, site: 
     running.send_signal(number)
     _, told = running.communicate(timeout=60)
     assert running.returncode == (130 if number is signal.SIGINT else -number), told
+    assert ("the same command goes on from there" in told) == (number is signal.SIGINT)
     until(lambda: not any(alive(pid) for pid in worker))
     finished = logged(cases)
     assert 2 <= finished < 4
@@ -241,6 +242,15 @@ def test_a_disk_that_is_full_stops_the_campaign_and_loses_nothing(tmp_path: Path
     again = bench(tmp_path, *SHORT, "--control", "fixed", "--seeds", "1-3")
     assert again.returncode == 0, again.stderr
     assert "2 of 3 cases to run, 1 done before" in again.stderr
+
+
+def test_without_polars_nothing_is_run_for_nothing(tmp_path: Path) -> None:
+    source = "import sys; sys.modules['polars'] = None\nfrom controller.cli import main\nraise SystemExit(main())\n"
+    arguments = ["bench", *SHORT, "--control", "fixed", "--output", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-c", source, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 1
+    assert "needs polars; install it with: pip install 'umlauf[export]'" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
