@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from threading import Event
@@ -133,10 +134,11 @@ class SerialWire:
 
     def close(self) -> None:
         """Let go of the device, whatever state it is in."""
-        try:
+        connection = getattr(self._serial, "_socket", None)  # pyserial lets go of a socket whose other side is gone without closing it
+        with suppress(*_ERRORS):
             self._serial.close()
-        except _ERRORS:
-            return
+        if connection is not None:
+            connection.close()
 
     def _lost(self, error: Exception) -> PortError:
         return PortError(f"{self._line.port}: the line was lost ({error}); plug the device in again, it will be opened by itself")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import os
+import socket
+import socketserver
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -193,3 +195,38 @@ def test_the_options_need_no_pyserial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", importing)
     for driver in ("modbus", "canoga", "ab3418"):
         assert INPUTS[driver].load_options()
+
+
+def test_a_terminal_server_is_a_line_too() -> None:
+    """By pyserial's URL: cards behind a socket, which is closed once by the other side."""
+    device, cover = KINDS["ld120"].device(monotonic_ms)
+
+    class Terminal(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            sessions.append(self.request)
+            with suppress(OSError):
+                while data := self.request.recv(256):
+                    self.request.sendall(device.feed(data))
+
+    sessions: list[socket.socket] = []
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Terminal) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        port = open_inputs("modbus", KINDS["ld120"].options(f"socket://127.0.0.1:{server.server_address[1]}"), monotonic_ms)
+        rig = Rig(port, cover, None, monotonic_ms)  # type: ignore[arg-type]
+        seen: list[InputEvent] = []
+        try:
+            gather(rig, seen, lambda: port.stats().sweeps >= 1)
+            cover(1, True)
+            rig.sweeps()
+            sessions[0].shutdown(socket.SHUT_RDWR)
+            gather(rig, seen, lambda: port.stats().opened >= 2)
+            rig.sweeps()
+            cover(1, False)
+            rig.sweeps()
+            seen += rig.poll()
+        finally:
+            port.close()
+            server.shutdown()
+    assert edges_of(seen, "D1") == [1, 0]
+    assert port.stats().lost == 1

@@ -21,6 +21,7 @@ from hardware.virtual.loop_cards import Card, DigitalCard, Ld120Card, ModbusSlav
 from hardware.wire.canoga import DETECTION, Detection, Message, MessageReader, Vehicle
 from hardware.wire.modbus import Function
 
+pytestmark = pytest.mark.quick
 FAULT, PRESENCE, COUNT = InputKind.DETECTOR_FAULT, InputKind.PRESENCE, InputKind.COUNT
 
 

@@ -69,3 +69,13 @@ def test_what_cannot_be_meant_is_refused(old: str, new: str, message: str) -> No
     assert len(found) == 1
 
     assert re.search(message, found[0]), found
+
+
+def test_the_tables_of_the_docs_are_read_as_written() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "hardware" / "detectors.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"((?:^    .*\n|^\n)+)", page, re.MULTILINE)
+    text = next(block for block in blocks if "[[inputs]]" in block)
+    tables = tomllib.loads(re.sub(r"^    ", "", text, flags=re.MULTILINE))["inputs"]
+    found = [choose(InputModel.model_validate(table), INPUTS, ("inputs", place), Path()) for place, table in enumerate(tables)]
+    assert [one.driver for one in found if isinstance(one, DriverChoice)] == ["modbus", "canoga", "ab3418"]
+    assert set(INPUTS) >= {"modbus", "canoga", "ab3418"}
