@@ -102,7 +102,7 @@ def _german(text: str) -> str:
         return ", ".join(_german(part) for part in text.split(", "))
     for english, german in _COUNTED:
         text = re.sub(rf"\b(\d+) {english}\b", rf"\1 {german}", text)
-    return text
+    return re.sub(r"^(\d+)\.(\d+)$", r"\1,\2", text)  # a number that stands alone
 
 
 def _matched(text: str, rows: Iterable[tuple[re.Pattern[str], str]]) -> str | None:
