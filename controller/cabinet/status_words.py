@@ -105,6 +105,7 @@ NAMES: Final = {
     "state": ("state", "Gelerntes"),
     "shadow": ("shadow", "Beobachtung"),
     "error": ("ERROR", "FEHLER"),
+    "clock_step": ("clock moved", "Uhr verstellt"),
     "ignored": ("ignored", "übergangen"),
     "refusal": ("interlock refused; reset needed", "Verriegelung hat abgewiesen; Rücksetzen nötig"),
 }

@@ -87,6 +87,8 @@ def test_all_modes_faults_and_aspects_have_names() -> None:
             "hält main (A): 3 Fahrzeuge dort oder in 20 s erwartet; es warten: 1 Fahrzeug in north auf side, bis zu 31 s, 2 Fahrzeuge anderswo; "
             "ein Wechsel kostet 4 s; side sofort würde 41 Fahrzeugsekunden mehr kosten; danach side in 12 s",
         ),
+        ("ends main: its queues have ended; side is called", "beendet main: der Rückstau ist abgebaut; side ist angefordert"),
+        ("the optimizer is ready, 5.2 s after its start", "der Optimierer ist bereit, 5,2 s nach seinem Start"),
         ("programme: side is due", "Programm: side ist fällig"),
         ("adaptive to actuated: the hold-down is over", "adaptiv zu verkehrsabhängig: die Sperrzeit ist vorbei"),
         ("something that nobody has foreseen", "something that nobody has foreseen"),
