@@ -103,6 +103,10 @@ class DayJournal(JournalRows):
             news.append(self.writer.news.popleft())
         return news
 
+    def numbers(self) -> dict[str, float]:
+        """Return how it fares, by metric name."""
+        return {"journal_failing": self.writer.failing, "journal_waiting_rows": self.writer.waiting_rows, "journal_lost_rows": self.lost_rows}
+
     def close(self) -> None:
         """Write what is pending, as far as the disk lets it."""
         if not self._closed:

@@ -235,7 +235,8 @@ class Guard:
         """Return what else is counted, by metric name."""
         counts = self.optimizer.counts if self.optimizer is not None else {}
         signals = self.signals.numbers() if hasattr(self.signals, "numbers") else {}
-        return {name: float(count) for name, count in ({"missed_ticks": self.grid.missed} | counts | dict(signals)).items()}
+        journal = self.journal.numbers() if isinstance(self.journal, DayJournal) else {}
+        return {name: float(count) for name, count in ({"missed_ticks": self.grid.missed} | counts | dict(signals) | journal).items()}
 
     def tell(self, kind: str, text: str) -> str:
         """Record an event of the guard's own, for the status, the log and the journal; return the text."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from prometheus_client.core import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
+from controller.cabinet.day_journal import DayJournal
 from controller.cabinet.metrics import FAMILIES, StatusCollector
 from controller.cabinet.status import DetectorStatus, LaneStatus, NodeStatus, Status
 from controller.supervisor import FAULTS, Mode
@@ -22,7 +24,7 @@ DASHBOARD: dict[str, Any] = json.loads((FOLDER / "umlauf-dashboard.json").read_t
 NAME = re.compile(r"\bumlauf_\w+")
 
 
-def status() -> Status:
+def status(numbers: dict[str, float] | None = None) -> Status:
     node = NodeStatus("1", "adaptive", "", "", "adaptive", (), None, "A", "adaptive", "")
     return Status(
         site="market",
@@ -37,20 +39,24 @@ def status() -> Status:
         lanes=(LaneStatus("north", 1.0, 400.0, 1900.0),),
         optimizer="ready",
         signals="remote",
-        ages_s={"inputs": 0.1, "journal": 0.5},
+        ages_s={"inputs": 0.1, "signals": 0.1},
         ticks=1,
         late_ticks=0,
         max_lateness_ms=1.0,
         decisions=1,
         detector_events=1,
         refusals=0,
+        numbers=numbers or {},
     )
 
 
-def exported() -> set[str]:
-    """Return the names of all samples that a scrape of a full status has."""
+def exported(folder: Path) -> set[str]:
+    """Return the names of all samples that a scrape of a full status has, what the journal counts included."""
+    journal = DayJournal(folder, "market", lambda: datetime(2026, 1, 5, tzinfo=UTC), threaded=False)
+    numbers = journal.numbers()
+    journal.close()
     registry = CollectorRegistry()
-    registry.register(StatusCollector(lambda: (status(), 0.5)))
+    registry.register(StatusCollector(lambda: (status(numbers), 0.5)))
     return set(re.findall(r"^(umlauf_\w+)", generate_latest(registry).decode(), re.MULTILINE))
 
 
@@ -69,10 +75,10 @@ def alerts() -> str:
     return "\n".join(expression for expression in found if not expression.startswith("up{"))
 
 
-def test_every_metric_in_a_panel_or_an_alert_is_exported() -> None:
+def test_every_metric_in_a_panel_or_an_alert_is_exported(tmp_path: Path) -> None:
     named = set(NAME.findall("\n".join(expressions()) + alerts() + DASHBOARD["templating"]["list"][1]["definition"]))
     assert len(named) > 15
-    assert not named - exported()
+    assert not named - exported(tmp_path)
 
 
 def test_every_metric_is_on_the_dashboard() -> None:
@@ -83,7 +89,7 @@ def test_labels_and_their_values_exist() -> None:
     """A typing error in a label matches nothing, and an alert that matches nothing stays silent."""
     labels = sample_names()
     closed = {"mode": {str(mode) for mode in Mode}, "state": {"ready", "starting", "lost", "off", "remote", "local", "fault"}, "fault": set(map(str, FAULTS))}
-    closed["part"] = {"optimizer", "inputs", "signals", "journal"}
+    closed["part"] = {"optimizer", "inputs", "signals"}
     for name, selector in re.findall(r"(umlauf_\w+)\{([^}]*)\}", alerts()):
         for label, value in re.findall(r'(\w+)=~?"([^"]*)"', selector):
             assert label in labels[name]
@@ -112,7 +118,8 @@ CASES = {
     "UmlaufDetectorLost": ('umlauf_detector_trusted{instance="a",detector="D1"}', "0x70", "1x70", 65),
     "UmlaufManyDetectorsLost": ('umlauf_detector_trusted{instance="a",detector="D1"}', "0x20", "1x20", 12),
     "UmlaufLateTicks": ('umlauf_late_ticks_total{instance="a"}', "0+6x40", "3x40", 25),
-    "UmlaufJournalErrors": ('umlauf_age_seconds{instance="a",part="journal"}', "61+60x10", "30x10", 4),
+    "UmlaufJournalErrors": ('umlauf_journal_failing{instance="a"}', "1x10", "0x10", 2),
+    "UmlaufJournalLost": ('umlauf_journal_lost_rows{instance="a"}', "0 0 7 7 7", "7x10", 4),
     "UmlaufPartSilent": ('umlauf_age_seconds{instance="a",part="inputs"}', "31+60x10", "1x10", 2),
     "UmlaufOverrideLong": ('umlauf_override{instance="a",node="1"}', "1x800", "1x100", 730),
 }
