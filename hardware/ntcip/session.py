@@ -86,6 +86,7 @@ class Session:
         self._watch = Watch(spec, self.places)
         self._actuator = Actuator(table, self.places, options, transport, now)
         self._owed = False
+        self._again: dict[CommandKind, ControllerCommand] = {}  # commands whose answer was lost, before it was known what they did
         self._due_ms = self._recheck_ms = self._hold_until_ms = now()
         self._began_ms = now()
         self.state = State.CONNECTING
@@ -134,6 +135,8 @@ class Session:
             self._owed = not self._try(self._actuator.let_go)
 
     def _command(self, command: ControllerCommand) -> None:
+        if command.kind is CommandKind.RELEASE:
+            self._again.clear()
         if self.state not in DRIVABLE or self.status is None:
             if command.kind is CommandKind.RELEASE and self.in_force:
                 self._let_go()
@@ -141,11 +144,19 @@ class Session:
         status = self.status
         if self._try(lambda: self._actuator.command(command, status)):
             self._owed = False
+            self._again.pop(command.kind, None)
             self._move(Event.COMMANDED if self._actuator.in_force else Event.LET_GO)
         elif command.kind is CommandKind.RELEASE:
             self._owed = True
-        elif self.state is State.READY and self._actuator.in_force:
-            self._move(Event.COMMANDED)  # the answer was lost, so it may be in force
+        elif self.state in DRIVABLE:
+            self._lost(command)
+
+    def _lost(self, command: ControllerCommand) -> None:
+        """Note that a command may be in force or not. It is asked again, but for force-offs: theirs may be another green by then."""
+        if command.kind is not CommandKind.FORCE_OFF:
+            self._again[command.kind] = command
+        if self.state is State.READY and self._actuator.in_force:
+            self._move(Event.COMMANDED)
 
     def _poll(self) -> None:
         try:
@@ -158,7 +169,12 @@ class Session:
         self.sweeps += 1
         self._actuator.green_ended(self._greens())
         self._judge(self.status)
-        if self.state in DRIVABLE and not self._owed and self._actuator.refresh_due():
+        if self.state not in DRIVABLE or self._owed:
+            self._again.clear()
+            return
+        for command in tuple(self._again.values()):
+            self._command(command)
+        if self.state in DRIVABLE and self._actuator.refresh_due():
             self._try(lambda: self._actuator.refresh(self._greens()))
 
     def _connect(self) -> None:

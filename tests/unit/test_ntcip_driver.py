@@ -308,6 +308,45 @@ class TestSilence:
         assert not bench.alarms()
         assert bench.agent.value("phaseControlGroupVehCall", 1) == 0
 
+    @pytest.mark.parametrize("before", [False, True])
+    def test_lost_splits_are_asked_again(self, before: bool) -> None:
+        bench = Bench()
+        if before:
+            bench.ask(CommandKind.SPLITS, *GROUPS, durations_ms=(32_000, 20_000, 32_000, 20_000, 32_000))
+        bench.transport.mute = True
+        bench.ask(CommandKind.SPLITS, *GROUPS, durations_ms=DURATIONS_MS)
+        bench.run(500)
+        bench.transport.mute = False
+        bench.run(1_000)
+        assert not bench.alarms()
+        number = bench.agent.value("systemPatternControl")
+        assert number == (48 if before else 47)
+        assert bench.agent.value("splitTime", number, 2) == 30  # type: ignore[arg-type]
+
+    def test_a_lost_first_command_is_asked_again(self) -> None:
+        bench = phase_control()
+        bench.transport.mute = True
+        bench.ask(HOLD, "V2")
+        bench.run(300)
+        bench.transport.mute = False
+        bench.run(1_000)
+        assert bench.agent.value("phaseControlGroupHold", 1) == 2
+
+    def test_a_lost_force_off_never_ends_the_next_green(self) -> None:
+        bench = phase_control()
+        bench.agent.show({2: GREEN})
+        bench.run(6_000)
+        bench.ask(CALL, "V4")
+        bench.transport.mute = True
+        bench.ask(FORCE, "V2")
+        bench.agent.show({2: AMBER})
+        bench.transport.mute = False
+        bench.run(3_500)
+        bench.agent.show({4: GREEN})
+        bench.run(20_000)
+        assert bench.agent.value("phaseControlGroupForceOff", 1) == 0
+        assert 2 not in bench.agent.written("phaseControlGroupForceOff.1")
+
     def test_a_lost_release_is_owed(self) -> None:
         bench = phase_control()
         bench.ask(CALL, "V4")
