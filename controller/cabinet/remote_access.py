@@ -49,7 +49,7 @@ class RemoteDoor:
         context = server_context(access)
         listener = _listen(access.host, access.port)
         self.port = int(listener.getsockname()[1])
-        self._connections = 0
+        self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stop: asyncio.Event | None = None
@@ -74,13 +74,15 @@ class RemoteDoor:
             self._welcome, sock=listener, ssl=context, ssl_handshake_timeout=HANDSHAKE_S, ssl_shutdown_timeout=HANDSHAKE_S, limit=MOST_LINE_BYTES
         )
         self._ready.set()
-        async with server:
-            await self._stop.wait()
+        await self._stop.wait()
+        server.close()  # not waited for: from Python 3.12 on that would last as long as the last client stays
+        for writer in self._writers:
+            writer.transport.abort()  # neither is the other side's farewell
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
+        self._writers.add(writer)
         try:
-            caller = None if self._connections > MOST_CONNECTIONS else await self._prove(reader, writer)
+            caller = None if len(self._writers) > MOST_CONNECTIONS else await self._prove(reader, writer)
             if caller is None:
                 self._note_refusal(str(writer.get_extra_info("peername", ("unknown",))[0]))
                 writer.write(line_of({"ok": False, "error": "expected a client certificate with a role, or a token that is known; found neither"}))
@@ -90,7 +92,7 @@ class RemoteDoor:
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError):
             pass  # whoever broke off is told nothing more
         finally:
-            self._connections -= 1
+            self._writers.discard(writer)
             writer.close()
             with suppress(OSError, TimeoutError):
                 await writer.wait_closed()

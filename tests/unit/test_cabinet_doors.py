@@ -171,6 +171,22 @@ def test_whoever_cannot_prove_a_role_gets_nothing(
     assert call(running.remote_port, tmp_path, [OVERRIDE], keys.issue("otto"))[0]["ok"]
 
 
+def test_a_client_that_stays_does_not_keep_the_door_from_closing(site_file: Callable[..., Path], keys: Authority, tmp_path: Path) -> None:
+    running = Running(read_site(site_file(*FOLDERS, add=REMOTE + CERTIFICATES)))
+    context = ssl.create_default_context(cafile=str(tmp_path / "servers.crt"))
+    certificate = keys.issue("viola")
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    with (
+        socket.create_connection(("127.0.0.1", running.remote_port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        secure.sendall(b'{"do":"ping"}\n')
+        assert b'"ok":true' in secure.recv(1000)
+        begun_s = elapsed_s()
+        running.close()
+        assert elapsed_s() - begun_s < 3
+
+
 def test_without_tls_nothing_is_answered(site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority) -> None:
     running = run(read_site(site_file(*FOLDERS, add=REMOTE + CERTIFICATES)))
     with socket.create_connection(("127.0.0.1", running.remote_port), timeout=10) as plain:
