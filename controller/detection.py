@@ -71,7 +71,7 @@ class _Loop:
     fault: Fault | None = None
     why: str = ""
     instead_veh_s: float = 0.0
-    lost_ms: int = 0
+    back_ms: int = 0  # when its trust came back last; what it showed before, nobody knows for how long
     lost_edges: int = 0
     hold_down_ms: int = 0
     bad_ms: int = 0  # when something spoke against it last
@@ -168,7 +168,7 @@ class Detection:
         line = self._lines.line_of[name]
         if line in silent:
             return Finding(Fault.SILENT_LINE, silent[line])
-        covered_ms = now_ms - loop.changed_ms if loop.occupied else 0
+        covered_ms = now_ms - max(loop.changed_ms, loop.back_ms) if loop.occupied else 0
         return self._verdicts.stuck(name, loop.occupied) or self._verdicts.covered(covered_ms, loop.longest_ms) or self._verdicts.miscounts(name, self._loops)
 
 
@@ -240,7 +240,7 @@ def _judge(loop: _Loop, now_ms: int) -> HealthEvent | None:
         return None
     if now_ms - loop.bad_ms < loop.hold_down_ms or loop.fault is None:
         return None
-    fault, loop.trusted, loop.fault, loop.why = loop.fault, True, None, ""
+    fault, loop.trusted, loop.fault, loop.why, loop.back_ms = loop.fault, True, None, "", now_ms
     return HealthEvent(now_ms, loop.detector.id, True, why("plausible"), fault)
 
 
@@ -249,6 +249,6 @@ def _lose(loop: _Loop, found: Finding, now_ms: int) -> HealthEvent:
     usual_ms = HOLD_DOWN_MS[found.fault]
     loop.hold_down_ms = min(max(2 * loop.hold_down_ms, usual_ms), LONGEST_HOLD_DOWN_MS) if relapse else usual_ms
     loop.trusted, loop.fault, loop.why = False, found.fault, found.why
-    loop.lost_ms = loop.bad_ms = now_ms
+    loop.bad_ms = now_ms
     loop.lost_edges = loop.edges
     return HealthEvent(now_ms, loop.detector.id, False, found.why, found.fault)

@@ -17,7 +17,6 @@ from controller.detector_words import why
 from controller.stand_in import Flows
 
 SUSPECT_RATIO: Final = 0.2  # a loop against which so much of a proof stands may be the one that counts wrongly: others are not found guilty by it
-DOUBT: Final = 5.0
 CLEAR_RATIO: Final = 0.3  # a witness is cleared where so much less speaks against it
 SUSPECT_DUE_VEH: Final = 10.0
 _NOTHING: Final = 1e-3
@@ -45,7 +44,7 @@ class Verdicts:
         self._missed = {
             name: max([self._missed_by(w, loop.occupied, loops) for w in self._live(name, loops)], default=(0.0, ())) for name, loop in loops.items()
         }
-        self.doubted = frozenset(x for x in loops if any(max(w.over_ratio, w.under_ratio) >= DOUBT for w in self._of[x] if w.strong and not w.mates))
+        self.doubted = frozenset(x for x in loops if any(w.doubts for w in self._of[x] if w.strong and not w.mates))
         self._flow_ratio = self._flows.change(x for x, loop in loops.items() if loop.trusted) or 0.0
         self._suspects = frozenset(x for x, (proof, _) in self._missed.items() if proof >= SUSPECT_RATIO or self._flows.due_veh[x] >= SUSPECT_DUE_VEH)
 

@@ -27,6 +27,7 @@ MEMORY_VEH: Final = 600.0  # of a witness; the learned ratio is that of the last
 PRIOR_VEH: Final = 10.0  # what is known at first weighs like so many vehicles
 PRIOR_RATIO: Final = 0.5  # at least, of a whole road
 MOST_CHARGE: Final = 1.5  # times what convicts: a loop that counts rightly again is to be cleared in finite time
+DOUBT: Final = 5.0
 OPEN_CUT: Final = 0.5
 CHUNK_VEH: Final = 30
 SPREAD_RATE: Final = 0.4
@@ -127,6 +128,11 @@ class Witness:
         return self.under_ratio - self.room_veh / 2.0
 
     @property
+    def doubts(self) -> bool:
+        """Return whether the counts may differ for another reason than chance; then nothing is learned from them."""
+        return max(self.over_ratio, self.under_ratio) >= DOUBT
+
+    @property
     def strong(self) -> bool:
         """Return whether the ratio is known and most vehicles pass both."""
         return self._within(STRONG_RATIO)
@@ -148,7 +154,7 @@ class Witness:
         self.pending_own += more_own
         self.pending_seen += more_seen
         if changed:
-            if learns and self.over_charge < EVIDENCE.over_ratio / 2.0 and self.under_charge < EVIDENCE.under_ratio / 2.0:
+            if learns and not self.doubts:
                 self._learn(self.pending_own, self.pending_seen)
             self.pending_own = self.pending_seen = 0
 

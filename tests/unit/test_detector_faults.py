@@ -1,0 +1,159 @@
+"""Each detector fault by table: what the loops tell, how fast it is found, and what must not be suspected for it.
+
+Traffic drives over one approach of the crossing, in platoons of a signal; the loop under test is broken by `hardware.faulty_inputs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from support_control import Road, junction, loops
+
+from controller.detection import Detection, HealthEvent
+from controller.detector_rules import HOLD_DOWN_MS, Fault
+from controller.junction import Purpose
+from hardware.faulty_inputs import FaultKind, FaultyInputs, LoopFault
+from hardware.ports import DetectorFault, InputEvent, InputKind
+
+pytestmark = pytest.mark.quick
+
+BEGIN_MS, END_MS = 1_200_000, 3_600_000
+GREENS = tuple((60_000 * k + 20_000, 60_000 * k + 55_000) for k in range(61))
+SECOND_MS = 1_000
+
+
+@dataclass
+class Scripted:
+    """An input port that tells what was written down."""
+
+    events: list[InputEvent]
+    at: int = field(default=0)
+
+    def poll(self, now_ms: int) -> list[InputEvent]:
+        first = self.at
+        while self.at < len(self.events) and self.events[self.at].at_ms <= now_ms:
+            self.at += 1
+        return self.events[first : self.at]
+
+
+def traffic(lanes: Sequence[str] = ("e0", "e1", "w0", "w1", "n0"), every_ms: int = 9_000) -> list[InputEvent]:
+    """Return an hour on some lanes, a vehicle every nine seconds on each (400 an hour)."""
+    found: list[InputEvent] = []
+    for k, lane in enumerate(lanes):
+        names = {d.distance_m: d.id for d in loops() if lane in d.lanes and d.purpose is not Purpose.EXIT}
+        found += Road(tuple(range(700 * k + 1_000, END_MS, every_ms)), greens_ms=GREENS).events(names)
+    return sorted(found)
+
+
+TRAFFIC = traffic()
+
+
+def run(faults: Sequence[LoopFault], events: Sequence[InputEvent] = TRAFFIC, until_ms: int = END_MS) -> list[HealthEvent]:
+    """Return what is told of the loops over an hour of seconds."""
+    port = FaultyInputs(Scripted(list(events)), faults, seed=1)
+    detection = Detection(junction(), 0)
+    return [h for now_ms in range(0, until_ms, SECOND_MS) for h in detection.feed(port.poll(now_ms), now_ms)[1]]
+
+
+def lost(health: Sequence[HealthEvent]) -> dict[str, tuple[Fault, int]]:
+    """Return per loop the first fault and after how many seconds it was found."""
+    found: dict[str, tuple[Fault, int]] = {}
+    for h in health:
+        if not h.trusted:
+            found.setdefault(h.detector, (h.fault, (h.at_ms - BEGIN_MS) // 1000))
+    return found
+
+
+TABLE = [
+    # how it is broken, which loop, what is told of it, within how many seconds at 400 vehicles an hour
+    (FaultKind.STUCK_ON, "e0/1", Fault.STUCK_ON, 300),
+    (FaultKind.STUCK_ON, "e0/45", Fault.STUCK_ON, 300),
+    (FaultKind.STUCK_ON, "e0/300", Fault.STUCK_ON, 310),
+    (FaultKind.STUCK_ON, "wout/x", Fault.STUCK_ON, 310),
+    (FaultKind.STUCK_OFF, "e0/1", Fault.STUCK_OFF, 420),
+    (FaultKind.STUCK_OFF, "e0/45", Fault.STUCK_OFF, 420),
+    (FaultKind.STUCK_OFF, "e0/300", Fault.STUCK_OFF, 600),
+    (FaultKind.CHATTER, "e0/1", Fault.CHATTER, 5),
+    (FaultKind.CHATTER, "e0/120", Fault.CHATTER, 5),
+    (FaultKind.DOUBLE, "e0/1", Fault.OVERCOUNT, 300),
+    (FaultKind.DOUBLE, "e0/120", Fault.OVERCOUNT, 300),
+    (FaultKind.HALF, "e0/45", Fault.UNDERCOUNT, 1_200),
+    (FaultKind.OPEN, "e0/1", Fault.OPEN, 1),
+    (FaultKind.SHORT, "e0/120", Fault.SHORT, 1),
+]
+
+
+@pytest.mark.parametrize(("kind", "loop", "fault", "within_s"), TABLE)
+def test_a_fault_is_found_in_time_and_no_other_loop_is_suspected(kind: FaultKind, loop: str, fault: Fault, within_s: int) -> None:
+    found = lost(run([LoopFault(loop, kind, BEGIN_MS)]))
+    assert set(found) == {loop}
+    told, after_s = found[loop]
+    assert told is fault
+    assert 0 <= after_s <= within_s
+
+
+def test_no_loop_of_a_healthy_hour_is_suspected() -> None:
+    assert run([]) == []
+
+
+def test_an_empty_side_road_is_not_broken() -> None:
+    """Nobody drives on the south arm for an hour."""
+    assert not any(h.detector.startswith("s") for h in run([]))
+
+
+@pytest.mark.parametrize(("kind", "fault"), [(FaultKind.STUCK_ON, Fault.STUCK_ON), (FaultKind.STUCK_OFF, Fault.STUCK_OFF), (FaultKind.DOUBLE, Fault.OVERCOUNT)])
+def test_a_mended_loop_is_taken_back_after_its_hold_down(kind: FaultKind, fault: Fault) -> None:
+    mended_ms = BEGIN_MS + 900_000
+    health = [h for h in run([LoopFault("e0/45", kind, BEGIN_MS, mended_ms)]) if h.detector == "e0/45"]
+    assert [h.trusted for h in health] == [False, True]
+    assert mended_ms + HOLD_DOWN_MS[fault] - 2 * SECOND_MS <= health[1].at_ms <= mended_ms + HOLD_DOWN_MS[fault] + 300_000
+
+
+def test_a_relapse_is_held_down_twice_as_long() -> None:
+    device = [InputEvent(t, InputKind.PRESENCE, "e0/45", k % 2) for burst in (100_000, 400_000) for k, t in enumerate(range(burst, burst + 1_500, 50), 1)]
+    one = [h for h in run([], sorted(device), 900_000) if h.detector == "e0/45"]
+    assert [h.trusted for h in one] == [False, True, False, True]
+    first_ms, second_ms = one[1].at_ms - one[0].at_ms, one[3].at_ms - one[2].at_ms
+    assert second_ms >= first_ms + HOLD_DOWN_MS[Fault.CHATTER] - 5_000
+
+
+def test_when_all_loops_fall_silent_together_it_is_the_line() -> None:
+    """Within four minutes at five busy lanes; and it is believed again soon after it speaks."""
+    faults = [LoopFault(d.id, FaultKind.SILENT, BEGIN_MS, BEGIN_MS + 600_000) for d in junction().detectors]
+    health = run(faults)
+    found = lost(health)
+    assert set(found) == {d.id for d in junction().detectors}
+    busy = [x for x in found if x.startswith(("e", "w"))]
+    assert {found[x][0] for x in busy} == {Fault.SILENT_LINE}, found
+    assert all(found[x][1] <= 240 for x in busy)
+    back = {h.detector: h.at_ms for h in health if h.trusted}
+    assert all(back[x] <= BEGIN_MS + 600_000 + HOLD_DOWN_MS[Fault.SILENT_LINE] + 120_000 for x in busy)
+
+
+def test_a_line_of_its_own_is_silent_alone() -> None:
+    east = [d.id for d in junction().detectors if d.id.startswith("e")]
+    port = FaultyInputs(Scripted(list(TRAFFIC)), [LoopFault(x, FaultKind.SILENT, BEGIN_MS) for x in east], seed=1)
+    detection = Detection(junction(), 0, line_of=dict.fromkeys(east, "card 2"))
+    told = [h for now_ms in range(0, BEGIN_MS + 420_000, SECOND_MS) for h in detection.feed(port.poll(now_ms), now_ms)[1]]
+    assert {h.detector for h in told} <= set(east)
+    assert Fault.SILENT_LINE in {h.fault for h in told}
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        (DetectorFault.OTHER, Fault.DEVICE),
+        (DetectorFault.WATCHDOG, Fault.DEVICE),
+        (DetectorFault.OPEN, Fault.OPEN),
+        (DetectorFault.SHORT, Fault.SHORT),
+        (DetectorFault.EXCESSIVE_CHANGE, Fault.DEVICE),
+        (99, Fault.DEVICE),
+    ],
+)
+def test_what_the_device_says_counts_at_once(code: int, fault: Fault) -> None:
+    said = [InputEvent(5_000, InputKind.DETECTOR_FAULT, "e0/1", code), InputEvent(9_000, InputKind.DETECTOR_FAULT, "e0/1", DetectorFault.WHOLE)]
+    health = run([], said, 20_000)
+    assert [(h.at_ms, h.trusted, h.fault) for h in health] == [(5_000, False, fault), (9_000, True, fault)]
+    assert "device" in health[0].why
