@@ -43,6 +43,8 @@ class BlindLane:
         if self._model.is_open:
             self._served_ms = now_ms
             self._leave(now_ms)
+            # Whoever must yield may stand at the line or wait inside for a gap: they are let out before others turn green.
+            self._model.head_yields = self._model.must_yield
         elif now_ms - self._served_ms >= RECALL_MS and not self._track.vehicles:
             self._owed_veh = max(self._owed_veh, 1.0)
         while self._owed_veh >= 1.0:
@@ -77,5 +79,5 @@ class BlindLane:
                 return
             weight = first.weights[self._lane]
             self._vehicles.leave(first, self._lane)
-            model.last_leave_ms = at_ms
+            model.assume_left(at_ms, weight)
             self._next_ms = at_ms + int(model.headway_ms * weight * (_YIELDS if model.must_yield else 1.0))

@@ -62,7 +62,7 @@ class Verdicts:
         if proof_ratio >= 1.0:
             return Finding(fault, why(f"{state}_missed", seen=" and ".join(seen_by)))
         due_veh = self._flows.due_veh[name]
-        if due_veh >= (EVIDENCE.due_covered_veh if occupied else EVIDENCE.due_free_veh):
+        if self._flow_ratio >= EVIDENCE.flows_ratio and due_veh >= (EVIDENCE.due_covered_veh if occupied else EVIDENCE.due_free_veh):
             return Finding(fault, why(f"{state}_due", veh=round(due_veh)))
         return None
 

@@ -149,9 +149,7 @@ class LaneModel:
                     bounded_ms = min(max(loss_ms, _STARTUP_RANGE_MS[0]), _STARTUP_RANGE_MS[1])
                     self.startup_ms += _STARTUP_RATE * (bounded_ms - self.startup_ms)
             self._learn_way()
-            total = sum(self.shares[i] for i in self._open)
-            if self._yields and total > 0.0:
-                self.inside_veh += sum(self.shares[i] for i in self._turns) / total
+            self._go_in(1.0)
         self.closed, self.head_yields, self.stuck_ms = frozenset(), False, 0
         self.last_leave_ms, self._last_waited = at_ms, waited
 
@@ -171,6 +169,16 @@ class LaneModel:
                 raise ValueError(f"{name}: expected {low} to {high}, found {numbers[name]}")
         self.headway_ms, self.startup_ms, self.amber_use_ms = numbers.values()
         self.shares = shares
+
+    def assume_left(self, at_ms: int, veh: float) -> None:
+        """Take it that so many vehicles have left, though no loop has told: nothing is learned, but some may now wait inside for a gap."""
+        self.last_leave_ms = at_ms
+        self._go_in(veh)
+
+    def _go_in(self, veh: float) -> None:
+        total = sum(self.shares[i] for i in self._open)
+        if self._yields and total > 0.0:
+            self.inside_veh += veh * sum(self.shares[i] for i in self._turns) / total
 
     def forget_head(self) -> None:
         """Forget what was believed of the first vehicle: the loop that told of it is not trusted any more."""
