@@ -59,11 +59,6 @@ class Actuator:
         """Tell whether the controller flashes because we asked for it."""
         return self._pattern == FLASHING
 
-    @property
-    def number(self) -> int:
-        """Return the number of the pattern in force, 0 where there is none."""
-        return self._pattern
-
     def command(self, command: ControllerCommand, status: ControllerStatus) -> None:
         """Put one command in force."""
         if command.kind is CommandKind.RELEASE:
@@ -90,9 +85,8 @@ class Actuator:
         slowest_ms = self._options.poll_ms + self._options.timeout_ms * (self._options.retries + 1)
         return self._now() - self._set_ms >= self._tables.backup_ms // REFRESHES - slowest_ms
 
-    def refresh(self, greens: frozenset[int]) -> None:
-        """Write again what is in force; ``greens``: the phases that are green, of which alone a force-off still stands."""
-        self._masks.green_ended(greens)
+    def refresh(self) -> None:
+        """Write again what is in force."""
         sent_ms = self._now()
         if self._masks.refreshed or self._masks.unsure:
             self._masks.refresh(self._transport)
@@ -101,7 +95,7 @@ class Actuator:
         self._set_ms = sent_ms
 
     def green_ended(self, greens: frozenset[int]) -> None:
-        """Learn which phases are green."""
+        """Learn which phases are green: of these alone a force-off still stands."""
         self._masks.green_ended(greens)
 
     def expired(self) -> bool:

@@ -167,7 +167,7 @@ class Session:
             self._failed(error)
             return
         self.sweeps += 1
-        self._actuator.green_ended(self._greens())
+        self._actuator.green_ended(self.status.lamps.greens)
         self._judge(self.status)
         if self.state not in DRIVABLE or self._owed:
             self._again.clear()
@@ -175,7 +175,7 @@ class Session:
         for command in tuple(self._again.values()):
             self._command(command)
         if self.state in DRIVABLE and self._actuator.refresh_due():
-            self._try(lambda: self._actuator.refresh(self._greens()))
+            self._try(self._actuator.refresh)
 
     def _connect(self) -> None:
         """Read what is read once, and compare it with the site."""
@@ -288,9 +288,6 @@ class Session:
     def _tell(self, alarm: Alarm, value: int) -> None:
         if alarm in INPUTS:
             self.events.append(InputEvent(self._now(), INPUTS[alarm], f"{self._spec.id}: {alarm.value}", value))
-
-    def _greens(self) -> frozenset[int]:
-        return self.status.lamps.greens if self.status is not None else frozenset()
 
     def _move(self, event: Event) -> None:
         self.state = TRANSITIONS[self.state][event]

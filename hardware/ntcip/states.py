@@ -59,7 +59,6 @@ class Alarm2(IntFlag):
 
 
 STANDBY: Final = 0  # of systemPatternControl: the controller's own plan
-FREE: Final = 254
 FLASHING: Final = 255
 
 
