@@ -50,6 +50,7 @@ class ManyInputs:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._lines = [_Line(source) for source in sources]
+        self.news: list[str] = []  # which sources were lost and came back, for whoever takes it
 
     def poll(self, now_ms: int) -> Sequence[InputEvent]:
         """Return the events of all, ordered by time. Raises `PortError` where no source answers at all, and there is one."""
@@ -60,10 +61,14 @@ class ManyInputs:
                 found = line.poll(now_ms)
             except PortError as error:
                 errors.append(error)
-                line.lost_ms = now_ms if line.lost_ms is None else line.lost_ms
+                if line.lost_ms is None:
+                    line.lost_ms = now_ms
+                    self.news.append(f"{line.source.name}: lost: {error}")
                 if not line.told and now_ms - line.lost_ms >= LOST_MS:
                     events += line.faults(now_ms, DetectorFault.WATCHDOG)
                 continue
+            if line.lost_ms is not None:
+                self.news.append(f"{line.source.name}: answers again")
             line.lost_ms = None
             if line.told:
                 events += line.faults(now_ms, DetectorFault.WHOLE)

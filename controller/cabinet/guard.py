@@ -41,11 +41,12 @@ LATE_MS: Final = 50
 PUBLISH_MS: Final = 1_000
 LEAVE_MS: Final = 45_000  # how long the way to flashing or release may take when the guard is stopped
 CLOCK_STEP_MS: Final = 500  # between two ticks; slewing moves it by less than a millisecond
+LEAVE_LOST_MS: Final = 5_000  # and how long while the signals do not answer
 EVENTS: Final = 200
 MOST_CHANGES: Final = 100  # of mode, kept in memory; the journal keeps all
 MOST_CRASHES: Final = 10
 _OFF: Final = frozenset((Aspect.DARK, Aspect.FLASHING_AMBER))
-_ADVERSE: Final = frozenset((*map(str, ADVERSE), "error", "journal", "state", "service", "ignored"))
+_ADVERSE: Final = frozenset((*map(str, ADVERSE), "error", "detector", "inputs", "journal", "state", "service", "ignored"))
 _LOG: Final = logging.getLogger("umlauf.guard")
 
 
@@ -161,7 +162,7 @@ class Guard:
         self._control_tick(now_ms)
         self._record_journal_news()
         self._serve(now_ms)
-        if not self.stopped and self._leave_ms is not None and (self.shadow or self.is_off or now_ms >= self._leave_ms):
+        if not self.stopped and self._leave_ms is not None and self._has_left(self._leave_ms, now_ms):
             self._end()
 
     @property
@@ -185,6 +186,8 @@ class Guard:
 
     def override(self, wish: Wish, now_ms: int) -> str:
         """Want another mode for a time, at all nodes. Raises `ConfigError` where it has no end or no such mode; faults still limit it."""
+        if any(wish.mode in (Mode.ADAPTIVE, Mode.CYCLE) and not node.plans_in(wish.mode) for node in self.control.nodes):
+            raise ConfigError(f"site {self.site}: mode {wish.mode} needs the optimizer, which runs only where the site file wants adaptive or cycle")
         for node in self.control.nodes:
             node.override(wish.mode, wish.until_ms, wish.who, wish.reason, self.control.record, now_ms)
         return self.tell("override", f"{wish.who}: {wish.mode} until {wish.until.isoformat(timespec='seconds')}: {wish.reason}")
@@ -238,11 +241,11 @@ class Guard:
         journal = self.journal.numbers() if isinstance(self.journal, DayJournal) else {}
         return {name: float(count) for name, count in ({"missed_ticks": self.grid.missed} | counts | dict(signals) | journal).items()}
 
-    def tell(self, kind: str, text: str) -> str:
-        """Record an event of the guard's own, for the status, the log and the journal; return the text."""
+    def tell(self, kind: str, text: str, *, journal: bool = True) -> str:
+        """Record an event of the guard's own, for the status, the log and (unless it stands there already) the journal; return the text."""
         self.events.append((self.clock.utc().isoformat(timespec="milliseconds"), kind, text))
         _LOG.log(logging.WARNING if kind in _ADVERSE else logging.INFO, text, extra={"kind": kind, "site": self.site})
-        if self.journal is not None:
+        if journal and self.journal is not None:
             self.journal.note(self.clock.now_ms(), kind, f"{self.site}: {text}")
         return text
 
@@ -317,6 +320,8 @@ class Guard:
         self._heard_ms |= {name: now_ms for name, failed in (("inputs", inputs.lost), ("signals", error)) if failed is None}
         self.watch.signals(error, now_ms)
         self.watch.inputs(inputs.lost, states, now_ms)
+        for detector in self.watch.changes_of_trust(states):
+            self.tell("detector", f"{detector}: {self.control.detection.why(detector) or 'plausible again'}", journal=False)
         self.watch.switches(inputs.events)
 
     def _hear_optimizer(self, now_ms: int) -> None:
@@ -349,6 +354,11 @@ class Guard:
     def _leave_out(self, name: str, error: Exception) -> None:
         _LOG.exception("%s failed", name, extra={"kind": "error", "site": self.site})
         self.tell("error", f"{name} failed: {type(error).__name__}: {error}; control goes on without")
+
+    def _has_left(self, leave_ms: int, now_ms: int) -> bool:
+        """Tell whether nothing more is to be done before the end; for signals that do not answer it is not worth waiting long."""
+        lost = self.watch.signals_lost and now_ms >= leave_ms - LEAVE_MS + LEAVE_LOST_MS
+        return self.shadow or self.is_off or lost or now_ms >= leave_ms
 
     def _end(self) -> None:
         self.stopped = True

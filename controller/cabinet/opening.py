@@ -58,6 +58,7 @@ def open_cabinet(site: Site, clock: Clock, *, shadow: bool = False) -> tuple[Gua
     keeper = StateKeeper(site.state_folder / "learned.json", guard, hash_of(text))
     guard.after_tick.append(keeper)
     guard.at_end.append(keeper.close)
+    guard.after_tick.append(InputTeller(inputs, guard.tell))
     if hasattr(driver, "alarms"):
         guard.after_tick.append(AlarmTeller(driver, guard.tell))
     if shadow:
@@ -69,6 +70,19 @@ def open_cabinet(site: Site, clock: Clock, *, shadow: bool = False) -> tuple[Gua
             driver.close()
 
     return guard, close
+
+
+class InputTeller:
+    """Tells, after each tick, which inputs were lost and came back."""
+
+    def __init__(self, inputs: ManyInputs, tell: Callable[[str, str], str]) -> None:
+        self._inputs, self._tell = inputs, tell
+
+    def __call__(self, now_ms: int) -> None:
+        """Tell what is new."""
+        del now_ms
+        while self._inputs.news:
+            self._tell("inputs", self._inputs.news.pop(0))
 
 
 def optimizer_channel() -> Channel:

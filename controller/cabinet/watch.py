@@ -48,6 +48,7 @@ class Watch:
         self._failing_ms: int | None = None  # since when the signals do not answer
         self._silent_ms: int | None = None
         self._on: dict[Event, set[str]] = {}  # by the event that began it: the inputs that are on
+        self._distrusted: set[str] = set()
         self.signals_lost = False
         self.detectors_lost = False
 
@@ -79,6 +80,12 @@ class Watch:
             return
         self.detectors_lost = bool(why)
         self._report(Event.DETECTORS_LOST if why else Event.DETECTORS_RECOVERED, why or f"{trusted} of {len(self._loops)} loops are trusted")
+
+    def changes_of_trust(self, states: Mapping[str, DetectorState]) -> list[str]:
+        """Return the detectors that have lost or regained trust since the last call."""
+        distrusted = {name for name, state in states.items() if not state.trusted}
+        changed, self._distrusted = distrusted ^ self._distrusted, distrusted
+        return sorted(changed)
 
     def switches(self, events: Iterable[InputEvent]) -> None:
         """Take the inputs that are no detectors. What several of one kind begin lasts until the last of them ends."""

@@ -131,6 +131,7 @@ def test_too_few_trusted_loops_lead_to_the_programme() -> None:
     one.run_to(8_000)
     assert one.mode is Mode.FIXED
     assert next(text for _, kind, text in one.guard.events if kind == "detectors_lost").startswith("0 of")
+    assert one.kinds().count("detector") == len(loops), "each is told by name"
 
 
 @pytest.mark.parametrize(
@@ -246,6 +247,12 @@ def test_a_slewed_clock_is_none() -> None:
     assert "clock_step" not in one.kinds()
 
 
+def test_an_override_to_what_nobody_can_plan_is_refused() -> None:
+    one = Cabinet()
+    with pytest.raises(ConfigError, match="needs the optimizer"):
+        one.override(Mode.ADAPTIVE, 60_000, "why not")
+
+
 def test_it_leaves_by_red_and_flashing() -> None:
     one = Cabinet()
     one.run_to(20_000)
@@ -265,6 +272,7 @@ def test_it_leaves_also_without_signals() -> None:
     one.guard.stop()
     one.run_to(200_000)
     assert one.guard.stopped
+    assert one.clock.now_ms() < 32_000, "nobody is there to wait for"
 
 
 def test_run_ends_by_itself() -> None:

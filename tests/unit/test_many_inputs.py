@@ -44,6 +44,7 @@ def test_a_lost_one_costs_its_own_loops_until_it_is_back() -> None:
     assert bench.both.poll(12_000) == [], "told once"
     bench.a.mute = False
     back = bench.both.poll(15_000)
+    assert bench.both.news == ["bus a: lost: fake inputs: no answer; set mute to False", "bus a: answers again"]
     assert [(e.source, e.value) for e in back if e.kind is InputKind.DETECTOR_FAULT] == [("a1", DetectorFault.WHOLE), ("a2", DetectorFault.WHOLE)]
 
 
