@@ -67,9 +67,10 @@ class InputLook:
         stats = self._stats()
         units = {} if stats is None else {number: asdict(unit) for number, unit in sorted(stats.units.items())}
         detectors = {name: {"occupied": on, "fault": self._faults.get(name, "")} for name, on in self._occupied.items()}
-        problems = [*([self._lost] if self._lost else []), *_unit_problems(units)]
-        problems += [f"detector {name}: {fault}" for name, fault in self._faults.items() if fault]
-        rows = [("detector", "state", "fault"), *((name, "occupied" if d["occupied"] else "free", d["fault"]) for name, d in detectors.items())]
+        problems = [self._lost] if self._lost else list(_unit_problems(units))
+        told = _SILENT if problems else ""  # a line or unit that does not answer says so for all its detectors
+        problems += [f"detector {name}: {fault}" for name, fault in self._faults.items() if fault not in ("", told)]
+        rows = [("detector", "state", "fault"), *((name, _state(d), d["fault"]) for name, d in detectors.items())]
         lines = [f"{self._device.title}:"]
         data: dict[str, Any] = {"driver": self._device.choice.driver, "port": self._device.port, "detectors": detectors, "units": units}
         if stats is not None:
@@ -155,13 +156,20 @@ class InputLook:
         return News(self._stamp(event.at_ms), self._device.name, "event", f"{event.source}: {what}", data)
 
 
+_SILENT: Final = "its unit does not answer"
 _WORDS: Final = {
     DetectorFault.OTHER: "the device reports a fault",
-    DetectorFault.WATCHDOG: "its unit does not answer",
+    DetectorFault.WATCHDOG: _SILENT,
     DetectorFault.OPEN: "open loop",
     DetectorFault.SHORT: "shorted loop",
     DetectorFault.EXCESSIVE_CHANGE: "excessive change of inductance",
 }
+
+
+def _state(detector: dict[str, Any]) -> str:
+    if detector["fault"] == _SILENT:
+        return "unknown"
+    return "occupied" if detector["occupied"] else "free"
 
 
 def _unit_problems(units: dict[int, dict[str, Any]]) -> Iterator[str]:

@@ -127,12 +127,15 @@ def test_a_vehicle_that_comes_between_state_and_counter_is_told_once() -> None:
     assert events == [1, 0] * card.count
 
 
-def test_a_device_that_counts_departures_gives_the_same_vehicles() -> None:
-    class Departures(Ld120Card):
-        def cover(self, occupied: bool, channel: int = 1) -> None:
-            self.count += self.occupied and not occupied
-            self.occupied = occupied
+class Departures(Ld120Card):
+    """Counts a vehicle when it has left."""
 
+    def cover(self, occupied: bool, channel: int = 1) -> None:
+        self.count += self.occupied and not occupied
+        self.occupied = occupied
+
+
+def test_a_device_that_counts_departures_gives_the_same_vehicles() -> None:
     card = Departures()
     bench = ld120_bench(card)
     card.cover(True)
@@ -144,8 +147,9 @@ def test_a_device_that_counts_departures_gives_the_same_vehicles() -> None:
     assert pulses(bench.step(times=5)) == [1, 0]
 
 
-def test_a_vehicle_on_the_loop_at_the_start_is_one_vehicle() -> None:
-    card = Ld120Card(count=9)
+@pytest.mark.parametrize("kind", [Ld120Card, Departures])
+def test_a_vehicle_on_the_loop_at_the_start_is_one_vehicle(kind: type[Ld120Card]) -> None:
+    card = kind(count=9)
     card.cover(True)
     bench = modbus_bench({1: card}, ModbusUnit(unit=1, detectors={1: "D"}))
     assert pulses(bench.step(times=5)) == [1]
@@ -347,6 +351,29 @@ def test_doubled_answers_and_echoes_tell_everything_once(kind: str) -> None:
         assert [(event.source, event.value) for event in rig.step()] == [("D1", 0)]
 
 
+@pytest.mark.parametrize("kind", ["digital", "ab3418"])
+def test_what_is_left_of_a_doubled_answer_is_no_answer_to_the_next_question(kind: str) -> None:
+    """Octet by octet, so that the second copy is still on its way when the first is whole."""
+
+    class OneByOne(MemoryWire):
+        def read(self, timeout_ms: int) -> bytes:
+            data, self._received = bytes(self._received[:1]), self._received[1:]
+            return data
+
+    clock = ManualClock(1_000)
+    device, cover = KINDS[kind].device(clock.now_ms)
+    line = Spoiling(device)
+    line.spoil = lambda answer: answer * 2
+    port = KINDS[kind].open(KINDS[kind].options("memory"), clock.now_ms, OneByOne(line))
+    port.poll(clock.now_ms())
+    values = []
+    for occupied in (True, False) * 4:
+        cover(1, occupied)
+        clock.wait_until(clock.now_ms() + 100)
+        values.append([event.value for event in port.poll(clock.now_ms())])
+    assert values == [[1], [0]] * 4, "each change is told by the answer to the next question"
+
+
 def test_a_late_answer_is_not_taken_for_the_next_units() -> None:
     """Unit 1 answers when unit 2 has been asked: unit 2's silence is noticed, and unit 1's old state is not unit 2's."""
     cards: dict[int, Card] = {1: Ld120Card(), 2: Ld120Card()}
@@ -454,6 +481,27 @@ def test_vehicles_on_a_canoga_card_during_a_long_silence_are_a_count() -> None:
     assert bench.step(20_000) == [("D", COUNT, 6)]
 
 
+def test_stamps_of_one_port_never_run_backwards() -> None:
+    """A long vehicle on one channel is told after a short one on another; it began before that, and the order of the port holds."""
+    options = CanogaOptions(port="memory", units=(CanogaUnit(unit=0, detectors={1: "D", 2: "E"}),))
+    card = CanogaCard(lambda: 0)
+    bench = Bench(CanogaSlave({0: card}), lambda now, wire: canoga_inputs(options, now, wire))
+    card._now = bench.clock.now_ms
+    bench.step()
+    card.cover(True, 2)
+    bench.step()
+    card.cover(True, 1)
+    bench.step(200)
+    card.cover(False, 1)
+    first = bench.events()
+    bench.step(200)
+    card.cover(False, 2)
+    second = bench.events()
+    assert [event.source for event in (*first, *second)] == ["D", "D", "E", "E"]
+    stamps = [event.at_ms for event in (*first, *second)]
+    assert stamps == sorted(stamps)
+
+
 # AB3418: faults and volumes of the system detectors.
 
 
@@ -498,6 +546,20 @@ def test_a_volume_is_told_once_in_its_sample() -> None:
     assert bench.step(times=5) == [("C", COUNT, 12)]
     bench.device.sample(1, 3, 60)
     assert bench.step(times=5) == [("A", COUNT, 3), ("C", COUNT, 12)], "a sample that equals the last one counts, too"
+
+
+def test_a_sample_that_began_in_a_silence_is_not_counted_twice_or_late() -> None:
+    bench = box_bench()
+    bench.device.sample(8, 12, 60)
+    assert bench.step() == [("C", COUNT, 12)]
+    bench.device.mute = True
+    bench.step(times=5)
+    bench.device.sample(8, 9, 60)
+    bench.device.mute = False
+    told = bench.step(10_000)
+    assert [event for event in told if event[1] is COUNT] == []
+    bench.device.sample(8, 4, 60)
+    assert bench.step(times=2) == [("C", COUNT, 4)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
