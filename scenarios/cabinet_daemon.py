@@ -101,33 +101,43 @@ class Daemon:
     def _close(self) -> None:
         self._notify.close()
         self._log.close()
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self._hang_up()
 
     def _read_status(self) -> None:
-        """Take the newest of the statuses that the socket has sent."""
+        """Take the newest of the statuses that the socket has sent; connect where there is no connection."""
+        if self._client is None:
+            self._client, self._rest = _subscribed(self._site.socket), b""
         try:
-            if self._client is None:
-                client = socket.socket(socket.AF_UNIX)
-                client.setblocking(False)
-                try:
-                    client.connect(str(self._site.socket))
-                    client.sendall(b'{"do": "subscribe"}\n')
-                except OSError:
-                    client.close()
-                    return
-                self._client, self._rest = client, b""
-            while data := self._client.recv(1 << 16):
+            while self._client is not None:
+                data = self._client.recv(1 << 16)
+                if not data:
+                    raise ConnectionResetError
                 self._rest += data
         except BlockingIOError:
             pass
         except OSError:
-            self._client = None
-            return
+            self._hang_up()
         *lines, self._rest = self._rest.split(b"\n")
         for line in lines:
             self.status = json.loads(line).get("status", self.status)
+
+    def _hang_up(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+def _subscribed(path: Path) -> socket.socket | None:
+    """Return a connection to the operator's socket on which statuses follow, None where nobody listens yet."""
+    client = socket.socket(socket.AF_UNIX)
+    client.setblocking(False)
+    try:
+        client.connect(str(path))
+        client.sendall(b'{"do": "subscribe"}\n')
+    except OSError:
+        client.close()
+        return None
+    return client
 
 
 def _command(pid: int) -> bytes:
