@@ -20,6 +20,7 @@ from scenarios.cabinet_site import DemoSite
 RUN: Final = "import sys; from controller.cli import main; sys.exit(main(sys.argv[1:]))"
 OPTIMIZER: Final = b"controller.cabinet.optimizer_process"
 STOP_S: Final = 75.0  # the guard may take a minute for its way out
+ASK_POLLS: Final = 5  # the status is asked for at every so many polls
 LOG: Final = "daemon.log"
 
 
@@ -47,13 +48,14 @@ class Daemon:
         self.status: dict[str, Any] = {}
         self._client: socket.socket | None = None
         self._rest = b""
+        self._polls = 0
 
     def poll(self) -> None:
         """Take what the daemon tells. Raises `DaemonFailedError` where it has ended by itself."""
         with suppress(BlockingIOError):
             while True:
                 self.is_ready |= b"READY=1" in self._notify.recv(4096)
-            self._read_status()
+        self._read_status()
         if self.process.poll() is not None:
             raise DaemonFailedError(f"umlauf run ended with code {self.process.returncode}; it said:\n{self.last_words()}")
 
@@ -104,10 +106,13 @@ class Daemon:
         self._hang_up()
 
     def _read_status(self) -> None:
-        """Take the newest of the statuses that the socket has sent; connect where there is no connection."""
+        """Ask for the status now and then, and take the newest that has come; connect where there is no connection."""
         if self._client is None:
-            self._client, self._rest = _subscribed(self._site.socket), b""
+            self._client, self._rest = _connected(self._site.socket), b""
+        self._polls += 1
         try:
+            if self._client is not None and self._polls % ASK_POLLS == 0:
+                self._client.sendall(b'{"do": "status"}\n')
             while self._client is not None:
                 data = self._client.recv(1 << 16)
                 if not data:
@@ -127,13 +132,12 @@ class Daemon:
             self._client = None
 
 
-def _subscribed(path: Path) -> socket.socket | None:
-    """Return a connection to the operator's socket on which statuses follow, None where nobody listens yet."""
+def _connected(path: Path) -> socket.socket | None:
+    """Return a connection to the operator's socket, None where nobody listens yet."""
     client = socket.socket(socket.AF_UNIX)
     client.setblocking(False)
     try:
         client.connect(str(path))
-        client.sendall(b'{"do": "subscribe"}\n')
     except OSError:
         client.close()
         return None

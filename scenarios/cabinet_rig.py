@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,7 +75,7 @@ def build_rig(
 
 
 def loop_bus(junction: Junction, *, singles: bool = True) -> Bus:
-    """Return the bus: with ``singles`` an LD120 for every stop loop, and modules of several inputs with counters for all others."""
+    """Return the bus: with ``singles`` an LD120 for every stop loop, and modules with counters for all others; else modules without."""
     stops = [d.id for d in junction.detectors if d.purpose is Purpose.STOP and singles]
     others = [d.id for d in junction.detectors if d.id not in stops]
     channels = CHANNELS if singles else MANY_CHANNELS
@@ -89,8 +89,13 @@ def loop_bus(junction: Junction, *, singles: bool = True) -> Bus:
         module = DigitalCard(channels)
         cards[number] = module
         places |= {loop: (module, channel) for channel, loop in names.items()}
-        units.append(ModbusUnit(unit=number, detectors=names, profile="digital", counters={channel: 2 * (channel - 1) for channel in names}))
+        units.append(ModbusUnit(unit=number, detectors=names, profile="digital", counters=_counters(names) if singles else {}))
     return Bus(tuple(units), ModbusSlave(cards), places)
+
+
+def _counters(channels: Iterable[int]) -> dict[int, int]:
+    """Return where a module has each channel's counter: two registers each. Without singles none is read: no vehicle is missed at 10 Hz."""
+    return {channel: 2 * (channel - 1) for channel in channels}
 
 
 def ntcip_options(junction: Junction, actuation: Actuation) -> NtcipOptions:
