@@ -1,6 +1,6 @@
 """The `actuated` planner: minimum green, extension lane by lane until the queue's end, maximum green, skipped stages.
 
-Needs detectors only: no estimate, no numba. It is what every other mode falls back to.
+Needs detectors only, no numba; an estimate only where a lane's stop loop is not trusted. It is what every other mode falls back to.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class ActuatedPlanner(Mailbox):
             occupied = False
             for loop in loops:
                 state = snapshot.detectors[loop.id]
-                occupied = occupied or state.occupied or not state.trusted
+                occupied = occupied or (state.occupied if state.trusted else loop.stop)
                 moved = state.count != self._counts.get(loop.id, 0)
                 self._counts[loop.id] = state.count
                 if not served and not loop.stop and moved:
@@ -131,9 +131,16 @@ class ActuatedPlanner(Mailbox):
                 return candidate
         return self._order[(here + 1) % len(self._order)]
 
+    def _blind(self, lane: int, snapshot: Snapshot) -> bool:
+        """Return whether no stop loop of the lane is trusted: what is believed of its queue stands in."""
+        stops = [loop.id for loop in self._loops[lane] if loop.stop]
+        return bool(stops) and not any(snapshot.detectors[x].trusted for x in stops)
+
     def _extends(self, lane: int, stage: int, snapshot: Snapshot) -> bool:
         if not self._model.service[stage][lane]:
             return False
+        if self._blind(lane, snapshot):
+            return snapshot.lanes[self._model.lanes[lane].id].queue_veh >= 0.5
         for loop in self._loops[lane]:
             state = snapshot.detectors[loop.id]
             since_ms = snapshot.now_ms - state.changed_ms

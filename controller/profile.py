@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from controller.clock import Clock
+
 QUARTER_MS: Final = 900_000
 DAY: Final = 96  # quarters
 WEEK: Final = 7 * DAY
@@ -19,6 +21,12 @@ CUT_VEH: Final = 5.0  # and a few vehicles more or less
 RECENT: Final = 8  # so many quarters back still tell of now, where nothing better is known
 LIKE_DAYS: Final = ((0, 1, 2, 3, 4), (5,), (6,))  # from Monday
 FORMAT: Final = 1
+EPOCH_MS: Final = 3 * DAY * QUARTER_MS  # 1970-01-01 was a Thursday
+
+
+def week_ms_of(clock: Clock) -> int:
+    """Return how long after Monday 0:00 (UTC) the monotonic zero of a clock lies, by what it shows now; steps of the clock later move no quarter."""
+    return int(clock.utc().timestamp() * 1000) - clock.now_ms() + EPOCH_MS
 
 
 class Profile:

@@ -30,6 +30,7 @@ from controller.journal_rows import JournalRows
 from controller.junction import Junction, Node
 from controller.off import HoldPlanner, OffPlanner, RedPlanner
 from controller.planner import Planner
+from controller.profile import week_ms_of
 from controller.sequencer import Sequencer
 from controller.supervisor import ADVERSE, Event, Mode, Supervisor
 from hardware.interlock import Phase
@@ -94,6 +95,7 @@ class Guard:
             solvable=optimizer is None,
             supervisor=partial(Supervisor, refuge=refuge, faults=faults),
             sequencer=sequencer,
+            week_ms=week_ms_of(clock) if optimizer is not None else 0,  # a journal that can be solved again knows no time of day
         )
         if mode in (Mode.ADAPTIVE, Mode.CYCLE) and any(not node.plans_in(mode) for node in self.control.nodes):
             raise ConfigError(f"site {self.site}: mode {mode} needs an optimizer or planners that know it")

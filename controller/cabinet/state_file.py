@@ -124,6 +124,7 @@ class StateKeeper:
             "junction": self._hash,
             "saved": guard.clock.utc().isoformat(),
             "learned": estimator.learned() if isinstance(estimator, Learner) else {},
+            "detectors": guard.control.detection.learned(),
             **self._urgent(),
         }
 
@@ -146,6 +147,8 @@ class StateKeeper:
             age = guard.clock.utc() - saved
             if isinstance(guard.control.estimator, Learner):
                 guard.control.estimator.recall(state["learned"], fresh=timedelta(0) <= age <= timedelta(minutes=10))
+            if "detectors" in state:
+                guard.control.detection.recall(state["detectors"])
             guard.tell("state", f"goes on with what was learned until {saved.isoformat(timespec='seconds')}")
             if state["refusal"]:
                 guard.report(Event.REFUSAL, "a refusal stood before the restart, and nobody has reset it")
