@@ -197,10 +197,12 @@ def test_shards_merge_by_copying(tmp_path: Path) -> None:
         folder.mkdir()
         assert bench(folder, *SHORT, "--control", "fixed", "--seeds", "1-3", "--shard", f"{at}/2").returncode == 0
         assert not (folder / "out" / "results.parquet").exists()
-    for file in (tmp_path / "2" / "out" / "cases").iterdir():
-        file.rename(tmp_path / "1" / "out" / "cases" / file.name)
-    assert bench(tmp_path / "1", "--report-only").returncode == 0
-    assert sorted(rows_in(tmp_path / "1")) == [("fixed", 1), ("fixed", 2), ("fixed", 3)]
+    merged = tmp_path / "out" / "cases"
+    merged.mkdir(parents=True)
+    for file in tmp_path.glob("*/out/cases/*"):
+        file.rename(merged / file.name)
+    assert bench(tmp_path, "--report-only").returncode == 0
+    assert sorted(rows_in(tmp_path)) == [("fixed", 1), ("fixed", 2), ("fixed", 3)]
 
 
 def test_a_scenario_without_lights_fails_and_the_other_goes_on(tmp_path: Path) -> None:

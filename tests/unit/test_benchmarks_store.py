@@ -166,7 +166,7 @@ def test_a_crash_between_parquet_and_cleaning_up_counts_no_run_twice(tmp_path: P
 
 
 def test_only_a_campaigns_folder_can_be_reported(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"holds no campaign \(no umlauf-bench.json\)"):
+    with pytest.raises(ConfigError, match=r"holds no campaign \(no umlauf-bench.json, no logs in cases\)"):
         ResultFolder(tmp_path, create=False)
     assert not list(tmp_path.iterdir())
 
