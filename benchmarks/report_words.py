@@ -123,4 +123,4 @@ def _short(scenario: str) -> str:
 
 
 def _count(some: int, total: int) -> str:
-    return f"all {total} scenarios" if some == total > 1 else f"{some} of {total} scenarios" if total > 1 else "the one scenario"
+    return f"{'both' if total == 2 else f'all {total}'} scenarios" if some == total > 1 else f"{some} of {total} scenarios" if total > 1 else "the one scenario"
