@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from benchmarks.environments.policy import Layer, Policy, path_of
 from controller.clock import elapsed_s
 
 REWARD_SCALE: Final = 0.01  # vehicle seconds of one interval are some hundreds
+KEPT_EVERY: Final = 720  # actions
 SEEDS_FROM: Final = 1_000  # episodes have other seeds than those that are measured
 ALGORITHMS: Final[Mapping[str, Mapping[str, Any]]] = {
     "dqn": {
@@ -50,25 +51,46 @@ def train(kind: str, scenario: str, steps: int, seed: int, folder: Path | None, 
     make = {"dqn": stable_baselines3.DQN, "ppo": stable_baselines3.PPO}[kind]
     policy_options = {"net_arch": [64, 64]}
     model = make("MlpPolicy", monitored, policy_kwargs=policy_options, seed=seed, device="cpu", verbose=1, **ALGORITHMS[kind])
-    begun_s = elapsed_s()
-    model.learn(steps, log_interval=1 if kind == "ppo" else 4)
+    begun_s, path = elapsed_s(), path_of(kind, scenario, folder)
+    versions = {"stable_baselines3": stable_baselines3.__version__, "torch": torch.__version__}
+
+    def keep(actions: int) -> None:
+        budget = {"actions": actions, "wall_min": round((elapsed_s() - begun_s) / 60, 1), "seed": seed}
+        layers, activation = (_dqn_layers(model), "relu") if kind == "dqn" else (_ppo_layers(model), "tanh")
+        Policy(layers, activation, {**_about(kind, env), "budget": budget, "versions": versions}).save(path)
+
+    model.learn(steps, callback=_keeping(keep), log_interval=1 if kind == "ppo" else 4)
+    keep(model.num_timesteps)
+    env.close()
+    return path
+
+
+def _about(kind: str, env: JunctionEnv) -> dict[str, Any]:
     setting = env.simulation.setting
-    about = {
+    view = {"names": list(env.view.names), "stages": list(env.view.stages)}
+    return {
         "kind": kind,
-        "scenario": scenario,
-        "names": list(env.view.names),
-        "stages": list(env.view.stages),
+        "scenario": setting.scenario,
+        **view,
         "interval_s": setting.interval_s,
         "detection": setting.detection,
-        "budget": {"actions": steps, "simulated_h": steps * setting.interval_s / 3600, "wall_min": round((elapsed_s() - begun_s) / 60, 1), "seed": seed},
+        "rules": setting.case(1, env.simulation.folder).rules,
+        "insertion": setting.insertion,
         "algorithm": dict(ALGORITHMS[kind]),
-        "versions": {"stable_baselines3": stable_baselines3.__version__, "torch": torch.__version__},
     }
-    env.close()
-    layers, activation = (_dqn_layers(model), "relu") if kind == "dqn" else (_ppo_layers(model), "tanh")
-    path = path_of(kind, scenario, folder)
-    Policy(layers, activation, about).save(path)
-    return path
+
+
+def _keeping(keep: Callable[[int], None]) -> Any:
+    """Return what Stable-Baselines3 calls at each step: it keeps the policy now and then, so that an interrupted training is not lost."""
+    from stable_baselines3.common.callbacks import BaseCallback
+
+    class Keeping(BaseCallback):  # type: ignore[misc]  # its types are not looked at
+        def _on_step(self) -> bool:
+            if self.num_timesteps % KEPT_EVERY == 0:
+                keep(self.num_timesteps)
+            return True
+
+    return Keeping()
 
 
 def _dqn_layers(model: Any) -> list[Layer]:
