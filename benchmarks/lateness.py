@@ -32,6 +32,7 @@ from controller.supervisor import Mode
 from hardware.dry_heads import DryHeads
 from hardware.ports import InputEvent, InputKind
 from hardware.registry import open_site
+from scenarios.cabinet_street import demo_junction
 
 MOST_P999_MS: Final = 20.0
 MOST_GUARD_MB: Final = 80.0
@@ -174,11 +175,12 @@ def memory_mb(pid: int | str) -> float:
 def main() -> None:
     """Measure, print one JSON object, and tell what is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("junction", type=Path, help="a junction file, as written by: umlauf junction import")
+    parser.add_argument("junction", type=Path, nargs="?", help="a junction file, as written by: umlauf junction import; default: the demo cabinet's")
     parser.add_argument("--minutes", type=float, default=10.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="umlauf-lateness-") as folder:
-        found = measure(read_junction(options.junction), 60 * options.minutes, Path(folder))
+        junction = demo_junction() if options.junction is None else read_junction(options.junction)
+        found = measure(junction, 60 * options.minutes, Path(folder))
     print(json.dumps({key: round(value, 3) for key, value in asdict(found).items()}))
     for fault in found.faults():
         print(fault, file=sys.stderr)
