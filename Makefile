@@ -7,7 +7,7 @@ PYTHON ?= $(shell .ci/find_python)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.umlauf-is-set-up
 SUMO_RL := sumo-rl==1.4.5
-BENCHES := bench_solve bench_speed startup overhead many estimation ladder memory wire lateness
+BENCHES := bench_solve bench_speed startup overhead many estimation ladder memory wire lateness fault_campaign soak
 
 SOAK_DAYS ?= 30
 SOAK_FOLDER ?= runs/soak

@@ -7,6 +7,7 @@ processes do, never a switch inside the code under test.
 
 from __future__ import annotations
 
+import logging
 import random
 import resource
 import sqlite3
@@ -36,6 +37,8 @@ from scenarios.cabinet_report import Restart
 from scenarios.cabinet_rig import Rig, build_rig, ntcip_options
 
 RESTART_MS: Final = 1_500  # systemd's RestartSec and the start of a Python process
+# What the guard logs stands in its journal, too; without a handler Python would print its warnings.
+logging.getLogger("umlauf").addHandler(logging.NullHandler())
 
 
 class QueueOptimizer:
