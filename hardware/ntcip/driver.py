@@ -161,5 +161,5 @@ class NtcipDriver:
         if status is None:
             raise PortError(f"{where}: expected a status, found none yet: {self._session.last_error}")
         if now_ms - status.at_ms > self.status_age_ms:
-            raise PortError(f"{where}: expected a status at most {self.status_age_ms} ms old, found {now_ms - status.at_ms} ms: {self._session.last_error}")
+            raise PortError(f"{where}: expected a status at most {self.status_age_ms} ms old, found none: {self._session.last_error}")
         return status

@@ -285,7 +285,7 @@ class TestSilence:
         bench.transport.mute = True
         bench.run(4_000)
         assert bench.alarms() == ["silent"]
-        with pytest.raises(PortError, match=r"status at most 2000 ms old, found .* no answer"):
+        with pytest.raises(PortError, match=r"status at most 2000 ms old, found none: .* no answer"):
             bench.driver.observe(bench.now_ms)
         with pytest.raises(PortError, match="no answer"):
             bench.ask(CALL, "V2")
