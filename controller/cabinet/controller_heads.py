@@ -61,7 +61,8 @@ class ControllerHeads:
 
     def follower(self, junction: Junction, node: Node, start_ms: int) -> Follower:
         """Return what follows one node; a `SequencerFactory`."""
-        follower = Follower(junction, node, self._view, start_ms)
+        del start_ms
+        follower = Follower(junction, node, self._view)
         self._followers.append(follower)
         return follower
 

@@ -23,7 +23,7 @@ from hardware.signals import Aspect, GroupKind
 class Follower:
     """Follows one node of a controller through a view that all its nodes share."""
 
-    def __init__(self, junction: Junction, node: Node, view: ControllerView, start_ms: int) -> None:
+    def __init__(self, junction: Junction, node: Node, view: ControllerView) -> None:
         self.node, self._view = node, view
         self.table: TransitionTable = transition_table(junction, node)
         walks = {g.id for g in junction.groups if g.kind is GroupKind.PEDESTRIAN}
@@ -32,13 +32,14 @@ class Follower:
         self._stage = self._from_stage = 0
         self._settled_ms: int | None = None
         self._updated_ms: int | None = None
-        self.restart(start_ms)
-
-    def restart(self, now_ms: int) -> None:
-        """Forget the plan; what the controller shows is not ours to begin again."""
-        del now_ms
         self.plan: Plan | None = None
         self._index = 0
+
+    def restart(self, now_ms: int) -> None:
+        """Forget the plan, but one to let go; what the controller shows is not ours to begin again."""
+        del now_ms
+        if not self.off:
+            self.plan, self._index = None, 0
 
     def memory(self) -> dict[str, object]:
         """Return nothing: what a follower's journal holds was observed, and a replay has nothing to prove."""

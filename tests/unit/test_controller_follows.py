@@ -275,6 +275,20 @@ class TestGuard:
         assert one.controller.system_control
         assert guard.signals.refusals == 0
 
+    def test_it_leaves_soon_though_the_link_is_lost(self) -> None:
+        one, guard, clock = self.guard(PHASE_CONTROL)
+        self.run(one, guard, clock, 30)
+        assert isinstance(one.driver._transport, InProcess)
+        one.driver._transport.mute = True
+        self.run(one, guard, clock, 6)
+        guard.stop("the test is over")
+        self.run(one, guard, clock, 3)
+        assert guard.stopped
+        assert guard.status().signals == "lost"
+        one.driver.close()
+        self.run(one, guard, clock, 10)
+        assert one.controller.backup, "what could not be taken back, its deadman took"
+
     def test_alarms_and_figures_of_the_controller_are_told(self) -> None:
         one, guard, clock = self.guard(PHASE_CONTROL)
         guard.after_tick.append(AlarmTeller(one.driver, guard.tell))
