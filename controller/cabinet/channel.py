@@ -14,6 +14,7 @@ from typing import Final, Protocol
 READ_BYTES: Final = 1 << 20  # at most so much a call: a flood must not eat the tick
 _CHUNK_BYTES: Final = 1 << 16
 _PIPE_BYTES: Final = 1 << 20
+_DYING: Final[list[subprocess.Popen[bytes]]] = []
 COMMAND: Final = (sys.executable, "-m", "controller.cabinet.optimizer_process")
 
 
@@ -37,6 +38,7 @@ class ChildChannel:
     """A child process; it lives no longer than this object is open. Raises `OSError` where it cannot be started."""
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        _fetch()
         environment = {name: value for name, value in os.environ.items() if name not in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment, start_new_session=True)
         assert self.process.stdin is not None
@@ -55,15 +57,15 @@ class ChildChannel:
 
     def receive(self) -> bytes | None:
         """Return what is in the pipe."""
+        _fetch()
         return _drain(lambda: os.read(self._source, _CHUNK_BYTES))
 
     def close(self) -> str:
-        """Kill the child, and fetch it."""
+        """Kill the child; it is fetched once it is gone."""
         code = self.process.poll()
         if code is None:
             self.process.kill()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(0.05)  # a killed process is gone at once; one that hangs in the kernel is left to init
+            _DYING.append(self.process)  # it may take a while to go, and nothing here waits
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 with suppress(OSError):
@@ -98,6 +100,11 @@ class SocketChannel:
         """Hang up; a process that reads sees the end."""
         self._socket.close()
         return "the connection has ended"
+
+
+def _fetch() -> None:
+    """Take the killed children that are gone by now, so that no zombie stays."""
+    _DYING[:] = [process for process in _DYING if process.poll() is None]
 
 
 class _Read(Protocol):
