@@ -16,6 +16,7 @@ from controller.vehicles import LaneTrack, Vehicle, Vehicles
 
 RECALL_MS: Final = 60_000
 _YIELDS: Final = 2.5  # headways while others have the right of way, HCM 2010 ch. 31: a saturation flow of 0.1 to 0.7
+_SLOWER: Final = 1.25  # headways: who is wrongly taken to have left waits unseen for a whole cycle, who is wrongly taken to be there costs a second
 _MOST_VEH: Final = 20  # assumed at most: a queue that nobody sees is not believed to be longer
 
 
@@ -44,7 +45,7 @@ class BlindLane:
             self._served_ms = now_ms
             self._leave(now_ms)
             # Whoever must yield may stand at the line or wait inside for a gap: they are let out before others turn green.
-            self._model.head_yields = self._model.must_yield
+            self._model.head_yields = self._model.must_yield and any(v.arrival_ms <= now_ms for v in self._track.vehicles)
         elif now_ms - self._served_ms >= RECALL_MS and not self._track.vehicles:
             self._owed_veh = max(self._owed_veh, 1.0)
         while self._owed_veh >= 1.0:
@@ -80,4 +81,4 @@ class BlindLane:
             weight = first.weights[self._lane]
             self._vehicles.leave(first, self._lane)
             model.assume_left(at_ms, weight)
-            self._next_ms = at_ms + int(model.headway_ms * weight * (_YIELDS if model.must_yield else 1.0))
+            self._next_ms = at_ms + int(model.headway_ms * weight * (_YIELDS if model.must_yield else _SLOWER))
