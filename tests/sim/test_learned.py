@@ -93,6 +93,7 @@ def test_committed_policies_say_what_they_cost() -> None:
         about = load_policy(file).about
         assert about["budget"]["actions"] > 0
         assert path_of(about["kind"], about["scenario"]) == file
+    assert {file.name.split("-")[0] for file in files} == {"dqn", "ppo"}
 
 
 @pytest.mark.slow
