@@ -16,7 +16,7 @@ demo_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Shows w
 
 @demo_app.callback()
 def _demo() -> None:
-    """Keep the command's name in the call, also while there is one only."""
+    """Show Umlauf at work without hardware: umlauf demo cabinet."""
 
 
 @demo_app.command()
