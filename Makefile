@@ -24,7 +24,7 @@ help:
 	@echo "make lint      ruff, mypy and the import contracts"
 	@echo "make mutation  mutation testing of the interlock"
 	@echo "make ci        all that CI runs (.ci/run)"
-	@echo "make deb       a Debian package in dist/; make deb-test tries it out in a Debian of its own (root, debootstrap; 2 minutes)"
+	@echo "make deb       a Debian package in dist/; make deb-test tries it out in a Debian of its own (root, debootstrap; some 5 minutes)"
 	@echo "make lock      write the hashes of the package's libraries anew; make sbom lists them in dist/ as CycloneDX"
 	@echo "make rl        train a learned peer (RL_ARGS='--kind ppo --scenario resco/cologne1'); make rl-test proves that it can be done"
 	@echo "make clean     remove what these made, except runs/"
