@@ -48,12 +48,14 @@ def build(
     supervisor: Callable[[Mode], Supervisor] = Supervisor,
     sequencer: SequencerFactory = Sequencer,
     week_ms: int = 0,
+    line_of: Mapping[str, str] | None = None,
 ) -> JunctionControl:
     """Return the control of one junction that wants the mode ``control`` (a key of `MODES`; adaptive, where it is none).
 
     ``clears``: whether the junction is cleared where a full green lane does not move; ``solvable``: whether a journal of its inputs
     is enough to decide again. ``sequencer`` makes what follows the plan where a controller owns the aspects. Without ``neighbours`` it
-    hears of none and tells none. ``week_ms``: the time since Monday 0:00 when the monotonic clock was zero, for the detectors' profile.
+    hears of none and tells none. ``week_ms``: the time since Monday 0:00 when the monotonic clock was zero, for the detectors' profile;
+    ``line_of``: by detector, the input source that it hangs on, where there are several.
     Raises `ConfigError` where the junction has faults.
     """
     faults = junction.validate()
@@ -80,6 +82,6 @@ def build(
         for node in junction.nodes
     )
     beliefs = estimator or LoopEstimator(junction, start_ms)
-    detection = Detection(junction, start_ms, week_ms=week_ms)
+    detection = Detection(junction, start_ms, week_ms=week_ms, line_of=line_of)
     coordination = Coordination(junction, neighbours or NoNeighbours())
     return JunctionControl(junction, LastingInputs(inputs), heads, detection, beliefs, coordination, nodes, Recorder(journal, junction.id))

@@ -73,6 +73,7 @@ class Guard:
         service: Service | None = None,
         refuge: Mode = Mode.FLASH,
         sequencer: SequencerFactory = Sequencer,
+        line_of: Mapping[str, str] | None = None,
         shadow: bool = False,
         site: str = "",
     ) -> None:
@@ -95,7 +96,9 @@ class Guard:
             solvable=optimizer is None,
             supervisor=partial(Supervisor, refuge=refuge, faults=faults),
             sequencer=sequencer,
-            week_ms=week_ms_of(clock) if optimizer is not None else 0,  # a journal that can be solved again knows no time of day
+            # A journal that can be solved again knows no time of day and no lines.
+            week_ms=week_ms_of(clock) if optimizer is not None else 0,
+            line_of=line_of if optimizer is not None else None,
         )
         if mode in (Mode.ADAPTIVE, Mode.CYCLE) and any(not node.plans_in(mode) for node in self.control.nodes):
             raise ConfigError(f"site {self.site}: mode {mode} needs an optimizer or planners that know it")

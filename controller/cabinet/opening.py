@@ -37,7 +37,8 @@ def open_cabinet(site: Site, clock: Clock, *, shadow: bool = False) -> tuple[Gua
     """
     driver: Any = driver_of(SIGNALS, site.signals.driver).load_factory()(site.junction.site_spec(), site.signals.options, clock.now_ms)
     signals, sequencer, refuge, seen = _signals(site, driver, clock, shadow=shadow)
-    inputs = ManyInputs(_sources(site, driver, clock))
+    sources = _sources(site, driver, clock)
+    inputs = ManyInputs(sources)
     text = junction_text(site.junction)
     link = OptimizerLink(site.junction, optimizer_channel, text) if site.mode in (Mode.ADAPTIVE, Mode.CYCLE) else None
     journal = DayJournal(site.journal_folder, site.id, clock.utc, {"site": site.id, "shadow": shadow}, keep_days=site.retention_days)
@@ -51,6 +52,7 @@ def open_cabinet(site: Site, clock: Clock, *, shadow: bool = False) -> tuple[Gua
         journal=journal,
         refuge=refuge,
         sequencer=sequencer,
+        line_of={loop: f"{source.name} {number}" for number, source in enumerate(sources, 1) for loop in source.detectors},
         shadow=shadow,
         site=site.id,
     )

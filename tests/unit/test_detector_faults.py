@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 
 import pytest
 from support_control import Road, junction, loops
+from support_guard import Cabinet
 
 from controller.detection import Detection, HealthEvent
 from controller.detector_rules import HOLD_DOWN_MS, Fault
 from controller.junction import Purpose
+from controller.planner import Planner
+from controller.supervisor import Mode
 from hardware.faulty_inputs import FaultKind, FaultyInputs, LoopFault
 from hardware.ports import DetectorFault, InputEvent, InputKind
 
@@ -139,6 +142,36 @@ def test_a_line_of_its_own_is_silent_alone() -> None:
     told = [h for now_ms in range(0, BEGIN_MS + 420_000, SECOND_MS) for h in detection.feed(port.poll(now_ms), now_ms)[1]]
     assert {h.detector for h in told} <= set(east)
     assert Fault.SILENT_LINE in {h.fault for h in told}
+
+
+class NoOptimizer:
+    """An optimizer that plans nothing: what matters is that there is one."""
+
+    state, heard_ms = "ready", 0
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+    def planners(self, *_: object) -> dict[Mode, Planner]:
+        return {}
+
+    def poll(self, now_ms: int) -> tuple[()]:
+        del now_ms
+        return ()
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_guard_knows_which_loops_share_a_line() -> None:
+    east = [d.id for d in junction().detectors if d.id.startswith("e")]
+    heard = [e for e in TRAFFIC if e.source not in east or e.at_ms < BEGIN_MS]
+    one = Cabinet(events=heard, optimizer=NoOptimizer(), line_of=dict.fromkeys(east, "inputs modbus 2"))
+    one.run_to(BEGIN_MS + 420_000)
+    told = {d: one.guard.control.detection.why(d) for d in one.guard.control.detection.states()}
+    assert all("line" in told[x] for x in east if told[x])
+    assert any(told[x] for x in east)
+    assert not any(why for x, why in told.items() if x not in east)
 
 
 @pytest.mark.parametrize(
