@@ -1,6 +1,7 @@
 """What the guard sees of its ports, told to the supervisors as events: links, refusals, detectors, panels, pre-emption, the monitor.
 
 A link is lost when it has failed for a second: a single lost answer costs a start from red, as the interlock demands, and no mode.
+At the start a device has ten seconds for its first answer.
 Inputs are lost when they have been silent for ten seconds, or when fewer than half of the approaches' loops are trusted.
 """
 
@@ -15,6 +16,7 @@ from controller.supervisor import Event
 from hardware.ports import FrameRefusedError, InputEvent, InputKind, PortError
 
 SIGNALS_LOST_MS: Final = 1_000
+FIRST_ANSWER_MS: Final = 10_000  # a controller's tables are read first, in many requests
 INPUTS_LOST_MS: Final = 10_000
 TRUSTED_RATIO: Final = 0.5
 
@@ -46,6 +48,7 @@ class Watch:
         self._report = report
         self._loops = frozenset(d.id for d in junction.detectors if d.purpose is not Purpose.EXIT)
         self._failing_ms: int | None = None  # since when the signals do not answer
+        self._allowed_ms = FIRST_ANSWER_MS
         self._silent_ms: int | None = None
         self._on: dict[Event, set[str]] = {}  # by the event that began it: the inputs that are on
         self._distrusted: set[str] = set()
@@ -58,11 +61,11 @@ class Watch:
             self._report(Event.REFUSAL, str(error))
         elif error is not None:
             self._failing_ms = now_ms if self._failing_ms is None else self._failing_ms
-            if not self.signals_lost and now_ms - self._failing_ms >= SIGNALS_LOST_MS:
+            if not self.signals_lost and now_ms - self._failing_ms >= self._allowed_ms:
                 self.signals_lost = True
                 self._report(Event.LINK_LOST, str(error))
             return
-        self._failing_ms = None
+        self._failing_ms, self._allowed_ms = None, SIGNALS_LOST_MS
         if self.signals_lost:
             self.signals_lost = False
             self._report(Event.LINK_RECOVERED, "the signals answer again")

@@ -76,6 +76,20 @@ def test_lost_signals_lead_to_release_and_back() -> None:
     assert one.interlock.refusals == 0
 
 
+def test_a_device_may_take_ten_seconds_for_its_first_answer() -> None:
+    slow, dead = Cabinet(), Cabinet()
+    slow.heads.mute = dead.heads.mute = True
+    slow.run_to(9_000)
+    slow.heads.mute = False
+    slow.run_to(60_000)
+    assert slow.mode is Mode.ACTUATED
+    assert "link_lost" not in slow.kinds()
+    dead.run_to(9_900)
+    assert dead.mode is Mode.ACTUATED
+    dead.run_to(10_500)
+    assert dead.mode is Mode.RELEASE
+
+
 def test_one_lost_answer_costs_a_start_from_red_and_no_mode() -> None:
     one = Cabinet()
     one.run_to(20_000)
