@@ -33,7 +33,7 @@ import scenarios.controls as controls, scenarios.child as child
 ours = controls._ours
 class Rogue:
     solve_ms, mode_changes, nodes = [], [], []
-    def __init__(self, place): self.place, self.inner = place, ours(place)
+    def __init__(self, place, planner): self.place, self.inner = place, ours(place, planner)
     def tick(self, now_ms):
         if now_ms < 70_000: return self.inner.tick(now_ms)
         self.place.heads.show(Frame(now_ms, (Aspect.GREEN,) * len(self.place.junction.groups)), now_ms)
