@@ -130,11 +130,11 @@ def _mend(path: Path, error: OSError) -> str:
     match error:
         case FileNotFoundError():
             return (
-                f"{path}: expected a running daemon's socket, found none. Start it (systemctl start umlauf, or umlauf run SITE.toml), "
+                f"{path}: expected a running daemon's socket, found none. Start it (systemctl start umlauf@SITE, or umlauf run SITE.toml), "
                 f"or name its socket with --socket or {SOCKET_VARIABLE}"
             )
         case ConnectionRefusedError():
-            return f"{path}: expected a running daemon, found only the socket of one that has ended. Start it with: systemctl start umlauf"
+            return f"{path}: expected a running daemon, found only the socket of one that has ended. Start it with: systemctl start umlauf@SITE"
         case PermissionError():
             return f"{path}: expected the right to write to the daemon's socket, found none. Join its group (ls -l {path}), then log in again"
         case _:

@@ -79,6 +79,10 @@ def mode(
     """
     if end == (wanted is not None):
         raise ConfigError("expected a mode, or --end; say for example: umlauf mode fixed --for 2h --reason roadworks")
+    from controller.cabinet.operated import OVERRIDES
+
+    if wanted is not None and wanted not in OVERRIDES:
+        raise ConfigError(f"mode: expected one of {', '.join(OVERRIDES)}, found {wanted!r}")
     if not reason.strip():
         raise ConfigError("--reason: expected why, in a few words, for the audit log; found nothing")
     request: dict[str, object] = {"do": "end", "reason": reason}

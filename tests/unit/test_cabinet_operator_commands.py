@@ -103,10 +103,15 @@ def test_durations(text: str, wanted_s: int | None) -> None:
         assert seconds_of(text) == wanted_s
 
 
+def test_a_wrong_mode_is_told_without_a_daemon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mode", "nonsense", "--for", "2h", "--reason", "x", "--socket", str(tmp_path / "none")]) == 1
+    assert "mode: expected one of fixed, actuated, cycle, adaptive, release, flash, found 'nonsense'" in capsys.readouterr().err
+
+
 def test_no_daemon_is_a_message_that_helps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "control.sock"
     assert main(["status", "--socket", str(path)]) == 1
-    assert "systemctl start umlauf" in capsys.readouterr().err
+    assert "systemctl start umlauf@SITE" in capsys.readouterr().err
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
     assert main(["status", "--socket", str(path)]) == 1
