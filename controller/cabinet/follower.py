@@ -9,7 +9,7 @@ wanted, the controller goes on as it does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from controller.cabinet.controller_view import ControllerView
 from controller.errors import PlanError
@@ -147,10 +147,8 @@ class Follower:
     def _starts(self, now_ms: int) -> dict[str, int]:
         """Return when each group that is not green may be so at the earliest, once all that conflict with it have ended as soon as they may."""
         view = self._view
-        ends: Callable[[str], int] = lambda foe: max(now_ms, self._min_green_end(foe)) if view.green(foe) else view.ended_ms.get(foe, now_ms - (1 << 40))  # noqa: E731
-        return {
-            g: max([now_ms, *(ends(foe) + ms for foe, ms in self.table.rules[g].foes if foe in view.aspects)]) for g in self.node.groups if not view.green(g)
-        }
+        ends = view.ended_ms | {g: max(now_ms, self._min_green_end(g)) for g in view.aspects if view.green(g)}
+        return {g: max([now_ms, *[ends[foe] + ms for foe, ms in self.table.rules[g].foes if foe in ends]]) for g in self.node.groups if not view.green(g)}
 
     def _min_green_end(self, group: str) -> int:
         return self._view.since_ms[group] + self.table.rules[group].group.min_green_ms

@@ -170,6 +170,7 @@ class _Digital(_ModbusUnit):
     def __init__(self, options: ModbusUnit, silent_sweeps: int) -> None:
         super().__init__(options, silent_sweeps, counter_bits=16 * options.counter_words, counted=options.counters)
         self._options = options
+        self._channels = tuple((channel, track, int(channel not in options.inverted)) for channel, track in self.tracks.items())
         self._known = False
         self._function = Function.DISCRETE_INPUTS if options.inputs == "discrete" else Function.COILS
         self._registers = Function.HOLDING_REGISTERS if options.counter_registers == "holding" else Function.INPUT_REGISTERS
@@ -180,10 +181,10 @@ class _Digital(_ModbusUnit):
         if answer is None:
             return False
         bus.note(self.number, "")
-        for channel, track in self.tracks.items():
-            track.set_fault(DetectorFault.WHOLE, answer.at_ms, emit)
-            occupied = bool(answer.value.values[channel - 1]) is not (channel in self._options.inverted)
-            self._see(channel, occupied, answer.at_ms, emit)
+        values, at_ms = answer.value.values, answer.at_ms
+        for channel, track, covered in self._channels:
+            track.set_fault(DetectorFault.WHOLE, at_ms, emit)
+            self._see(channel, values[channel - 1] == covered, at_ms, emit)
         if counters or not self._known:
             self._known = True
             for channel, address in self._options.counters.items():

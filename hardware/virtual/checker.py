@@ -67,7 +67,7 @@ class Checker:
         self._groups = [_Group(g) for g in spec.groups]
         self._gaps_ms: Mapping[tuple[str, str], int] = dict(spec.intergreen_ms)
         ids = [g.id for g in spec.groups]
-        self._foes = [(i, j) for i, a in enumerate(ids) for j, b in enumerate(ids) if i != j and ((a, b) in self._gaps_ms or (b, a) in self._gaps_ms)]
+        self._foes = [[j for j, b in enumerate(ids) if i != j and ((a, b) in self._gaps_ms or (b, a) in self._gaps_ms)] for i, a in enumerate(ids)]
         self._tolerance_ms = tolerance_ms
         self.frames = self.unsafe_frames = 0
         self.counts: dict[FaultKind, int] = {}
@@ -150,11 +150,12 @@ class Checker:
     def _together(self, at_ms: int, aspects: Sequence[Aspect]) -> list[Fault]:
         going = (Aspect.GREEN, Aspect.RED_AMBER)
         found = []
-        for i, j in self._foes if any(a in going for a in aspects) else ():
-            one, other = aspects[i], aspects[j]
-            if (one in going and other in going and i < j) or (one is Aspect.GREEN and other is Aspect.AMBER):
-                text = f"expected no {one.name} beside {self._groups[j].spec.id}, found it {other.name}"
-                found.append(Fault(at_ms, FaultKind.CONFLICT, self._groups[i].spec.id, text))
+        for i, one in enumerate(aspects):
+            for j in self._foes[i] if one in going else ():
+                other = aspects[j]
+                if (other in going and i < j) or (one is Aspect.GREEN and other is Aspect.AMBER):
+                    text = f"expected no {one.name} beside {self._groups[j].spec.id}, found it {other.name}"
+                    found.append(Fault(at_ms, FaultKind.CONFLICT, self._groups[i].spec.id, text))
         return found
 
     def _remember(self, at_ms: int, aspects: Sequence[Aspect]) -> None:

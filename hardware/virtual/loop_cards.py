@@ -15,6 +15,7 @@ LD120_VERSION: Final = 3
 LD120_TYPE: Final = 34
 _MOST_REGISTERS: Final = 8  # in one message of an LD120
 _COUNT_MODULUS: Final = 1 << 32
+_FUNCTIONS: Final = frozenset(Function)
 
 
 class Card(Protocol):
@@ -80,7 +81,7 @@ class DigitalCard:
     def values(self, function: Function) -> Mapping[int, int]:
         """Return the inputs as bits (coils and discrete inputs) and the counters as registers."""
         if function in (Function.COILS, Function.DISCRETE_INPUTS):
-            return {self._first + place: int(value) for place, value in enumerate(self._inputs)}
+            return dict(enumerate(map(int, self._inputs), self._first))
         words = (word for count in self.counts for word in (count >> 16 & 0xFFFF, count & 0xFFFF))
         return dict(enumerate(words))
 
@@ -101,16 +102,15 @@ class ModbusSlave:
         card = self.cards.get(request.unit)
         if card is None or request.unit in self.mute:
             return b""
-        fault = _refusal(card, request)
-        if fault is not None:
-            return Refusal(request.unit, request.function, fault).encode()
-        values = card.values(Function(request.function))
-        return Reply(request.unit, request.function, tuple(values[request.first + place] for place in range(request.count))).encode()
+        found = _read(card, request)
+        if isinstance(found, Fault):
+            return Refusal(request.unit, request.function, found).encode()
+        return Reply(request.unit, request.function, found).encode()
 
 
-def _refusal(card: Card, request: Request) -> Fault | None:
-    """Return why the request cannot be answered (application protocol, 6.1 to 6.4: function, then count, then address)."""
-    if request.function not in list(Function):
+def _read(card: Card, request: Request) -> tuple[int, ...] | Fault:
+    """Return what is asked for, or why it cannot be (application protocol, 6.1 to 6.4: function, then count, then address)."""
+    if request.function not in _FUNCTIONS:
         return Fault.ILLEGAL_FUNCTION
     function = Function(request.function)
     registers = function in (Function.HOLDING_REGISTERS, Function.INPUT_REGISTERS)
@@ -118,5 +118,7 @@ def _refusal(card: Card, request: Request) -> Fault | None:
     if not 1 <= request.count <= most:
         return Fault.ILLEGAL_VALUE
     values = card.values(function)
-    absent = any(request.first + place not in values for place in range(request.count))
-    return Fault.ILLEGAL_ADDRESS if absent else None
+    try:
+        return tuple([values[address] for address in range(request.first, request.first + request.count)])
+    except KeyError:
+        return Fault.ILLEGAL_ADDRESS

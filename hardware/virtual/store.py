@@ -24,6 +24,9 @@ class ObjectStore:
         keys = [*self._values, *((name, index) for name, (indices, _) in computed.items() for index in indices)]
         self._places = {table.oid(name, *index): (table.spec(name), index) for name, index in keys}
         self._order = sorted(self._places)
+        self._indices: dict[str, list[Index]] = {}
+        for name, index in self._values:
+            self._indices.setdefault(name, []).append(index)
 
     def value(self, name: str, *index: int) -> int:
         """Return a stored number. Raises `KeyError` where there is none of that name and index."""
@@ -31,12 +34,14 @@ class ObjectStore:
         return found if isinstance(found, int) else int.from_bytes(found, "big")
 
     def put(self, name: str, index: Index, value: Value) -> None:
-        """Store a value from inside, as the controller itself does."""
+        """Store a value from inside, as the controller itself does. Raises `KeyError` where there is none of that name and index."""
+        if (name, index) not in self._values:
+            raise KeyError((name, index))
         self._values[name, index] = value
 
-    def indices(self, name: str) -> list[Index]:
+    def indices(self, name: str) -> Sequence[Index]:
         """Return the index numbers under which a stored object is there."""
-        return [index for key, index in self._values if key == name]
+        return self._indices.get(name, ())
 
     def get(self, oid: Oid) -> Value:
         """Return one value. Raises `ObjectError` noSuchName."""

@@ -153,13 +153,12 @@ def _intact(buffer: bytearray, start: int, size: int) -> bool:
 
 def _packed(bits: Sequence[int]) -> bytes:
     """Return bits as octets, the first value in the lowest bit."""
-    octets = bytearray((len(bits) + 7) // 8)
-    for place, bit in enumerate(bits):
-        octets[place // 8] |= bool(bit) << place % 8
-    return bytes(octets)
+    whole = sum([1 << place for place, bit in enumerate(bits) if bit])
+    return whole.to_bytes((len(bits) + 7) // 8, "little")
 
 
 def _values(request: Request, data: bytes) -> tuple[int, ...]:
     if request.function in _BITS:
-        return tuple(data[place // 8] >> place % 8 & 1 for place in range(request.count))
-    return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
+        whole = int.from_bytes(data, "little")
+        return tuple([whole >> place & 1 for place in range(request.count)])
+    return tuple([int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)])
