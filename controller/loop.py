@@ -47,10 +47,10 @@ class JunctionControl:
 
     def restart(self, now_ms: int, why: str) -> None:
         """Begin again from red with the next tick, as after a lost device, a refusal or flashing signals."""
-        self.plan_grid.restart()
         for node in self.nodes:
             node.restart(now_ms)
-        self.record.restart(now_ms, why)
+        if not self.record.restart(now_ms, why):  # while a device is lost, each tick begins again; nothing is to be decided more often for it
+            self.plan_grid.restart()
 
     @property
     def mode_changes(self) -> list[ModeChange]:

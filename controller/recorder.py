@@ -43,9 +43,10 @@ class Recorder:
         if self.journal is not None:
             self.journal.frame(self._junction_id, self.number, now_ms, aspects)
 
-    def restart(self, now_ms: int, why: str) -> None:
-        """Record that the junction begins again from red with the next tick; replays do the same."""
+    def restart(self, now_ms: int, why: str) -> bool:
+        """Record that the junction begins again from red with the next tick; replays do the same. Return whether it did so with this one."""
+        again, self._restarted = self._restarted == self.number, self.number + 1
         if self.journal is not None:
-            again, self._restarted = self._restarted == self.number, self.number + 1
             text = "again" if again else f"{self._junction_id}: begins again from red: {why}"  # a lost device makes one each tick
             self.journal.note(now_ms, RESTART, text, {"junction": self._junction_id, "tick": self._restarted})
+        return again

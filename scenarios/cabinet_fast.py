@@ -29,13 +29,18 @@ def run_fast(duration_s: float, speed_ratio: float, faults: Sequence[Planned], *
         schedule = Schedule(faults)
         now_ms = 0
         while now_ms < end_ms:
-            now_ms = min(now_ms + STEP_MS, end_ms, *schedule.next_ms(now_ms))
+            now_ms = min(after(now_ms), end_ms, *schedule.next_ms(now_ms))
             cabinet.run_to(now_ms)
             schedule.act(cabinet, now_ms, report, tell)
             if now_ms % TELL_MS == 0:
                 tell(f"{clock(now_ms)}  {cabinet.line()}")
             real.wait_until(begin_ms + round(now_ms / speed_ratio))
         return finish(cabinet, report, "the time is over")
+
+
+def after(now_ms: int) -> int:
+    """Return the next look's time: whole steps from the start, whatever was done in between."""
+    return now_ms - now_ms % STEP_MS + STEP_MS
 
 
 class Schedule:

@@ -23,13 +23,12 @@ from typing import Any, Final
 
 from controller.clock import elapsed_s
 from controller.supervisor import Mode
-from scenarios.cabinet_fast import Schedule, finish
+from scenarios.cabinet_fast import Schedule, after, finish
 from scenarios.cabinet_faults import Fault, random_faults
 from scenarios.cabinet_inprocess import InProcessCabinet
 from scenarios.cabinet_report import DemoReport
 
 HOUR_MS: Final = 3_600_000
-STEP_MS: Final = 1_000
 FAULT_EVERY_S: Final = 600.0
 MODES: Final = (Mode.ADAPTIVE, Mode.ADAPTIVE, Mode.ADAPTIVE, Mode.CYCLE, Mode.ACTUATED, Mode.FIXED)
 GROWTH_MB: Final = 30.0  # from the second hour on; what a day may add by fragmentation
@@ -84,7 +83,7 @@ def _steps(cabinet: InProcessCabinet, report: DemoReport, schedule: Schedule, en
     """Let the day pass; stop for a look once an hour and at its end."""
     now_ms = 0
     while now_ms < end_ms:
-        now_ms = min([now_ms + STEP_MS, end_ms, *schedule.next_ms(now_ms)])
+        now_ms = min([after(now_ms), end_ms, *schedule.next_ms(now_ms)])
         cabinet.run_to(now_ms)
         schedule.act(cabinet, now_ms, report, _say_nothing)
         if now_ms % HOUR_MS == 0 or now_ms == end_ms:

@@ -278,6 +278,19 @@ def test_after_flashing_it_begins_again_from_red() -> None:
     assert red_ms >= INTERGREEN_MS
 
 
+def test_a_lost_device_costs_no_more_decisions_than_a_whole_one(tmp_path: Path) -> None:
+    with Journal.create(tmp_path / "journal.sqlite", {"scenario": "test"}) as journal:
+        bench = Bench("adaptive", queue(), journal)
+        bench.run(0, 10_000)
+        bench.heads.mute = True
+        for now_ms in range(10_100, 20_001, 100):
+            run_through_losses(bench, now_ms, now_ms)
+    with JournalReader(tmp_path) as reader:
+        (record,), _ = read_records(reader)
+    assert len(record.restarts) == 100
+    assert len([p for p in record.plans if p.now_ms > 10_100]) <= 10
+
+
 @pytest.mark.parametrize("control", ["actuated", "adaptive"])
 def test_a_restart_replays(tmp_path: Path, control: str) -> None:
     with Journal.create(tmp_path / "journal.sqlite", {"scenario": "test"}) as journal:
