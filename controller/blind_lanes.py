@@ -17,6 +17,7 @@ from controller.vehicles import LaneTrack, Vehicle, Vehicles
 RECALL_MS: Final = 60_000
 _YIELDS: Final = 2.5  # headways while others have the right of way, HCM 2010 ch. 31: a saturation flow of 0.1 to 0.7
 _SLOWER: Final = 1.25  # headways: who is wrongly taken to have left waits unseen for a whole cycle, who is wrongly taken to be there costs a second
+_SURPLUS: Final = 1.5  # more are assumed than stand in: whom chance brings beyond the mean would wait for ever, for no loop tells of them
 _MOST_VEH: Final = 20  # assumed at most: a queue that nobody sees is not believed to be longer
 
 
@@ -40,7 +41,7 @@ class BlindLane:
         seen = any(states[x].trusted for x in self._loops)
         self.flow_veh_s = None if seen else states[self._loops[0]].instead_veh_s
         if self.flow_veh_s is not None:
-            self._owed_veh += self.flow_veh_s * (now_ms - before_ms) / 1000.0
+            self._owed_veh += _SURPLUS * self.flow_veh_s * (now_ms - before_ms) / 1000.0
         if self._model.is_open:
             self._served_ms = now_ms
             self._leave(now_ms)
@@ -55,12 +56,14 @@ class BlindLane:
     def end(self) -> None:
         """Forget who was only assumed: a stop loop is trusted again."""
         self.active, self.flow_veh_s, self._owed_veh = False, None, 0.0
+        self._vehicles.see_again(self._lane)
         for vehicle in self._assumed:
             self._vehicles.remove(vehicle)
         self._assumed.clear()
 
     def _begin(self, now_ms: int) -> None:
         self.active = True
+        self._vehicles.lose_sight(self._lane)
         self._next_ms = now_ms
         self._model.forget_head()
 

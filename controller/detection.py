@@ -90,7 +90,7 @@ class Detection:
         self._states = {i: _state(loop) for i, loop in self._loops.items()}
         self._flows = Flows(junction, Profile(self._loops, week_ms), start_ms)
         self._witnesses = Witnesses(junction)
-        self._verdicts = Verdicts(self._witnesses, self._flows)
+        self._verdicts = Verdicts(junction, self._witnesses, self._flows)
         self._lines = Lines(junction, line_of or {}, start_ms)
         self._looked_edges = dict.fromkeys(self._loops, 0)
         self._next_check_ms = start_ms
@@ -152,8 +152,8 @@ class Detection:
         changed = {name: loop.edges != self._looked_edges[name] for name, loop in loops.items()}
         self._flows.look({name: loop.count for name, loop in loops.items()}, trusted, changed, self._verdicts.doubted, now_ms)
         self._witnesses.look(loops, changed, now_ms)
-        self._verdicts.look(loops)
-        silent = self._lines.look({name: loop.edges for name, loop in loops.items()}, now_ms)
+        self._verdicts.look(loops, changed)
+        silent = self._lines.look({name: loop.edges for name, loop in loops.items()}, trusted, now_ms)
         for name, loop in loops.items():
             self._looked_edges[name] = loop.edges
             loop.charged = self._charge(name, loop, silent, now_ms)
@@ -169,7 +169,11 @@ class Detection:
         if line in silent:
             return Finding(Fault.SILENT_LINE, silent[line])
         covered_ms = now_ms - max(loop.changed_ms, loop.back_ms) if loop.occupied else 0
-        return self._verdicts.stuck(name, loop.occupied) or self._verdicts.covered(covered_ms, loop.longest_ms) or self._verdicts.miscounts(name, self._loops)
+        return (
+            self._verdicts.stuck(name, self._loops, now_ms)
+            or self._verdicts.covered(covered_ms, loop.longest_ms)
+            or self._verdicts.miscounts(name, self._loops)
+        )
 
 
 def _state(loop: _Loop) -> DetectorState:

@@ -23,12 +23,22 @@ class Lines:
     def __init__(self, junction: Junction, line_of: Mapping[str, str], start_ms: int) -> None:
         self.line_of = {d.id: line_of.get(d.id, d.relayed_by) for d in junction.detectors}
         names = set(self.line_of.values())
+        self._edges = dict.fromkeys(self.line_of, 0)
         self._lines = {name: _Line(sum(1 for x in self.line_of.values() if x == name), start_ms) for name in sorted(names)}
 
-    def look(self, edges: Mapping[str, int], now_ms: int) -> dict[str, str]:
-        """Take the edges of each loop since the start; return the silent lines, and why."""
+    def look(self, edges: Mapping[str, int], trusted: Mapping[str, bool], now_ms: int) -> dict[str, str]:
+        """Take the edges of each loop since the start; return the silent lines, and why.
+
+        The edges of loops without trust show that a line is alive, but are not its usual rate: a loop that chatters gives more than all others.
+        """
+        more = {name: [0, 0] for name in self._lines}
+        for loop, count in edges.items():
+            if count != self._edges[loop]:
+                more[self.line_of[loop]][trusted[loop]] += count - self._edges[loop]
+                self._edges[loop] = count
         for name, line in self._lines.items():
-            line.look(sum([edges[x] for x, of in self.line_of.items() if of == name]), now_ms)
+            others, heard = more[name]
+            line.look(others, heard, now_ms)
         return {name: why for name, line in self._lines.items() if (why := line.why(now_ms))}
 
 
@@ -37,14 +47,12 @@ class _Line:
         self._loops = loops
         self._rate_ms = 0.0  # edges in a millisecond
         self._watched_ms = 0
-        self._edges = 0
         self._heard_ms = self._at_ms = start_ms
         self._due_edges = 0.0  # since something was heard
 
-    def look(self, edges: int, now_ms: int) -> None:
-        elapsed_ms, more = now_ms - self._at_ms, edges - self._edges
-        self._at_ms, self._edges = now_ms, edges
-        if more:
+    def look(self, others: int, more: int, now_ms: int) -> None:
+        elapsed_ms, self._at_ms = now_ms - self._at_ms, now_ms
+        if more or others:
             # A silence that has ended is learned from with the look that ended it: it was the traffic's.
             since_ms = now_ms - self._heard_ms
             self._watched_ms += since_ms

@@ -46,6 +46,8 @@ class Evidence(NamedTuple):
     """When a loop loses trust by what the loops before and behind it, or all of its line, have seen."""
 
     beyond_veh: float  # so many must have passed it, beyond those who may stand between, while it did not change
+    arrived_veh: float  # so many came to a free stop loop more than two minutes ago, while it did not change
+    between_veh: float  # so many passed the loops before it and those behind, while it did not change
     passed_veh: float  # so many fewer than before or behind it passed the road's loops in minutes, while this one was free and did not change
     covered_ms: int  # covered for so long, and
     covered_ratio: float  # this many times as long as ever before, while
@@ -54,6 +56,7 @@ class Evidence(NamedTuple):
     due_covered_veh: float  # and while it was covered
     over_ratio: float  # log-likelihood ratio for twice as many vehicles as the others saw
     under_ratio: float  # and for half as many
+    few_ratio: float  # it counted less than this part of those who passed the loops before it and those behind
     learned_veh: int  # after so many vehicles the ratio between two stations is known
     line_edges: int  # so many edges were due from a line in its silence; traffic comes in platoons, and half as many were seen to be missing
     line_ms: int  # and the silence lasts at least so long
@@ -69,16 +72,19 @@ _USUAL: Final = Limits(_HOUR_MS // 2, 24 * _HOUR_MS, 12, 2_000, 60, 0.3)
 LIMITS: Final[Mapping[Purpose, Limits]] = dict.fromkeys(Purpose, _USUAL)
 EVIDENCE: Final = Evidence(
     beyond_veh=4.0,
+    arrived_veh=6.0,
+    between_veh=12.0,
     passed_veh=14.0,
-    covered_ms=150_000,
+    covered_ms=120_000,
     covered_ratio=3.0,
     flows_ratio=0.6,
-    due_free_veh=60.0,
+    due_free_veh=40.0,
     due_covered_veh=35.0,
     over_ratio=10.0,
     under_ratio=9.0,
+    few_ratio=0.6,
     learned_veh=50,
-    line_edges=150,
+    line_edges=200,
     line_ms=90_000,
     line_learned_ms=600_000,
 )

@@ -11,15 +11,18 @@ from collections.abc import Collection, Mapping, Sequence
 from math import log
 from typing import Final, NamedTuple
 
+from controller.detector_between import between_of
 from controller.detector_rules import EVIDENCE, Fault
 from controller.detector_witness import Counted, Witness, Witnesses
 from controller.detector_words import why
+from controller.junction import Junction
 from controller.stand_in import Flows
 
 SUSPECT_RATIO: Final = 0.2  # a loop against which so much of a proof stands may be the one that counts wrongly: others are not found guilty by it
 CLEAR_RATIO: Final = 0.3  # a witness is cleared where so much less speaks against it
 SUSPECT_DUE_VEH: Final = 10.0
 _NOTHING: Final = 1e-3
+_NOBODY: Final[tuple[float, tuple[str, ...]]] = (0.0, ())
 
 
 class Finding(NamedTuple):
@@ -32,37 +35,44 @@ class Finding(NamedTuple):
 class Verdicts:
     """Judges a junction's loops by their witnesses."""
 
-    def __init__(self, witnesses: Witnesses, flows: Flows) -> None:
-        self._of, self._flows = witnesses.of, flows
+    def __init__(self, junction: Junction, witnesses: Witnesses, flows: Flows) -> None:
+        self._of, self._between, self._flows = witnesses.of, between_of(witnesses.of, junction), flows
         self._missed: dict[str, tuple[float, tuple[str, ...]]] = {}  # per loop, who must have passed it unseen, against what proves it, and who says so
         self._suspects: frozenset[str] = frozenset()
         self._flow_ratio = 0.0
         self.doubted: frozenset[str] = frozenset()  # loops that count otherwise than their witnesses, or these otherwise than they
 
-    def look(self, loops: Mapping[str, Counted]) -> None:
-        """Take the witnesses' present state."""
-        self._missed = {
-            name: max([self._missed_by(w, loop.occupied, loops) for w in self._live(name, loops)], default=(0.0, ())) for name, loop in loops.items()
-        }
+    def look(self, loops: Mapping[str, Counted], changed: Mapping[str, bool]) -> None:
+        """Take the witnesses' present state. ``changed``: the loops that have changed since the last look."""
+        self._missed = {name: _NOBODY if changed[name] else self._missed_at(name, loop) for name, loop in loops.items()}
         self.doubted = frozenset(x for x in loops if any(w.doubts for w in self._of[x] if w.strong and not w.mates))
         self._flow_ratio = self._flows.change(x for x, loop in loops.items() if loop.trusted) or 0.0
         self._suspects = frozenset(x for x, (proof, _) in self._missed.items() if proof >= SUSPECT_RATIO or self._flows.due_veh[x] >= SUSPECT_DUE_VEH)
+        for name, between in self._between.items():
+            between.look(loops[name])
 
-    def _missed_by(self, witness: Witness, occupied: bool, loops: Mapping[str, Counted]) -> tuple[float, tuple[str, ...]]:
-        seen, mates = sum([loops[x].count for x in witness.loops]), sum([loops[x].count for x in witness.mates])
-        proof = witness.beyond_veh(seen) / EVIDENCE.beyond_veh if not witness.mates else 0.0
-        if witness.road and not occupied:
-            proof = max(proof, witness.passed_veh(seen, mates) / EVIDENCE.passed_veh)
-        return proof, witness.loops
+    def _missed_at(self, name: str, loop: Counted) -> tuple[float, tuple[str, ...]]:
+        """Return who must have passed a loop since it last changed, against what proves it, and who says so."""
+        found = [_missed_by(w, loop) for w in self._of[name] if w.heard]
+        between = self._between.get(name)
+        if between is not None:
+            found.append((between.proof_ratio(loop), between.loops))
+        return max(found, default=_NOBODY)
 
-    def stuck(self, name: str, occupied: bool) -> Finding | None:
+    def stuck(self, name: str, loops: Mapping[str, Counted], now_ms: int) -> Finding | None:
         """Return what a loop is found guilty of by vehicles that must have passed it."""
+        occupied = loops[name].occupied
         state, fault = ("covered", Fault.STUCK_ON) if occupied else ("free", Fault.STUCK_OFF)
         proof_ratio, seen_by = self._missed[name]
         if proof_ratio >= 1.0:
             return Finding(fault, why(f"{state}_missed", seen=" and ".join(seen_by)))
+        between = self._between.get(name)
+        if self._flow_ratio < EVIDENCE.flows_ratio:
+            return None
+        if between is not None and (queue_ms := between.queue_ms(loops[name], loops, now_ms)) >= EVIDENCE.covered_ms:
+            return Finding(fault, why("free_queue", seen=" and ".join(between.ahead), long=queue_ms // 1000))
         due_veh = self._flows.due_veh[name]
-        if self._flow_ratio >= EVIDENCE.flows_ratio and due_veh >= (EVIDENCE.due_covered_veh if occupied else EVIDENCE.due_free_veh):
+        if due_veh >= (EVIDENCE.due_covered_veh if occupied else EVIDENCE.due_free_veh):
             return Finding(fault, why(f"{state}_due", veh=round(due_veh)))
         return None
 
@@ -77,7 +87,10 @@ class Verdicts:
         """Return whether a loop is found to count too many or too few."""
         if name in self._suspects:
             return None
-        strong = [w for w in self._live(name, loops) if w.strong and not w.mates and self._suspects.isdisjoint(w.loops)]
+        between = self._between.get(name)
+        if between is not None and between.few:
+            return Finding(Fault.UNDERCOUNT, why("few", counted=between.few[0], passed=between.few[1], seen=" and ".join(between.loops)))
+        strong = [w for w in self._live(name) if w.strong and not w.mates and self._suspects.isdisjoint(w.loops)]
         over = [w.over_charge for w in strong]
         under = [w.under_charge for w in strong]
         if max(over, default=0.0) >= EVIDENCE.over_ratio and self._guilty(name, strong, [x / EVIDENCE.over_ratio for x in over], loops):
@@ -86,13 +99,13 @@ class Verdicts:
             return Finding(Fault.UNDERCOUNT, why("undercount", seen=_seen(strong)))
         return None
 
-    def _live(self, name: str, loops: Mapping[str, Counted]) -> list[Witness]:
-        return [w for w in self._of[name] if all(loops[x].trusted for x in w.loops) and all(loops[x].trusted for x in w.mates)]
+    def _live(self, name: str) -> list[Witness]:
+        return [w for w in self._of[name] if w.heard]
 
     def _guilty(self, name: str, strong: Sequence[Witness], charge: Sequence[float], loops: Mapping[str, Counted]) -> bool:
         if len(strong) > 1:
             return min(charge) >= 0.5
-        others = [w for x in strong[0].loops for w in self._live(x, loops) if w.strong and not w.mates and name not in w.loops]
+        others = [w for x in strong[0].loops for w in self._live(x) if w.strong and not w.mates and name not in w.loops]
         if others:
             return all(max(w.over_ratio, w.under_ratio) < CLEAR_RATIO * max(strong[0].over_ratio, strong[0].under_ratio) for w in others)
         return self._changed_more((name,), strong[0].loops, loops)
@@ -105,6 +118,14 @@ class Verdicts:
             return False
         usual = log(max(everywhere or 1.0, _NOTHING))
         return abs(log(max(one, _NOTHING)) - usual) > abs(log(max(two, _NOTHING)) - usual)
+
+
+def _missed_by(witness: Witness, loop: Counted) -> tuple[float, tuple[str, ...]]:
+    seen, mates = witness.looked_seen, witness.looked_own - loop.count
+    proof = witness.beyond_veh(seen) / EVIDENCE.beyond_veh if not witness.mates else 0.0
+    if witness.road and not loop.occupied:
+        proof = max(proof, witness.passed_veh(seen, mates) / EVIDENCE.passed_veh)
+    return proof, witness.loops
 
 
 def _seen(strong: Sequence[Witness]) -> str:

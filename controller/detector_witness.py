@@ -52,6 +52,11 @@ class Counted(Protocol):
         ...
 
     @property
+    def changed_ms(self) -> int:
+        """Return since when."""
+        ...
+
+    @property
     def trusted(self) -> bool:
         """Return whether it is believed."""
         ...
@@ -85,8 +90,9 @@ class Witness:
     chunk_seen: int = 0
     pending_own: int = 0  # counts not yet learned from: those of a loop that does not change may be the fault's
     pending_seen: int = 0
-    looked_own: int = 0  # the counts at the last look
+    looked_own: int = 0  # the counts at the last look, the mates' among the loop's own
     looked_seen: int = 0
+    heard: bool = True  # all of its loops and mates are trusted
     over_ratio: float = 0.0  # log-likelihood of twice, and of half as many vehicles
     under_ratio: float = 0.0
 
@@ -106,6 +112,10 @@ class Witness:
             return 0.0
         passed = seen - self.late_from if self.behind else self.past[0] - self.quiet_from if len(self.past) == PASSED_LOOKS else 0
         return self.least_ratio() * passed - (mates - self.mates_from)
+
+    def since(self, looks: int) -> int:
+        """Return how many the set had seen so many looks ago since the loop last changed; less than nothing where that was before."""
+        return (self.looked_seen if not looks else self.past[-1 - looks] if len(self.past) > looks else self.quiet_from) - self.quiet_from
 
     def watch(self, seen: int, mates: int, now_ms: int, *, changed: bool) -> None:
         """Take the counts at one look; ``changed``: the loop has changed since the last one, or the set cannot be heard."""
@@ -194,7 +204,7 @@ def witnesses_of(junction: Junction) -> dict[str, tuple[Witness, ...]]:
         else:
             mates = ways.mates(d)
             both = [ways.witness(d, (), behind=behind) for behind in (False, True)]
-            both += [ways.witness(d, mates, behind=behind) for behind in (False, True)]
+            both += [ways.witness(d, mates, behind=behind) for behind in (False, True) if mates]
             found[d.id] = tuple(w for w in both if w is not None)
     return found
 
@@ -257,9 +267,9 @@ class Witnesses:
             own = loops[name]
             for w in witnesses:
                 seen, mates = sum([counts[x] for x in w.loops]), sum([counts[x] for x in w.mates])
-                heard = trusted.issuperset(w.loops) and trusted.issuperset(w.mates)
-                w.watch(seen, mates, now_ms, changed=changed[name] or not heard)
-                if heard and (own.trusted or own.fault in MISCOUNTS):
+                w.heard = trusted.issuperset(w.loops) and trusted.issuperset(w.mates)
+                w.watch(seen, mates, now_ms, changed=changed[name] or not w.heard)
+                if w.heard and (own.trusted or own.fault in MISCOUNTS):
                     w.compare(own.count + mates, seen, learns=own.trusted, changed=changed[name])
                     continue
                 w.skip(own.count + mates, seen)

@@ -29,6 +29,10 @@ WHY: Final[Mapping[str, tuple[str, str]]] = {
         "stuck off: it did not change while, by {seen}, vehicles must have passed",
         "dauernd frei: ohne Änderung, obwohl nach {seen} Fahrzeuge gefahren sein müssen",
     ),
+    "free_queue": (
+        "stuck off: free for {long} s, while a queue stands on {seen}",
+        "dauernd frei: seit {long} s frei, während auf {seen} ein Rückstau steht",
+    ),
     "covered_due": (
         "stuck on: it did not change while {veh} vehicles were due by its usual flow",
         "dauernd belegt: ohne Änderung, obwohl nach dem üblichen Verkehr {veh} Fahrzeuge fällig waren",
@@ -39,6 +43,10 @@ WHY: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "overcount": ("counts about twice as many vehicles as {seen} let expect", "zählt etwa doppelt so viele Fahrzeuge, wie {seen} erwarten lassen"),
     "undercount": ("counts about half as many vehicles as {seen} let expect", "zählt etwa halb so viele Fahrzeuge, wie {seen} erwarten lassen"),
+    "few": (
+        "counts about half as many vehicles as pass: {counted} where, by {seen}, {passed} have passed",
+        "zählt etwa halb so viele Fahrzeuge, wie fahren: {counted}, wo nach {seen} {passed} gefahren sind",
+    ),
     "line": (
         "silent line: all its {loops} loops are silent for {long} s, in which {edges} edges were due",
         "Leitung stumm: alle {loops} Schleifen seit {long} s, in denen {edges} Flanken fällig waren",

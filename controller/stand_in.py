@@ -6,14 +6,16 @@ from collections.abc import Collection, Iterable, Mapping
 from math import exp
 from typing import Final
 
+from controller.detector_witness import HEIGHT_M
 from controller.junction import Detector, Junction, Purpose
 from controller.profile import QUARTER_MS, Profile
 
 RECENT_MS: Final = 180_000  # memory of the present flow
 USUAL_MS: Final = 1_200_000  # memory of the usual one
 LEARNED_MS: Final = 300_000  # a loop watched for less has no usual flow yet
+LEARNED_VEH: Final = 5  # and one that has counted fewer tells nothing by its silence
 SCALE_RANGE: Final = (0.3, 3.0)  # so far may traffic be from its profile
-_NOTHING_VEH_S: Final = 1e-4
+MOST_DUE_RATIO: Final = 5.0  # times the usual flow: more is one neighbour's platoon
 LEAST_VEH_S: Final = 1.0 / 120.0  # recall: where nothing is known, and at least, so much demand is assumed
 
 
@@ -26,13 +28,13 @@ class Flows:
         self._usual = dict(self._recent)
         self._watched_ms = {d.id: 0 for d in junction.detectors}
         self._near = {d.id: _near(d, junction) for d in junction.detectors}
-        self._groups = {name: frozenset((name, *near)) for name, near in self._near.items()}
-        self._totals: dict[frozenset[str], tuple[float, float]] = {}  # per group: the present and the usual flow over its trusted loops
+        everywhere = tuple(d.id for d in junction.detectors if d.purpose is not Purpose.EXIT)
+        self._telling = {d.id: (_own_ways(d, junction), self._near[d.id], everywhere) for d in junction.detectors}
         self._counted = {d.id: 0 for d in junction.detectors}
         self._usual_counted = dict(self._counted)
         self._usual_ms = {d.id: start_ms for d in junction.detectors}
         self._at_ms = start_ms
-        self.due_veh = dict(self._recent)  # vehicles that were due since the loop last changed, by its usual flow and what its neighbours see now
+        self.due_veh = dict(self._recent)  # vehicles that were due since the loop last changed, by its usual share of what its neighbours have seen
         self._quarter_from: dict[str, int] | None = None  # counts when the present quarter began, of loops trusted since then
 
     def look(self, counts: Mapping[str, int], trusted: Mapping[str, bool], changed: Mapping[str, bool], doubted: Collection[str], now_ms: int) -> None:
@@ -40,11 +42,12 @@ class Flows:
         elapsed_ms = now_ms - self._at_ms
         if elapsed_ms <= 0:
             return
-        self._totals.clear()
+        more: dict[str, int] = {}
         recent = 1.0 - exp(-elapsed_ms / RECENT_MS)
         for name, count in counts.items():
+            more[name] = count - self._counted[name]
             if trusted[name]:
-                flow_veh_s = 1000.0 * (count - self._counted[name]) / elapsed_ms
+                flow_veh_s = 1000.0 * more[name] / elapsed_ms
                 watched_ms = self._watched_ms[name] = self._watched_ms[name] + elapsed_ms
                 # In the beginning the memory is as long as the loop is watched: the mean of all that was seen.
                 self._recent[name] += max(recent, elapsed_ms / watched_ms) * (flow_veh_s - self._recent[name])
@@ -55,8 +58,9 @@ class Flows:
             else:
                 self._usual_ms[name], self._usual_counted[name] = now_ms, count
             self._counted[name] = count
+        known = {name: rate for name in counts if trusted[name] and (rate := self._known_veh_s(name, now_ms))}
         for name in counts:
-            self.due_veh[name] = 0.0 if changed[name] else self.due_veh[name] + self._due_veh_s(name, trusted, now_ms) * elapsed_ms / 1000.0
+            self.due_veh[name] = 0.0 if changed[name] else self.due_veh[name] + self._more_due_veh(name, more, known, elapsed_ms, now_ms)
         self._end_quarter(counts, trusted, now_ms)
         self._at_ms = now_ms
 
@@ -80,28 +84,31 @@ class Flows:
         if base is not None:
             usual = {x: rate for x in near if (rate := self.profile.rate_veh_s(x, now_ms)) is not None}
             return max(base * self._scale(usual), LEAST_VEH_S)
-        if self._watched_ms[name] >= LEARNED_MS:
+        if self._is_learned(name):
             return max(self._usual[name] * self._scale({x: self._usual[x] for x in near}), LEAST_VEH_S)
+        alike = [self._usual[x] for x in self._telling[name][0] if self._is_learned(x)]
+        if alike:
+            return max(sum(alike) / len(alike), LEAST_VEH_S)
         if near:
             return max(sum(self._recent[x] for x in near) / len(near), LEAST_VEH_S)
         return LEAST_VEH_S
 
-    def _due_veh_s(self, name: str, trusted: Mapping[str, bool], now_ms: int) -> float:
-        """Return the flow that is due over a loop: the usual one, or that of its profile at first, as far as its neighbours flow as they do usually."""
-        usual_veh_s = self._usual[name] if self._watched_ms[name] >= LEARNED_MS else self.profile.rate_veh_s(name, now_ms)
-        if not usual_veh_s:
-            return 0.0
-        recent, usual = self._total(self._groups[name], trusted)
-        if trusted[name] and self._watched_ms[name] >= LEARNED_MS:
-            recent, usual = recent - self._recent[name], usual - self._usual[name]
-        return usual_veh_s * min(recent / usual, 1.0) if usual > _NOTHING_VEH_S else 0.0
+    def _known_veh_s(self, name: str, now_ms: int) -> float:
+        """Return the usual flow over a loop, or that of its profile at first; 0 where neither is known."""
+        return self._usual[name] if self._is_learned(name) else self.profile.rate_veh_s(name, now_ms) or 0.0
 
-    def _total(self, group: frozenset[str], trusted: Mapping[str, bool]) -> tuple[float, float]:
-        total = self._totals.get(group)
-        if total is None:
-            known = [name for name in sorted(group) if trusted[name] and self._watched_ms[name] >= LEARNED_MS]
-            total = self._totals[group] = sum([self._recent[x] for x in known]), sum([self._usual[x] for x in known])
-        return total
+    def _is_learned(self, name: str) -> bool:
+        return self._watched_ms[name] >= LEARNED_MS and self._counted[name] >= LEARNED_VEH
+
+    def _more_due_veh(self, name: str, more: Mapping[str, int], known: Mapping[str, float], elapsed_ms: int, now_ms: int) -> float:
+        """Return how many vehicles were due over a loop since the last look: its usual share of those that the loops have seen that tell most of it."""
+        own_veh_s = known.get(name) or self._known_veh_s(name, now_ms)
+        for telling in self._telling[name] if own_veh_s else ():
+            heard = [x for x in telling if x in known and x != name]
+            if heard:
+                share = own_veh_s / sum([known[x] for x in heard])
+                return min(share * sum([more[x] for x in heard]), MOST_DUE_RATIO * own_veh_s * elapsed_ms / 1000.0)
+        return 0.0
 
     def _scale(self, usual: Mapping[str, float]) -> float:
         total = sum(usual.values())
@@ -120,6 +127,15 @@ class Flows:
             for name, count in began.items():
                 self.profile.learn(name, before, counts[name] - count)
         self._quarter_from = {name: count for name, count in counts.items() if trusted[name]}
+
+
+def _own_ways(d: Detector, junction: Junction) -> tuple[str, ...]:
+    """Return the loops that tell most of a loop's flow: those before and behind it on its lanes, and the stop loops that feed an exit."""
+    if d.purpose is Purpose.EXIT:
+        lanes = {m.lane for m in junction.movements if m.exit in d.lanes}
+        return tuple(o.id for o in junction.detectors if o.purpose is Purpose.STOP and lanes.intersection(o.lanes))
+    others = [o for o in junction.detectors if o.purpose is not Purpose.EXIT and set(d.lanes).intersection(o.lanes)]
+    return tuple(o.id for o in others if abs(o.distance_m - d.distance_m) >= HEIGHT_M)
 
 
 def _near(d: Detector, junction: Junction) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ _SURE_RATIO: Final = 0.25  # the next likeliest vehicle is at most this likely, 
 _LATE_SCALE_MS: Final = 3_000.0
 _LATEST_RATIO: Final = 1.5  # who is later than this times the scale is held up by a queue or a red: how late then tells nothing
 _LEAST_WEIGHT: Final = 0.02
+_DEAD_RATIO: Final = 0.5  # of a lane's first share
 _LEAST_SHARE: Final = 0.03  # what was never seen may still happen; above the least weight, so that it is still tried
 _SAME_HEIGHT_M: Final = 10.0
 
@@ -105,6 +106,7 @@ class Vehicles:
         loops = {d.id: d for d in junction.detectors if d.purpose is not Purpose.EXIT}
         beside = {i: _beside(d, loops, approach) for i, d in loops.items()}
         self._loops = {i: _Loop(d, _ancestors(d, loops, beside), _first_shares(d, beside[i]), beside[i]) for i, d in loops.items()}
+        self._unseen: set[str] = set()  # lanes whose vehicles nobody sees leave
 
     def enter(self, detector: Detector, at_ms: int) -> tuple[Vehicle, bool]:
         """Move the vehicle that ``detector`` sees to it, or create it where none was expected. Return it and whether it is new."""
@@ -129,6 +131,18 @@ class Vehicles:
             reach_m = (free_m_s**2 - speed_m_s**2) / (2.0 * ACCELERATION_M_S2)
             lost_s = (free_m_s - speed_m_s) ** 2 / (2.0 * ACCELERATION_M_S2 * free_m_s)
             vehicle.arrival_ms += int(1000.0 * lost_s * min(1.0, vehicle.distance_m / max(reach_m, 1.0)))
+
+    def lose_sight(self, lane: str) -> None:
+        """Learn no more, from those who are seen in the lanes beside it, that nobody uses a lane; and forget that nobody did, for so a dead loop says."""
+        self._unseen.add(lane)
+        for loop in self._loops.values():
+            first = _first_shares(loop.detector, loop.beside)
+            if loop.shares.get(lane, 1.0) < _DEAD_RATIO * first.get(lane, 0.0):
+                loop.shares = first
+
+    def see_again(self, lane: str) -> None:
+        """Learn again: who leaves the lane is seen."""
+        self._unseen.discard(lane)
 
     def remove(self, vehicle: Vehicle) -> None:
         """Take a vehicle out of all lanes."""
@@ -160,7 +174,7 @@ class Vehicles:
                 vehicle.weights[other] *= total / rest
             return
         shares = self._loops[vehicle.loop].shares
-        for other in shares:
+        for other in shares if self._unseen.isdisjoint(shares) else ():
             shares[other] -= _LEARN_RATIO * shares[other]
         self.remove(vehicle)
 
@@ -226,7 +240,7 @@ class Vehicles:
         """
         shares = self._loops[vehicle.loop].shares
         onward = self._loops[detector.id].shares
-        for lane in shares if sure else ():
+        for lane in shares if sure and self._unseen.isdisjoint(shares) else ():
             shares[lane] = max(shares[lane] + _LEARN_RATIO * (onward.get(lane, 0.0) - shares[lane]), _LEAST_SHARE)
         track = self.tracks[detector.lanes[0]]
         if not any(v.arrival_ms < at_ms and v.distance_m < vehicle.distance_m for v in track.vehicles):
