@@ -1,8 +1,9 @@
 """What a quarter of all loops failing at random costs: ``python -m benchmarks.detector_faults [--scenarios …] [--seeds 1-3]``.
 
-Per scenario and seed: `adaptive` with healthy loops, `adaptive` with a quarter of all loops failing in the first half hour, all kinds mixed, and
-`fixed`. Rows go into a JSON file as they are done, so that the measurement can be interrupted; its table goes beside it. Besides, how many loops
-of the healthy runs lost trust, which none should, and how soon the broken ones were found.
+Per scenario and seed: `adaptive` with healthy loops, `adaptive` with a quarter of all loops failing in the first half hour, all kinds mixed, the
+same with each fault told by its device at once, which is what better detection could gain at most, and `fixed`. Rows go into a JSON file as they
+are done, so that the measurement can be interrupted; its table goes beside it. Besides, how many loops of the healthy runs lost trust, which none
+should, how soon the broken ones were found, and how many of those over which enough vehicles drove to tell.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,9 @@ from benchmarks.tables import markdown
 from controller.errors import UmlaufError
 from controller.journal_reader import JournalReader
 from controller.journal_schema import DETECTOR_NOTE, FILE_NAME
+from controller.junction import Junction
+from hardware.faulty_inputs import FaultKind, LoopFault
+from hardware.ports import InputKind
 from scenarios.catalogue import find_scenario, load_config
 from scenarios.config import read_config
 from scenarios.detector_faults import faults_at
@@ -30,12 +35,13 @@ SCENARIOS: Final = ("resco/cologne1", "resco/cologne3", "resco/cologne8", "resco
 SPEC: Final = "0.25=mixed@{begin}-{end}"
 FAIL_WITHIN_S: Final = 1_800
 LIMIT_RATIO: Final = 1.3
+ENOUGH_VEH: Final = (60, 100)  # vehicles that passed the loop after it broke: with so many there is something to find
 OUTPUT: Final = Path(__file__).parent / "results" / "detector_faults.json"
 Row = Mapping[str, Any]
 
 
 def measure(scenario: str, seed: int) -> Row:
-    """Return one scenario's three runs with one seed. Raises `UmlaufError` where one fails."""
+    """Return one scenario's four runs with one seed. Raises `UmlaufError` where one fails."""
     begin_s = int(read_config(load_config(find_scenario(scenario)).path).begin_s)
     spec = SPEC.format(begin=begin_s, end=begin_s + FAIL_WITHIN_S)
     with tempfile.TemporaryDirectory(prefix="umlauf-detector-faults-") as name:
@@ -43,6 +49,7 @@ def measure(scenario: str, seed: int) -> Row:
         runs = {
             "healthy": _run(scenario, "adaptive", seed, root / "healthy"),
             "faulty": _run(scenario, "adaptive", seed, root / "faulty", spec),
+            "told": _run(scenario, "adaptive", seed, root / "told", _told(root / "healthy", spec, seed)),
             "fixed": _run(scenario, "fixed", seed, root / "fixed"),
         }
         return {
@@ -60,22 +67,49 @@ def _run(scenario: str, control: str, seed: int, folder: Path, spec: str = "") -
     return run_one(case, lambda _now_s, _end_s: None, lambda _text: None)
 
 
-def _found(healthy: Path, faulty: Path, spec: str, seed: int) -> dict[str, Any]:
-    """Return how many loops there are, how many lost trust in the healthy run, and what was found of those that broke, by kind in s."""
+def _told(healthy: Path, spec: str, seed: int) -> str:
+    """Return the same faults, each one told by its device when it begins."""
     with JournalReader(healthy / FILE_NAME) as reader:
-        loops = sum(len(row.junction.detectors) for row in reader.junctions.values())
+        junctions = [row.junction for row in reader.junctions.values()]
+    places: dict[object, str] = {}
+    for d in (d for junction in junctions for d in junction.detectors):
+        places.setdefault(d.place or d.id, d.id)  # a loop that two junctions use breaks once
+    named = set(places.values())
+    return ";".join(f"{fault.loop}={FaultKind.OPEN}@{fault.begin_ms / 1000}" for fault in faults_at(spec, junctions, seed) if fault.loop in named)
+
+
+def _found(healthy: Path, faulty: Path, spec: str, seed: int) -> dict[str, Any]:
+    """Return how many loops there are, how many lost trust in the healthy run, and of those that broke, by kind, how many vehicles passed and what was found.
+
+    The vehicles are those of the healthy run, whose demand is the same: the control hears of no others in the faulty one.
+    """
+    with JournalReader(healthy / FILE_NAME) as reader:
+        junctions = [row.junction for row in reader.junctions.values()]
         suspected = {note.detail["detector"] for note in reader.notes() if note.kind == DETECTOR_NOTE and not note.detail["trusted"]}
+        broken = {fault.loop: fault for fault in faults_at(spec, junctions, seed)}
+        passed_veh = _passed_veh(reader, broken)
     with JournalReader(faulty / FILE_NAME) as reader:
-        broken = {fault.loop: fault for fault in faults_at(spec, [row.junction for row in reader.junctions.values()], seed)}
         lost: dict[str, int] = {}
         for note in reader.notes():
             if note.kind == DETECTOR_NOTE and not note.detail["trusted"]:
                 lost.setdefault(str(note.detail["detector"]), note.now_ms)
-    kinds: dict[str, list[float | None]] = {}
+    kinds: dict[str, list[tuple[int, float | None]]] = {}
     for loop, fault in broken.items():
         after_s = (lost[loop] - fault.begin_ms) / 1000 if loop in lost and lost[loop] >= fault.begin_ms else None
-        kinds.setdefault(str(fault.kind), []).append(after_s)
-    return {"loops": loops, "suspected": len(suspected), "broken": len(broken), "wrongly": len(lost.keys() - broken.keys()), "found_s": kinds}
+        kinds.setdefault(str(fault.kind), []).append((passed_veh[loop], after_s))
+    wrongly = len(lost.keys() - broken.keys())
+    return {"loops": _loops(junctions), "suspected": len(suspected), "broken": len(broken), "wrongly": wrongly, "passed_veh_found_s": kinds}
+
+
+def _passed_veh(reader: JournalReader, broken: Mapping[str, LoopFault]) -> Counter[str]:
+    """Return how many vehicles passed each loop after the time at which it breaks in the other run."""
+    events = (row.event for row in reader.events())
+    left = (event for event in events if event.kind is InputKind.PRESENCE and not event.value and event.source in broken)
+    return Counter(event.source for event in left if event.at_ms >= broken[event.source].begin_ms)
+
+
+def _loops(junctions: Iterable[Junction]) -> int:
+    return sum(len(junction.detectors) for junction in junctions)
 
 
 def tables(rows: Sequence[Row]) -> str:
@@ -84,31 +118,37 @@ def tables(rows: Sequence[Row]) -> str:
 
 
 def _delays(rows: Sequence[Row]) -> str:
-    header = ["scenario", "seeds", "healthy s", "a quarter broken s", "ratio", "worst ratio", "fixed s", "met", "healthy loops lost", "longest red s"]
+    header = ["scenario", "seeds", "healthy s", "a quarter broken s", "ratio", "worst ratio", "ratio if told at once", "fixed s", "met", "healthy loops lost"]
     lines = []
     for scenario in dict.fromkeys(row["scenario"] for row in rows):
         mine = [row for row in rows if row["scenario"] == scenario]
-        healthy, faulty, fixed = (statistics.fmean(row[f"{kind}_delay_s"] for row in mine) for kind in ("healthy", "faulty", "fixed"))
+        healthy, faulty, told, fixed = (statistics.fmean(row[f"{kind}_delay_s"] for row in mine) for kind in ("healthy", "faulty", "told", "fixed"))
         worst = max(row["faulty_delay_s"] / row["healthy_delay_s"] for row in mine)
         met = "yes" if faulty <= LIMIT_RATIO * healthy and faulty < fixed else "no"
         lost = f"{sum(row['suspected'] for row in mine)} of {sum(row['loops'] for row in mine)}"
-        numbers = [f"{healthy:.1f}", f"{faulty:.1f}", f"{faulty / healthy:.2f}", f"{worst:.2f}", f"{fixed:.1f}", met, lost]
+        numbers = [f"{healthy:.1f}", f"{faulty:.1f}", f"{faulty / healthy:.2f}", f"{worst:.2f}", f"{told / healthy:.2f}", f"{fixed:.1f}", met, lost]
         lines.append([scenario, str(len(mine)), *numbers, f"{max(row['longest_red_s'] for row in mine):.0f}"])
-    return markdown(header, lines)
+    return markdown([*header, "longest red s"], lines)
 
 
 def _kinds(rows: Sequence[Row]) -> str:
-    found: dict[str, list[float | None]] = {}
+    faults: dict[str, list[tuple[int, float | None]]] = {}
     for row in rows:
-        for kind, times in row["found_s"].items():
-            found.setdefault(kind, []).extend(times)
+        for kind, found in row["passed_veh_found_s"].items():
+            faults.setdefault(kind, []).extend((passed, after_s) for passed, after_s in found)
     lines = []
-    for kind, times in sorted(found.items()):
-        told = sorted(t for t in times if t is not None)
-        lines.append([kind, str(len(times)), str(len(told)), f"{statistics.median(told):.0f}" if told else "-", f"{told[-1]:.0f}" if told else "-"])
+    for kind, found in sorted(faults.items()):
+        told = sorted(after_s for _, after_s in found if after_s is not None)
+        shares = [_share([after_s for passed, after_s in found if passed >= least]) for least in (0, *ENOUGH_VEH)]
+        lines.append([kind, *shares, f"{statistics.median(told):.0f}" if told else "-", f"{told[-1]:.0f}" if told else "-"])
     wrongly = sum(row["wrongly"] for row in rows)
     note = f"Besides, {wrongly} whole loops lost trust while others were broken."
-    return markdown(["kind", "broken", "found", "after s, median", "longest"], lines) + "\n\n" + note
+    header = ["kind", "found", *(f"found where {least} passed" for least in ENOUGH_VEH), "after s, median", "longest"]
+    return markdown(header, lines) + "\n\n" + note
+
+
+def _share(after_s: Sequence[float | None]) -> str:
+    return f"{sum(x is not None for x in after_s)} of {len(after_s)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
