@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from support_control import SPEED_M_S, Road, Watch, drive, junction, lane_loops, total, without
 
+from hardware.ports import DetectorFault, InputEvent, InputKind
+
 pytestmark = pytest.mark.quick
 
 EAST = ("e0", "e1")
@@ -167,6 +169,23 @@ def test_shares_are_learned_from_where_vehicles_turn_up() -> None:
     assert left == pytest.approx(0.2, abs=0.12)
     assert right + left == pytest.approx(1.0, abs=0.05)
     assert shares_after(60, 1)[1] > 0.9
+
+
+def test_a_lane_whose_dead_stop_loop_said_that_nobody_uses_it_is_used_again_once_it_is_known() -> None:
+    """And those who are seen in the lane beside it do not say so once more."""
+    watch = Watch(tick_ms=1_000)
+    dead = [d for d in lane_loops("n1").values() if d != "n/300"]
+    for k in range(160):
+        watch.add(Road((20_000 * k + 1_000,)).events({**lane_loops("n0"), 300.0: "n/300"} if k % 2 else {300.0: "n/300"}))
+    lost_ms = 20_000 * 80
+    watch.add([InputEvent(lost_ms, InputKind.DETECTOR_FAULT, name, DetectorFault.OPEN) for name in dead])
+    watch.add(drive("n/300", lost_ms - 5_000))
+    before = watch.until(lost_ms - 3_500)
+    assert sum(before["n1"].weight) < 0.1
+    last_ms = 20_000 * 160 + 60_000
+    watch.add(drive("n/300", last_ms))
+    after = watch.until(last_ms + 1_500)
+    assert after["n1"].weight[-1] > 0.3
 
 
 def test_vehicles_that_turn_off_before_the_stop_line_lower_the_expectation() -> None:
