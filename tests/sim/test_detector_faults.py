@@ -15,8 +15,9 @@ pytestmark = pytest.mark.sim
 
 
 @pytest.mark.slow
-def test_a_quarter_of_all_loops_may_fail() -> None:
-    row = measure("resco/ingolstadt1", 1)
+@pytest.mark.parametrize("scenario", ["resco/ingolstadt1", "resco/cologne8"])
+def test_a_quarter_of_all_loops_may_fail(scenario: str) -> None:
+    row = measure(scenario, 1)
     assert row["broken"] == round(row["loops"] / 4)
     assert row["suspected"] == 0, "no loop of the healthy run"
     assert row["faulty_delay_s"] <= LIMIT_RATIO * row["healthy_delay_s"]
