@@ -10,6 +10,7 @@ import typer
 from controller.errors import ConfigError
 from controller.words import Lang
 from scenarios.cabinet_faults import Fault, parse_duration_s, parse_faults
+from scenarios.cabinet_signals import DemoSignals
 
 demo_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Shows what Umlauf does, without hardware.")
 
@@ -26,6 +27,9 @@ def cabinet(
         float, typer.Option(help="1: the real daemon in real time, over a pseudo-terminal and SNMP. More: in this process, so many times faster.")
     ] = 1.0,
     fault: Annotated[str, typer.Option(help=f"Faults as NAME@T, several with commas, T in s. Names: {', '.join(Fault)}.")] = "",
+    signals: Annotated[
+        DemoSignals, typer.Option(help="How the controller is driven, by the site file's names; or heads of our own, with --speed above 1 only.")
+    ] = DemoSignals.PHASE_CONTROL,
     seed: Annotated[int, typer.Option(help="Of the traffic and of what is chosen at random.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     lang: Annotated[Lang, typer.Option(help="Language of the summary.")] = Lang.EN,
@@ -43,11 +47,11 @@ def cabinet(
     if speed > 1.0:
         from scenarios.cabinet_fast import run_fast
 
-        report = run_fast(duration_s, speed, faults, seed=seed, tell=tell)
+        report = run_fast(duration_s, speed, faults, seed=seed, tell=tell, signals=signals)
     else:
         from scenarios.cabinet_live import run_live
 
-        report = run_live(duration_s, faults, seed=seed, tell=tell)
+        report = run_live(duration_s, faults, seed=seed, tell=tell, signals=signals)
     if as_json:
         typer.echo(json.dumps(report.to_object(), ensure_ascii=False))
     else:

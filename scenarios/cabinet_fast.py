@@ -12,6 +12,7 @@ from controller.words import clock
 from scenarios.cabinet_faults import LASTS_S, Fault, Planned
 from scenarios.cabinet_inprocess import InProcessCabinet
 from scenarios.cabinet_report import DemoReport, ModeChange, Provoked
+from scenarios.cabinet_signals import DemoSignals
 
 STEP_MS: Final = 1_000  # the demo looks so often
 TELL_MS: Final = 60_000
@@ -19,23 +20,32 @@ TELL_MS: Final = 60_000
 Tell = Callable[[str], None]
 
 
-def run_fast(duration_s: float, speed_ratio: float, faults: Sequence[Planned], *, seed: int, tell: Tell) -> DemoReport:
+def run_fast(duration_s: float, speed_ratio: float, faults: Sequence[Planned], *, seed: int, tell: Tell, signals: DemoSignals) -> DemoReport:
     """Run for ``duration_s`` of the cabinet's time, ``speed_ratio`` times faster than real where the machine can."""
     with tempfile.TemporaryDirectory(prefix="umlauf-demo-") as folder:
-        cabinet = InProcessCabinet(Path(folder), seed=seed)
+        driven = {"own_heads": True} if signals is DemoSignals.HEADS else {"actuation": signals.actuation}
+        cabinet = InProcessCabinet(Path(folder), mode=signals.mode, seed=seed, **driven)
         report = DemoReport(duration_s, speed_ratio, seed, cabinet.signals)
         real = SystemClock()
         begin_ms, end_ms = real.now_ms(), round(1000 * duration_s)
         schedule = Schedule(faults)
         now_ms = 0
         while now_ms < end_ms:
-            now_ms = min(after(now_ms), end_ms, *schedule.next_ms(now_ms))
+            before_ms, now_ms = now_ms, min(after(now_ms), end_ms, *schedule.next_ms(now_ms))
             cabinet.run_to(now_ms)
             schedule.act(cabinet, now_ms, report, tell)
+            note_driven(cabinet, report, now_ms - before_ms)
             if now_ms % TELL_MS == 0:
                 tell(f"{clock(now_ms)}  {cabinet.line()}")
             real.wait_until(begin_ms + round(now_ms / speed_ratio))
         return finish(cabinet, report, "the time is over")
+
+
+def note_driven(cabinet: InProcessCabinet, report: DemoReport, for_ms: int) -> None:
+    """Count the last ``for_ms`` as driven where something of ours is in force at the controller now."""
+    controller = cabinet.rig.controller
+    if controller is not None:
+        report.driven_s = (report.driven_s or 0.0) + controller.driven * for_ms / 1000
 
 
 def after(now_ms: int) -> int:
@@ -78,7 +88,7 @@ def finish(cabinet: InProcessCabinet, report: DemoReport, why: str) -> DemoRepor
     report.ticks, report.late_ticks, report.max_lateness_ms = tally.ticks, tally.late_ticks, float(tally.max_late_ms)
     report.detector_events, report.decisions, report.refusals = tally.detector_events, tally.decisions, tally.refusals
     report.modes = [ModeChange(*change) for change in tally.mode_changes]
-    report.restarts = tally.restarts
+    report.restarts, report.missed_ticks = tally.restarts, tally.missed_ticks
     report.unsafe_frames, report.lamp_frames = world.checker.unsafe_frames, world.checker.frames
     report.unsafe = {str(kind): count for kind, count in world.checker.counts.items()}
     report.unsafe_texts = [f"{f.at_ms / 1000:.1f} s {f.kind}: {f.group}: {f.text}" for f in world.checker.faults]

@@ -88,6 +88,7 @@ class Tally:
 
     ticks: int = 0
     late_ticks: int = 0
+    missed_ticks: int = 0
     max_late_ms: int = 0
     detector_events: int = 0
     decisions: int = 0
@@ -281,6 +282,7 @@ class InProcessCabinet:
         tally = self.tally
         tally.ticks += guard.ticks
         tally.late_ticks += guard.late_ticks
+        tally.missed_ticks += guard.grid.missed
         tally.max_late_ms = max(tally.max_late_ms, guard.max_late_ms)
         tally.detector_events += guard.detector_events
         tally.decisions += guard.decisions

@@ -19,7 +19,6 @@ from controller.clock import SystemClock
 from controller.errors import UmlaufError
 from controller.words import clock
 from hardware.ntcip.objects import ObjectTable
-from hardware.ports import Actuation
 from hardware.virtual.card_lines import PtyLine
 from hardware.virtual.snmp_agent import SnmpAgent
 from scenarios.cabinet_daemon import Daemon, DaemonFailedError
@@ -27,6 +26,7 @@ from scenarios.cabinet_fast import Tell
 from scenarios.cabinet_faults import LASTS_S, LOOP_FAULTS, STEPS_S, Fault, Planned
 from scenarios.cabinet_report import DemoReport, ModeChange, Provoked, Restart
 from scenarios.cabinet_rig import Rig, build_rig
+from scenarios.cabinet_signals import DemoSignals
 from scenarios.cabinet_site import DemoSite, prepare, write_site
 
 WORLD_MS: Final = 10
@@ -70,13 +70,13 @@ class Bench:
 class LiveCabinet:
     """One run of the demo in real time."""
 
-    def __init__(self, folder: Path, faults: Sequence[Planned], report: DemoReport, tell: Tell, *, actuation: str) -> None:
+    def __init__(self, folder: Path, faults: Sequence[Planned], report: DemoReport, tell: Tell, *, signals: DemoSignals) -> None:
         self._clock, self._faults, self._report, self._tell = SystemClock(), list(faults), report, tell
         self._site = prepare(folder)
         self._rig = build_rig(seed=report.seed, start_ms=self._clock.now_ms() - WARM_MS, backup_s=DEADMAN_S)
         self._rig.world.advance(self._clock.now_ms())
         self._bench = Bench(self._rig, self._site, self._clock)
-        write_site(self._site, self._rig, self._bench.agent.port, actuation)
+        write_site(self._site, self._rig, self._bench.agent.port, signals)
         self._clock_file = folder / "clock-offset" if any(f.fault is Fault.CLOCK_STEP for f in faults) else None
         if self._clock_file is not None:
             self._clock_file.write_text("0", encoding="ascii")
@@ -85,6 +85,7 @@ class LiveCabinet:
         self._daemon: Daemon | None = None
         self._begin_ms = self._started_ms = self._killed_ms = 0
         self._own_plan_ms: int | None = None
+        self._driven_looks = 0  # looks at which something of ours was in force
         self._mode = ""
         self._pattern_control = ObjectTable().oid("systemPatternControl")
 
@@ -118,6 +119,7 @@ class LiveCabinet:
         report.unsafe = {str(kind): count for kind, count in world.checker.counts.items()}
         report.unsafe_texts = [f"{(f.at_ms - self._begin_ms) / 1000:.1f} s {f.kind}: {f.group}: {f.text}" for f in world.checker.faults]
         report.vehicles_served, report.mean_delay_s = world.junction.passed, world.junction.mean_delay_s()
+        report.driven_s = self._driven_looks * LOOK_MS / 1000
         report.journal_bytes = sum(path.stat().st_size for path in self._site.journals.rglob("*") if path.is_file())
 
     def _start(self) -> None:
@@ -140,6 +142,8 @@ class LiveCabinet:
             what = self._begin(fault, now_ms)
             self._report.faults.append(Provoked(str(fault), round((now_ms - self._begin_ms) / 1000, 1), what))
             self._tell(f"{clock(now_ms - self._begin_ms)}  {fault}: {what}")
+        with self._bench.lock:
+            self._driven_looks += self._bench.controller.driven
         if self._daemon is None:
             self._watch_the_dead(now_ms)
         else:
@@ -235,17 +239,18 @@ class LiveCabinet:
     def _count(self, daemon: Daemon) -> None:
         """Add what the daemon's last status says; a killed one has told it within its last second."""
         status, report = daemon.status, self._report
+        report.missed_ticks += int(status.get("numbers", {}).get("missed_ticks", 0))
         for name in ("ticks", "late_ticks", "detector_events", "decisions", "refusals"):
             setattr(report, name, getattr(report, name) + status.get(name, 0))
         report.max_lateness_ms = max(report.max_lateness_ms, status.get("max_lateness_ms", 0.0))
 
 
-def run_live(duration_s: float, faults: Sequence[Planned], *, seed: int, tell: Tell, actuation: str = Actuation.PHASE_CONTROL) -> DemoReport:
-    """Run the demo in real time and return its report. Where the daemon ends by itself, the report says so."""
-    report = DemoReport(duration_s, 1.0, seed, f"controller over SNMP, actuation {actuation}")
+def run_live(duration_s: float, faults: Sequence[Planned], *, seed: int, tell: Tell, signals: DemoSignals) -> DemoReport:
+    """Run the demo in real time and return its report; where the daemon ends by itself, it says so. Raises `ConfigError` for heads."""
+    report = DemoReport(duration_s, 1.0, seed, f"controller over SNMP, {signals.actuation}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="umlauf-demo-")))
-        cabinet = LiveCabinet(folder, faults, report, tell, actuation=actuation)
+        cabinet = LiveCabinet(folder, faults, report, tell, signals=signals)
         try:
             cabinet.run(duration_s)
         except UmlaufError as error:

@@ -35,7 +35,10 @@ class Restart(NamedTuple):
 
 @dataclass
 class DemoReport:
-    """All figures of one run; ``unsafe`` by kind of the checker's faults, ``lamp_frames``: how often it looked."""
+    """All figures of one run; ``unsafe`` by kind of the checker's faults, ``lamp_frames``: how often it looked.
+
+    ``driven_s``: how long something of ours was in force at the controller, None for heads, which are ours always.
+    """
 
     duration_s: float
     speed_ratio: float
@@ -43,10 +46,12 @@ class DemoReport:
     signals: str
     ticks: int = 0
     late_ticks: int = 0
+    missed_ticks: int = 0
     max_lateness_ms: float = 0.0
     detector_events: int = 0
     decisions: int = 0
     refusals: int = 0
+    driven_s: float | None = None
     unsafe_frames: int = 0
     lamp_frames: int = 0
     unsafe: Mapping[str, int] = field(default_factory=dict)
@@ -66,6 +71,7 @@ class DemoReport:
         data["faults"] = [fault._asdict() for fault in self.faults]
         data["restarts"] = [restart._asdict() for restart in self.restarts]
         data["max_lateness_ms"] = round(self.max_lateness_ms, 1)
+        data["driven_s"] = None if self.driven_s is None else round(self.driven_s, 1)
         data["mean_delay_s"] = round(self.mean_delay_s, 1)
         first = ("ticks", "late_ticks", "max_lateness_ms", "detector_events", "decisions")
         counts = {"mode_changes": len(self.modes), "faults_injected": [fault.name for fault in self.faults]}
@@ -75,8 +81,8 @@ class DemoReport:
 
 _TEXTS: Final = {
     "ticks": (
-        "guard: {ticks} ticks, {late} late (more than 50 ms), latest {worst} ms",
-        "Wächter: {ticks} Takte, {late} verspätet (mehr als 50 ms), höchstens {worst} ms",
+        "guard: {ticks} ticks, {late} late (more than 50 ms), latest {worst} ms, {missed} missed",
+        "Wächter: {ticks} Takte, {late} verspätet (mehr als 50 ms), höchstens {worst} ms, {missed} ausgefallen",
     ),
     "work": ("        {events} detector events, {decisions} decisions", "         {events} Detektorereignisse, {decisions} Entscheidungen"),
     "street": ("street: {vehicles} vehicles served, {delay} s mean delay", "Straße: {vehicles} Fahrzeuge bedient, mittlere Wartezeit {delay} s"),
@@ -84,6 +90,7 @@ _TEXTS: Final = {
         "checker: {frames} states of the lamps looked at, {unsafe} unsafe",
         "Prüfer: {frames} Signalbilder betrachtet, {unsafe} unsicher",
     ),
+    "driven": ("controller: driven for {s} s of {all_s} s", "Steuergerät: {s} s von {all_s} s geführt"),
     "refusals": ("interlock: {refusals} refusals", "Verriegelung: {refusals} Ablehnungen"),
     "modes": ("modes:", "Betriebsarten:"),
     "faults": ("faults provoked:", "herbeigeführte Fehler:"),
@@ -108,9 +115,10 @@ def summary(report: DemoReport, lang: Lang) -> str:
         return say("never") if time_s is None else say(key, s=decimal(time_s, lang))
 
     lines = [
-        say("ticks", ticks=report.ticks, late=report.late_ticks, worst=decimal(report.max_lateness_ms, lang)),
+        say("ticks", ticks=report.ticks, late=report.late_ticks, worst=decimal(report.max_lateness_ms, lang), missed=report.missed_ticks),
         say("work", events=report.detector_events, decisions=report.decisions),
         say("street", vehicles=report.vehicles_served, delay=decimal(report.mean_delay_s, lang)),
+        *([] if report.driven_s is None else [say("driven", s=decimal(report.driven_s, lang), all_s=decimal(report.duration_s, lang))]),
         say("refusals", refusals=report.refusals),
         say("safe", frames=report.lamp_frames, unsafe=report.unsafe_frames),
         *(f"    {text}" for text in report.unsafe_texts[:10]),

@@ -98,13 +98,18 @@ def _counters(channels: Iterable[int]) -> dict[int, int]:
     return {channel: 2 * (channel - 1) for channel in channels}
 
 
+def called_detectors(junction: Junction, actuation: Actuation) -> dict[str, tuple[str, ...]]:
+    """Return by signal group the virtual detectors that call it; none but in the actuation that needs them."""
+    return {g.id: (f"detector {FIRST_VIRTUAL + g.links[0]}",) for g in junction.groups} if actuation is Actuation.CALLS else {}
+
+
 def ntcip_options(junction: Junction, actuation: Actuation) -> NtcipOptions:
     """Return the driver's options for the rig's controller without a wire; each group's link is its phase."""
     return NtcipOptions(
         host="in memory",
         community_secret_file="none",
         phases={g.id: f"phase {g.links[0]}" for g in junction.groups},
-        detectors={g.id: (f"detector {FIRST_VIRTUAL + g.links[0]}",) for g in junction.groups} if actuation is Actuation.CALLS else {},
+        detectors=called_detectors(junction, actuation),
         actuation=actuation,
         patterns=RESERVED_PATTERNS,
         splits=RESERVED_SPLITS,

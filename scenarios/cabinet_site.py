@@ -11,7 +11,8 @@ from typing import Final
 from controller.site import write_junction
 from controller.site_text import toml_value
 from hardware.loops.modbus import ModbusUnit
-from scenarios.cabinet_rig import BUS_BAUD, HOLD_DOWN_S, RESERVED_PATTERNS, RESERVED_SPLITS, Rig
+from scenarios.cabinet_rig import BUS_BAUD, HOLD_DOWN_S, RESERVED_PATTERNS, RESERVED_SPLITS, Rig, called_detectors
+from scenarios.cabinet_signals import DemoSignals
 
 SECRET: Final = "community.secret"
 
@@ -53,15 +54,16 @@ def prepare(folder: Path) -> DemoSite:
     return site
 
 
-def write_site(site: DemoSite, rig: Rig, snmp_port: int, actuation: str) -> None:
-    """Write junction and site file for a rig's devices."""
+def write_site(site: DemoSite, rig: Rig, snmp_port: int, signals: DemoSignals) -> None:
+    """Write junction and site file for a rig's devices. Raises `ConfigError` for heads."""
     write_junction(rig.junction, site.folder / "junction.toml", comments=("The demo cabinet's junction.",))
     phases = [f"{toml_value(g.id)} = {toml_value(f'phase {g.links[0]}')}" for g in rig.junction.groups]
+    called = [f"{toml_value(group)} = {toml_value(list(names))}" for group, names in called_detectors(rig.junction, signals.actuation).items()]
     lines = [
         "# Written by: umlauf demo cabinet",
         f"id = {toml_value(rig.junction.id)}",
         'junction = "junction.toml"',
-        'mode = "adaptive"',
+        f"mode = {toml_value(str(signals.mode))}",
         "[signals]",
         'driver = "ntcip"',
         "[signals.options]",
@@ -69,12 +71,13 @@ def write_site(site: DemoSite, rig: Rig, snmp_port: int, actuation: str) -> None
         f"port = {snmp_port}",
         'profile = "v2c"',
         f"community_secret_file = {toml_value(SECRET)}",
-        f"actuation = {toml_value(actuation)}",
+        f"actuation = {toml_value(str(signals.actuation))}",
         f"hold_down_s = {HOLD_DOWN_S}",
         f"patterns = {list(RESERVED_PATTERNS)}",
         f"splits = {list(RESERVED_SPLITS)}",
         "[signals.options.phases]",
         *phases,
+        *(["[signals.options.detectors]", *called] if called else []),
         "[[inputs]]",
         'driver = "modbus"',
         "[inputs.options]",

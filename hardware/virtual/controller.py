@@ -235,6 +235,11 @@ class VirtualController:
         """Return the detectors that are occupied, or are said to be by the system."""
         return self._occupied | self._told
 
+    @property
+    def driven(self) -> bool:
+        """Tell whether a system has something in force: control of the unit's, or detectors of which it says that they are occupied."""
+        return self.system_control or bool(self._told)
+
     def waiting(self) -> tuple[Phases, Phases]:
         """Return the phases that vehicles and pedestrians call."""
         return self._latched | self._masks["VehCall"] | self._recalls[0], self._walk_latched | self._masks["PedCall"] | self._recalls[1]
