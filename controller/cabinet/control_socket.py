@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from controller.cabinet.conversation import Conversation, line_of
-from controller.cabinet.desk import Desk
+from controller.cabinet.desk import Desk, finished
 from controller.cabinet.operated import Caller
 from controller.cabinet.site_models import Role
 from controller.clock import elapsed_s
@@ -20,10 +20,29 @@ from controller.errors import ConfigError
 
 BUDGET_S: Final = 0.004  # of a tick of 100 ms
 MOST_CLIENTS: Final = 16
-MOST_NEW: Final = 4  # clients accepted in one poll
+MOST_NEW: Final = 4  # clients taken in, or turned away, in one poll
+MOST_REQUESTS: Final = 16  # answered in one poll: all clients at the rate that each may keep up
 EVICT_MS: Final = 5_000  # a client silent for so long makes room for a newcomer
 CHUNK_BYTES: Final = 4_096
 _CREDENTIALS: Final = struct.Struct("3i")  # pid, uid, gid (unix(7), SO_PEERCRED)
+
+
+class Budget:
+    """What one poll may cost: time, and requests answered."""
+
+    def __init__(self, elapsed: Callable[[], float]) -> None:
+        self._elapsed, self._until_s = elapsed, elapsed() + BUDGET_S
+        self.requests = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the time is over."""
+        return self._elapsed() >= self._until_s
+
+    @property
+    def is_spent(self) -> bool:
+        """Tell whether nobody may be answered any more."""
+        return self.requests >= MOST_REQUESTS or self.is_over
 
 
 class ControlSocket:
@@ -40,14 +59,14 @@ class ControlSocket:
 
     def poll(self, now_ms: int) -> None:
         """Accept, read, answer and send what there is, within the budget; who came last is first in the next poll."""
-        deadline_s = self._elapsed() + BUDGET_S
-        self._accept(now_ms)
+        budget = Budget(self._elapsed)
+        self._accept(now_ms, budget)
         served = 0
         for connection, client in self._clients:
-            if served and self._elapsed() >= deadline_s:
+            if served and budget.is_spent:
                 break
             served += 1
-            self._serve(connection, client, now_ms, deadline_s)
+            self._serve(connection, client, now_ms, budget)
         self._clients = self._clients[served:] + self._clients[:served]
         for connection, client in [pair for pair in self._clients if pair[1].over]:
             self._clients.remove((connection, client))
@@ -56,10 +75,9 @@ class ControlSocket:
     def publish(self) -> None:
         """Send the desk's newest status to the subscribers that have taken the last one."""
         if any(client.subscribed for _, client in self._clients):
-            data = self._desk.status_data()
-            text = line_of(data)
+            text = finished(self._desk.newest())
             for _, client in self._clients:
-                if client.subscribed and data is not None:
+                if client.subscribed:
                     client.tell(text)
 
     def adopt(self, connection: socket.socket, caller: Caller) -> None:
@@ -75,21 +93,27 @@ class ControlSocket:
         self._listener.close()
         self._path.unlink(missing_ok=True)
 
-    def _accept(self, now_ms: int) -> None:
+    def _accept(self, now_ms: int, budget: Budget) -> None:
+        """Take newcomers in: each costs calls of the system at which another thread may take its turn, so that few can take long."""
         for _ in range(MOST_NEW):
-            try:
-                connection, caller = self._adopted.get_nowait()
-            except Empty:
-                break
-            self._welcome(connection, caller, now_ms)
-        for _ in range(MOST_NEW):
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:  # nobody waits, or the process has no file handles left; both pass
-                break
-            connection.setblocking(False)
-            _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-            self._welcome(connection, Caller(self._names.get(uid, f"uid {uid}"), "unix", Role.ENGINEER), now_ms)
+            if budget.is_over or (newcomer := self._adopt_one() or self._accept_one()) is None:
+                return
+            self._welcome(*newcomer, now_ms)
+
+    def _adopt_one(self) -> tuple[socket.socket, Caller] | None:
+        try:
+            return self._adopted.get_nowait()
+        except Empty:
+            return None
+
+    def _accept_one(self) -> tuple[socket.socket, Caller] | None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:  # nobody waits, or the process has no file handles left; both pass
+            return None
+        connection.setblocking(False)
+        _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+        return connection, Caller(self._names.get(uid, f"uid {uid}"), "unix", Role.ENGINEER)
 
     def _welcome(self, connection: socket.socket, caller: Caller, now_ms: int) -> None:
         if len(self._clients) >= MOST_CLIENTS and not self._make_room(now_ms):
@@ -110,7 +134,7 @@ class ControlSocket:
         connection.close()
         return True
 
-    def _serve(self, connection: socket.socket, client: Conversation, now_ms: int, deadline_s: float) -> None:
+    def _serve(self, connection: socket.socket, client: Conversation, now_ms: int, budget: Budget) -> None:
         try:
             if client.hungry:
                 client.feed(connection.recv(CHUNK_BYTES))
@@ -118,8 +142,10 @@ class ControlSocket:
             pass
         except OSError:
             client.over = "the connection is lost"
-        while client.step(self._desk, now_ms) and self._elapsed() < deadline_s:
-            pass
+        while client.step(self._desk, now_ms):
+            budget.requests += 1
+            if budget.is_spent:
+                break
         try:
             if client.out:
                 client.sent(connection.send(client.out[:65_536]), now_ms)

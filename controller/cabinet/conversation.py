@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from typing import Final
 
-from controller.cabinet.desk import Answer, Desk, finished
+from controller.cabinet.desk import Answer, Desk, finished, json_of
 from controller.cabinet.operated import Caller
 
 MOST_LINE_BYTES: Final = 4_096
-MOST_OUT_BYTES: Final = 1_000_000  # of answers that the client does not take
+MOST_OUT_BYTES: Final = 65_536  # of answers that the client has not taken: above that it gets no further one
 MOST_WAITING: Final = 8  # answers that wait for the audit log
 BURST: Final = 10  # requests at once
 REFILL_MS: Final = 100  # and one more each
@@ -50,7 +49,7 @@ class Conversation:
         if end > MOST_LINE_BYTES or (end < 0 and len(self._in) > MOST_LINE_BYTES):
             self._last(f"expected lines of at most {MOST_LINE_BYTES} bytes")
             return False
-        if end < 0 or self.over or len(self._waiting) >= MOST_WAITING or not self._paid(now_ms):
+        if end < 0 or self.over or len(self._waiting) >= MOST_WAITING or len(self.out) > MOST_OUT_BYTES or not self._paid(now_ms):
             return False
         line = bytes(self._in[:end])
         del self._in[: end + 1]
@@ -83,15 +82,10 @@ class Conversation:
 
     def _finish(self) -> None:
         while self._waiting and (self._waiting[0].durable is None or self._waiting[0].durable.done()):
-            self._send(finished(self._waiting.popleft()))
-
-    def _send(self, data: object) -> None:
-        self.out += line_of(data)
-        if len(self.out) > MOST_OUT_BYTES:
-            self.over = "the client does not take its answers"
+            self.out += finished(self._waiting.popleft())
 
     def _last(self, error: str) -> None:
-        self._send({"ok": False, "error": error})
+        self.out += line_of({"ok": False, "error": error})
         self.over = error
         self._in.clear()
 
@@ -107,4 +101,4 @@ class Conversation:
 
 def line_of(data: object) -> bytes:
     """Return one line of JSON."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"
+    return json_of(data) + b"\n"

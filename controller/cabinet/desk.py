@@ -39,11 +39,15 @@ MINUTE_MS: Final = 60_000
 
 
 class Answer(NamedTuple):
-    """What is sent back, once ``durable`` (the command's line in the audit log) is on the disk; ``subscribe``: statuses follow."""
+    """What is sent back, once ``durable`` (the command's line in the audit log) is on the disk; ``subscribe``: statuses follow.
+
+    ``status``: the newest one in JSON, which becomes part of the answer as it is.
+    """
 
     data: dict[str, Any]
     durable: Future[Head] | None = None
     subscribe: bool = False
+    status: bytes = b""
 
 
 class Desk:
@@ -53,7 +57,7 @@ class Desk:
         self._guard, self._audit, self._clock = guard, audit, clock
         self._site, self._longest_ms, self._language = site, longest_override_ms, language
         self._status: Status | None = None
-        self._object: dict[str, Any] | None = None  # of the newest status, made when somebody asks
+        self._words = b""  # the newest status in JSON, made when somebody asks, once for all who do
         self._commands: dict[str, deque[int]] = {}
         self._calls: Final[Mapping[str, Callable[[Mapping[str, Any], Caller, int], Answer]]] = {
             "ping": self._ping,
@@ -66,15 +70,14 @@ class Desk:
 
     def publish(self, status: Status) -> None:
         """Take the newest status."""
-        self._status, self._object = status, None
+        self._status, self._words = status, b""
 
-    def status_data(self) -> dict[str, Any] | None:
-        """Return the newest status as an answer, None before the first."""
+    def newest(self) -> Answer:
+        """Return the newest status as an answer; before the first, that there is none."""
         if self._status is None:
-            return None
-        if self._object is None:
-            self._object = self._status.to_object()
-        return {"ok": True, "status": self._object}
+            return Answer({"ok": False, "error": "no status yet: the daemon has just started; ask again in a second"})
+        self._words = self._words or json_of(self._status.to_object())
+        return Answer({"ok": True}, status=self._words)
 
     def handle(self, line: bytes, caller: Caller, now_ms: int) -> Answer:
         """Answer one request. Never raises: what is wrong is the answer."""
@@ -111,8 +114,7 @@ class Desk:
         return Answer({"ok": True, **known})
 
     def _tell(self, _request: Mapping[str, Any], _caller: Caller, _now_ms: int) -> Answer:
-        data = self.status_data()
-        return Answer(data or {"ok": False, "error": "no status yet: the daemon has just started; ask again in a second"})
+        return self.newest()
 
     def _subscribe(self, request: Mapping[str, Any], caller: Caller, now_ms: int) -> Answer:
         return self._tell(request, caller, now_ms)._replace(subscribe=True)
@@ -168,10 +170,16 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
-def finished(answer: Answer) -> dict[str, Any]:
-    """Return the answer's data once its line in the audit log is written, or failed to be; the command holds all the same."""
+def finished(answer: Answer) -> bytes:
+    """Return the answer as a line, once its line in the audit log is written, or failed to be; the command holds all the same."""
     error = None if answer.durable is None else answer.durable.exception(timeout=0)
-    return answer.data if error is None else {**answer.data, "warning": f"not in the audit log: {error}"}
+    words = json_of(answer.data if error is None else {**answer.data, "warning": f"not in the audit log: {error}"})
+    return words + b"\n" if not answer.status else words.removesuffix(b"}") + b',"status":' + answer.status + b"}\n"
+
+
+def json_of(data: object) -> bytes:
+    """Return JSON without line breaks."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def _refused(request: Mapping[str, Any], error: str, durable: Future[Head] | None = None) -> Answer:

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from support_cabinet import PlayedGuard, status_of_day
 
+from controller.cabinet import desk as desk_module
 from controller.cabinet.audit_log import AuditLog
-from controller.cabinet.control_socket import MOST_CLIENTS, ControlSocket
+from controller.cabinet.control_socket import BUDGET_S, MOST_CLIENTS, MOST_NEW, MOST_REQUESTS, ControlSocket
+from controller.cabinet.conversation import MOST_OUT_BYTES
 from controller.cabinet.desk import Desk
 from controller.clock import ManualClock, elapsed_s
 from controller.errors import ConfigError
@@ -37,10 +39,10 @@ class Bench:
         self.took_s: list[float] = []
         self.clients: list[socket.socket] = []
 
-    def client(self) -> socket.socket:
+    def client(self, *, waiting: bool = True) -> socket.socket:
         client = socket.socket(socket.AF_UNIX)
         self.clients.append(client)
-        client.settimeout(5)
+        client.settimeout(5 if waiting else 0)
         client.connect(str(self.path))
         return client
 
@@ -173,6 +175,93 @@ def test_no_client_delays_a_tick_or_keeps_others_out(bench: Bench, attack: Calla
     assert took_s[int(0.98 * len(took_s))] < LONGEST_POLL_S
 
 
+def crowd(bench: Bench, data: bytes) -> None:
+    """Fill the house with clients who all send the same."""
+    for k in range(MOST_CLIENTS):
+        bench.client().sendall(data)
+        if k % MOST_NEW == MOST_NEW - 1:
+            bench.ticks(1)
+
+
+def knocks(bench: Bench) -> None:
+    """Knock as often as the kernel's queue of newcomers takes it."""
+    with suppress(BlockingIOError):
+        while True:
+            bench.client(waiting=False)
+
+
+class Work:
+    """What a poll does, counted where it is done."""
+
+    def __init__(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.newcomers = self.requests = self.statuses = 0
+        welcome, handle = bench.server._welcome, bench.desk.handle
+
+        def counted_welcome(*arguments: Any) -> None:
+            self.newcomers += 1
+            welcome(*arguments)
+
+        def counted_handle(*arguments: Any) -> Any:
+            self.requests += 1
+            return handle(*arguments)
+
+        def counted_json(data: object) -> bytes:
+            self.statuses += isinstance(data, dict) and "detectors" in data
+            return json_of(data)
+
+        json_of = desk_module.json_of
+        monkeypatch.setattr(bench.server, "_welcome", counted_welcome)
+        monkeypatch.setattr(bench.desk, "handle", counted_handle)
+        monkeypatch.setattr(desk_module, "json_of", counted_json)
+
+
+def test_a_poll_does_so_much_and_no_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.desk.publish(status_of_day())
+    crowd(bench, b'{"do":"status"}\n' * 200)
+    most = {"newcomers": 0, "requests": 0}
+    work = Work(bench, monkeypatch)
+    for _ in range(50):
+        knocks(bench)
+        work.newcomers = work.requests = 0
+        bench.ticks(1)
+        most = {name: max(count, getattr(work, name)) for name, count in most.items()}
+    assert most == {"newcomers": MOST_NEW, "requests": MOST_REQUESTS}
+
+
+def test_a_status_is_put_into_words_once_however_many_ask(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work(bench, monkeypatch)
+    crowd(bench, b'{"do":"subscribe"}\n' * 20)
+    for second in range(3):
+        bench.desk.publish(status_of_day(ticks=second))
+        bench.server.publish()
+        bench.ticks(10)
+    assert work.requests > 100
+    assert work.statuses == 3
+
+
+def test_what_takes_long_is_put_off_and_nobody_is_forgotten(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newcomers cost more than the budget here: one of them is dealt with in each poll, and one client is served all the same."""
+    spent_s = 0.0
+    monkeypatch.setattr(bench.server, "_elapsed", lambda: spent_s)
+    crowd(bench, b"")
+    work = Work(bench, monkeypatch)
+    turn_away = bench.server._welcome
+
+    def slow(*arguments: Any) -> None:
+        nonlocal spent_s
+        spent_s += 2 * BUDGET_S
+        turn_away(*arguments)
+
+    monkeypatch.setattr(bench.server, "_welcome", slow)
+    for client in bench.clients[:MOST_CLIENTS]:
+        client.sendall(b'{"do":"ping"}\n')
+    for polls in range(1, MOST_CLIENTS + 1):
+        knocks(bench)
+        bench.ticks(1)
+        assert (work.newcomers, work.requests) == (polls, polls)
+    assert all(client.recv(4_096).endswith(b"}\n") for client in bench.clients[:MOST_CLIENTS])
+
+
 def test_a_flood_is_answered_at_its_rate_only(bench: Bench) -> None:
     bench.desk.publish(status_of_day())
     flood(bench)
@@ -186,7 +275,8 @@ def test_a_flood_of_status_questions_stays_within_its_memory(bench: Bench) -> No
     bench.desk.publish(status_of_day(detectors=status_of_day().detectors * 500))
     flood(bench)
     bench.ticks(300)
-    assert all(len(client.out) < 2_000_000 for _, client in bench.server._clients)
+    longest = len(desk_module.finished(bench.desk.newest()))
+    assert all(len(client.out) <= MOST_OUT_BYTES + longest for _, client in bench.server._clients)
 
 
 def test_a_client_that_takes_nothing_or_asks_nothing_is_let_go(bench: Bench) -> None:

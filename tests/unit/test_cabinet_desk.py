@@ -38,7 +38,8 @@ class Room:
         answer = self.desk.handle(line, Caller("anna", "unix", role), self.clock.now_ms())
         if answer.durable is not None:
             answer.durable.exception(10)
-        return finished(answer)
+        found: dict[str, Any] = json.loads(finished(answer))
+        return found
 
     def written(self) -> list[dict[str, Any]]:
         return [json.loads(line) for path in audit_files(self.folder) for line in path.read_text().splitlines()]
