@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 WRONG_SITE: Final = 64  # EX_USAGE: starting again would not help (the systemd unit does not)
 FAILED: Final = 70  # EX_SOFTWARE: starting again may help
+SWITCH_S: Final = 0.0005  # how long a driver's or door's thread may keep the guard from going on; Python's own 5 ms add up over a tick's system calls
 _HEARTBEAT_MS: Final = 1_000
 
 
@@ -57,6 +58,7 @@ def drive(guard: Guard, duration_s: float | None) -> None:
     """Run the guard, with systemd and its signals attended to."""
     import gc
     import signal
+    import sys
 
     from controller.cabinet.notify import Notifier
 
@@ -64,6 +66,7 @@ def drive(guard: Guard, duration_s: float | None) -> None:
     guard.after_tick.append(heartbeat)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _: guard.ask_to_stop(signal.Signals(got).name))
+    sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()  # what is there now stays: the collector need not look at it in mid-tick
     guard.tell("start", f"site {guard.site}, mode {guard.control.nodes[0].supervisor.wanted}{', shadow' if guard.shadow else ''}")
