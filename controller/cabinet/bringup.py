@@ -15,7 +15,7 @@ from controller.cabinet.site_drivers import DriverChoice, named
 from controller.clock import Clock
 from controller.errors import ConfigError
 
-SIGNALS_NAME: Final = "signals"
+SIGNALS_NAME: Final = "signals"  # of the place in `Site.drivers`
 
 
 class Device(NamedTuple):
@@ -99,7 +99,7 @@ class Stamper:
 
 def devices_of(site: Site) -> list[Device]:
     """Return the site's devices, inputs first."""
-    return [*(Device(f"inputs[{i}]", one) for i, one in enumerate(site.inputs)), Device(SIGNALS_NAME, site.signals)]
+    return [Device(where, one) for where, one in site.drivers()]
 
 
 def chosen(site: Site, word: str) -> list[Device]:

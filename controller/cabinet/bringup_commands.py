@@ -34,12 +34,15 @@ def bringup(
     """
     from controller.cabinet.bringup import chosen
     from controller.cabinet.site import read_site
+    from controller.cabinet.site_addresses import demand_addresses
     from controller.clock import SystemClock
 
     clock, site = SystemClock(), read_site(file)
+    devices = chosen(site, device)
+    demand_addresses(site.path, ((one.name, one.choice) for one in devices))
     until_ms = clock.now_ms() + round(duration_s * 1000) if duration_s > 0 else None
     with ExitStack() as stack:
-        looks = [stack.enter_context(closing(_look(one, site, clock, everything=everything))) for one in chosen(site, device)]
+        looks = [stack.enter_context(closing(_look(one, site, clock, everything=everything))) for one in devices]
         _watch(looks, clock, quiet=once, as_json=as_json, until_ms=until_ms)
         findings = [look.finding() for look in looks]
     _tell(findings, site, as_json=as_json)

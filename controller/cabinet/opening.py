@@ -18,6 +18,7 @@ from controller.cabinet.optimizer_link import OptimizerLink
 from controller.cabinet.service import Service
 from controller.cabinet.shadow import Comparison, ShadowController, ShadowHeads
 from controller.cabinet.site import Site
+from controller.cabinet.site_addresses import demand_addresses
 from controller.cabinet.state_file import StateKeeper, hash_of
 from controller.clock import Clock
 from controller.journal_schema import junction_text
@@ -35,6 +36,7 @@ def open_cabinet(site: Site, clock: Clock, *, shadow: bool = False) -> tuple[Gua
 
     Raises `ConfigError` and `PortError` where the site cannot be driven as it is written; a device that is not there yet may come.
     """
+    demand_addresses(site.path, site.drivers())
     driver: Any = driver_of(SIGNALS, site.signals.driver).load_factory()(site.junction.site_spec(), site.signals.options, clock.now_ms)
     signals, sequencer, refuge, seen = _signals(site, driver, clock, shadow=shadow)
     sources = _sources(site, driver, clock)

@@ -58,6 +58,10 @@ class Site:
     remote: RemoteAccess | None = None
     language: Lang = Lang.EN
 
+    def drivers(self) -> list[tuple[str, DriverChoice]]:
+        """Return all drivers with their places in the site file, inputs first."""
+        return [*((f"inputs[{i}]", one) for i, one in enumerate(self.inputs)), ("signals", self.signals)]
+
 
 def read_site(path: Path) -> Site:
     """Read a site file with its junction. Raises `ConfigError` with all faults of both; `site_check.site_faults` looks at the machine."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from controller.cabinet.site import Site
+from controller.cabinet.site_addresses import unfilled
 from controller.cabinet.site_drivers import named, secret_files
 from controller.errors import UmlaufError
 from controller.supervisor import Mode
@@ -35,6 +36,7 @@ def examine(site: Site) -> Findings:
     _detectors(site, found)
     _groups(site, found)
     _devices(site, found)
+    found.faults.extend(fault for where, one in site.drivers() for fault in unfilled(where, one))
     found.faults.extend(_secrets(site))
     found.faults.extend(_folders(site))
     found.faults.extend(_operator(site))
@@ -44,8 +46,7 @@ def examine(site: Site) -> Findings:
 
 def _detectors(site: Site, found: Findings) -> None:
     """Compare the channels with the junction's loops: each needs one, two would count its vehicles twice."""
-    choices = [(f"inputs[{i}]", one) for i, one in enumerate(site.inputs)] + [("signals", site.signals)]
-    told = [(where, one.driver, named(one, "sources")) for where, one in choices]
+    told = [(where, one.driver, named(one, "sources")) for where, one in site.drivers()]
     count = Counter(name for _, _, sources in told for name in sources or ())
     where_of = {name: where for where, _, sources in told for name in sources or ()}
     silent = [f"{where} ({driver})" for where, driver, sources in told if sources is None and where != "signals"]
@@ -92,7 +93,7 @@ def _devices(site: Site, found: Findings) -> None:
 
 
 def _secrets(site: Site) -> Iterator[str]:
-    for where, one in [("signals", site.signals), *((f"inputs[{i}]", one) for i, one in enumerate(site.inputs))]:
+    for where, one in site.drivers():
         for name, path in secret_files(one.options).items():
             yield from _raised(f"{where}.options.{name}", lambda path=path: read_secret(path))  # type: ignore[misc]
 
