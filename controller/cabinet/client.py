@@ -12,20 +12,17 @@ from typing import Any, Final, Self
 
 from pydantic import ValidationError
 
-from controller.cabinet.site_models import Address, OperatorModel, split_address
+from controller.cabinet.daemons import DaemonError, only_socket, socket_of
+from controller.cabinet.site_models import Address, split_address
 from controller.clock import elapsed_s
 from controller.config_file import fault_text, faults_error, parse_toml, read_text
-from controller.errors import ConfigError, UmlaufError
+from controller.errors import ConfigError
 from controller.site_models import Name, Part
 from hardware.ports import PortError
 from hardware.secret_files import read_secret, read_secret_text
 
 ANSWER_S: Final = 5.0
 SOCKET_VARIABLE: Final = "UMLAUF_SOCKET"
-
-
-class DaemonError(UmlaufError, OSError):
-    """No daemon answers, or it refuses; the message says how to mend it."""
 
 
 class RemoteFile(Part):
@@ -91,13 +88,19 @@ class SilentError(DaemonError, TimeoutError):
     """The daemon says nothing in time."""
 
 
-def connector(socket_path: Path | None, remote: Path | None, environment: Mapping[str, str]) -> Callable[[], Client]:
-    """Return what connects: from afar by a `RemoteFile`, else to a socket, else to that of the environment or the usual one."""
+def connector(site: str | None, socket_path: Path | None, remote: Path | None, environment: Mapping[str, str]) -> Callable[[], Client]:
+    """Return what connects: from afar by a `RemoteFile`, to a site's socket, to a socket, to the environment's, or to that of the only site that runs.
+
+    Who was found stays meant: a second connection goes to the same daemon. Raises `ConfigError` and `DaemonError`.
+    """
+    given = {"SITE": site, "--socket": socket_path, "--remote": remote}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise ConfigError(f"{' and '.join(named)}: expected one of both, found both")
     if remote is not None:
-        if socket_path is not None:
-            raise ConfigError("--remote and --socket: expected one of both, found both")
         return lambda: connect_remote(remote)
-    path = socket_path or Path(environment.get(SOCKET_VARIABLE) or OperatorModel().socket)
+    variable = environment.get(SOCKET_VARIABLE)
+    path = socket_path or (socket_of(site) if site is not None else Path(variable) if variable else only_socket())
     return lambda: connect(path)
 
 

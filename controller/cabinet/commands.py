@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -29,20 +30,21 @@ def run(
     """
     from controller.cabinet.opening import open_cabinet
     from controller.cabinet.site import read_site
+    from controller.cabinet.state_claim import claimed
     from controller.clock import SystemClock
     from controller.errors import ConfigError
 
     log_to_stderr()
-    try:
-        site = read_site(site_file)
-        guard, close = open_cabinet(site, SystemClock(), shadow=shadow)
-    except (ConfigError, OSError) as error:
-        typer.echo(f"umlauf run: {error}", err=True)
-        raise typer.Exit(WRONG_SITE if isinstance(error, ConfigError) else 1) from error
-    try:
+    with ExitStack() as stack:
+        try:
+            site = read_site(site_file)
+            stack.enter_context(claimed(site.state_folder))
+            guard, close = open_cabinet(site, SystemClock(), shadow=shadow)
+        except (ConfigError, OSError) as error:
+            typer.echo(f"umlauf run: {error}", err=True)
+            raise typer.Exit(WRONG_SITE if isinstance(error, ConfigError) else 1) from error
+        stack.callback(close)
         drive(guard, duration_s)
-    finally:
-        close()
     if guard.failed:
         raise typer.Exit(FAILED)
 

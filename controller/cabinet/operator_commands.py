@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 UNITS_S: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
-SocketOption = Annotated[Path | None, typer.Option("--socket", metavar="PATH", help="The daemon's socket; default: UMLAUF_SOCKET or /run/umlauf/control.sock.")]
+SITE_HELP: Final = "Which site, where several run on this machine: its name or its site file; default: UMLAUF_SOCKET, then the only one that runs."
+
+SiteArgument = Annotated[str | None, typer.Argument(metavar="SITE", help=SITE_HELP)]
+SocketOption = Annotated[Path | None, typer.Option("--socket", metavar="PATH", help="The daemon's socket, in place of SITE.")]
 RemoteOption = Annotated[Path | None, typer.Option("--remote", metavar="FILE", help="A file that says how to reach a daemon from afar (docs/OPERATING.md).")]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in a few words; it goes to the audit log.")]
 
 
 def status(
+    site: SiteArgument = None,
     watch: Annotated[bool, typer.Option("--watch", help="Go on showing it, until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: one object, or one a line with --watch.")] = False,
     lang: Annotated[Lang | None, typer.Option("--lang", help="Language; default: LANG, then the site's.")] = None,
@@ -34,7 +38,7 @@ def status(
     """Show what the running daemon does and why: mode, signals, detectors, queues, plan, faults, newest events."""
     from controller.cabinet.client import connector
 
-    connect = connector(socket, remote, os.environ)
+    connect = connector(site, socket, remote, os.environ)
     if watch:
         from controller.cabinet.status_watch import watch_json, watch_view
 
@@ -66,6 +70,7 @@ def _print_view(answer: dict[str, object], lang: Lang) -> None:
 
 def mode(
     wanted: Annotated[str | None, typer.Argument(metavar="MODE", help="fixed, actuated, cycle, adaptive, release or flash.")] = None,
+    site: SiteArgument = None,
     duration: Annotated[str | None, typer.Option("--for", metavar="TIME", help="For how long, such as 2h, 90m or 1h30m. Every override ends.")] = None,
     reason: ReasonOption = "",
     end: Annotated[bool, typer.Option("--end", help="End the override that is in force.")] = False,
@@ -76,11 +81,15 @@ def mode(
 
     umlauf mode fixed --for 2h --reason "roadworks in Schulstraße"
     umlauf mode --end --reason "roadworks are over"
+
+    Where several sites run, each takes the site's name too: umlauf mode fixed SITE --for …, umlauf mode --end SITE --reason ….
     """
-    if end == (wanted is not None):
-        raise ConfigError("expected a mode, or --end; say for example: umlauf mode fixed --for 2h --reason roadworks")
     from controller.cabinet.operated import OVERRIDES
 
+    if end and site is None and wanted not in OVERRIDES:
+        site, wanted = wanted, None
+    if end == (wanted is not None):
+        raise ConfigError("expected a mode, or --end; say for example: umlauf mode fixed --for 2h --reason roadworks")
     if wanted is not None and wanted not in OVERRIDES:
         raise ConfigError(f"mode: expected one of {', '.join(OVERRIDES)}, found {wanted!r}")
     if not reason.strip():
@@ -90,18 +99,18 @@ def mode(
         if duration is None:
             raise ConfigError("--for: expected for how long, such as 2h; found nothing. Every override ends by itself")
         request = {"do": "override", "mode": wanted, "for_s": seconds_of(duration), "reason": reason}
-    _command(request, socket, remote)
+    _command(request, site, socket, remote)
 
 
-def reset(reason: ReasonOption, socket: SocketOption = None, remote: RemoteOption = None) -> None:
+def reset(reason: ReasonOption, site: SiteArgument = None, socket: SocketOption = None, remote: RemoteOption = None) -> None:
     """Let the control go on after a refusal of the interlock, once an engineer has found out why."""
-    _command({"do": "reset", "reason": reason}, socket, remote)
+    _command({"do": "reset", "reason": reason}, site, socket, remote)
 
 
-def _command(request: dict[str, object], socket: Path | None, remote: Path | None) -> None:
+def _command(request: dict[str, object], site: str | None, socket: Path | None, remote: Path | None) -> None:
     from controller.cabinet.client import connector
 
-    connect: Callable[[], Client] = connector(socket, remote, os.environ)
+    connect: Callable[[], Client] = connector(site, socket, remote, os.environ)
     acting_for = os.environ.get("SUDO_USER")
     with connect() as client:
         answer = client.ask({**request, **({"as": acting_for} if acting_for else {})})

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from controller.cabinet.site_drivers import DriverChoice, choose
-from controller.cabinet.site_models import RemoteModel, Role, SiteModel, split_address
+from controller.cabinet.site_models import RemoteModel, Role, SiteModel, default_socket, default_state, split_address
 from controller.config_file import fault_text, faults_error, parse_toml, read_text
 from controller.errors import ConfigError
 from controller.junction import Junction
@@ -69,13 +69,15 @@ def read_site(path: Path) -> Site:
     return site_of(parse_toml(text, str(path)), path)
 
 
+def read_socket(path: Path) -> Path:
+    """Return the operator's socket that a site file names, whatever else of it is wrong. Raises `ConfigError` for the file's form."""
+    model = _model_of(parse_toml(read_text(path, "site file", "Name one, or a running site"), str(path)), path)
+    return _socket(model, path.absolute().parent)
+
+
 def site_of(data: dict[str, Any], path: Path) -> Site:
     """Return the site of a file's data; other paths are relative to ``path``. Raises as `read_site`."""
-    try:
-        model = SiteModel.model_validate_json(json.dumps(data, default=str))
-    except ValidationError as error:
-        lines = [fault_text(e, data) for e in error.errors(include_url=False)]
-        raise faults_error(str(path), lines, "; drivers and junction are checked once these are mended") from error
+    model = _model_of(data, path)
     folder = path.absolute().parent
     faults: list[str] = []
     signals = _kept(choose(model.signals, SIGNALS, ("signals",), folder), faults)
@@ -93,8 +95,8 @@ def site_of(data: dict[str, Any], path: Path) -> Site:
         inputs=tuple(one for one in inputs if one is not None),
         journal_folder=folder / model.journal.folder,
         retention_days=model.journal.retention_days,
-        state_folder=folder / model.state.folder,
-        socket=folder / model.operator.socket,
+        state_folder=folder / (model.state.folder or default_state(model.id)),
+        socket=_socket(model, folder),
         socket_group=model.operator.group,
         socket_mode=int(model.operator.socket_mode, 8),
         longest_override_ms=model.operator.longest_override_h * _HOUR_MS,
@@ -102,6 +104,18 @@ def site_of(data: dict[str, Any], path: Path) -> Site:
         remote=None if model.remote is None else _remote(model.remote, folder),
         language=model.language,
     )
+
+
+def _model_of(data: dict[str, Any], path: Path) -> SiteModel:
+    try:
+        return SiteModel.model_validate_json(json.dumps(data, default=str))
+    except ValidationError as error:
+        lines = [fault_text(e, data) for e in error.errors(include_url=False)]
+        raise faults_error(str(path), lines, "; drivers and junction are checked once these are mended") from error
+
+
+def _socket(model: SiteModel, folder: Path) -> Path:
+    return folder / (model.operator.socket or default_socket(model.id))
 
 
 def _kept(found: DriverChoice | list[str], faults: list[str]) -> DriverChoice | None:

@@ -82,6 +82,16 @@ RUN_FOLDER: Final = "/run/umlauf"
 STATE_FOLDER: Final = "/var/lib/umlauf"
 
 
+def default_socket(site: str) -> str:
+    """Return the operator's socket of a site that names none; sites on one machine do not share it."""
+    return f"{RUN_FOLDER}/{site}.sock"
+
+
+def default_state(site: str) -> str:
+    """Return the state folder of a site that names none; it holds one site's learned state and one audit log."""
+    return f"{STATE_FOLDER}/state/{site}"
+
+
 class SignalsModel(Part):
     """Who owns the signal heads, and how to reach it."""
 
@@ -104,15 +114,15 @@ class JournalModel(Part):
 
 
 class StateModel(Part):
-    """Where learned state and the audit log are kept."""
+    """Where learned state and the audit log are kept: a folder for this site alone."""
 
-    folder: Name = f"{STATE_FOLDER}/state"
+    folder: str = Field(default="", description=f"Empty: {default_state('ID')}, after the site's id.")
 
 
 class OperatorModel(Part):
     """The local UNIX socket of umlauf status and umlauf mode. Whoever may write to it is an operator."""
 
-    socket: Name = f"{RUN_FOLDER}/control.sock"
+    socket: str = Field(default="", description=f"Empty: {default_socket('ID')}, after the site's id.")
     group: str = Field(default="", description="The socket's group; empty: the daemon's own.")
     socket_mode: FileMode = "0660"
     longest_override_h: Annotated[int, Field(ge=1, le=168, description="No override may last longer.")] = 24

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from controller.cabinet.site_models import JournalModel, MetricsModel, OperatorModel, StateModel, as_file_name
+from controller.cabinet.site_models import JournalModel, MetricsModel, OperatorModel, as_file_name, default_socket, default_state
 from controller.junction import Junction
 from controller.site_text import Value, toml_key, toml_value
 from hardware.registry import INPUTS, SIGNALS, driver_of
@@ -39,7 +39,7 @@ def format_site(junction: Junction, junction_file: Path, folder: Path, signals: 
     for driver, detectors in zip(inputs, _shared(_detectors(junction), len(inputs)), strict=True):
         lines += ["", "# A line with detectors; add one [[inputs]] for each further line.", "[[inputs]]", f"driver = {toml_value(driver)}"]
         lines += _options("inputs", driver, INPUTS, _recipe(driver, junction, detectors))
-    return "\n".join([*lines, *_common()]) + "\n"
+    return "\n".join([*lines, *_common(as_file_name(junction.id))]) + "\n"
 
 
 def placeholders(text: str) -> list[str]:
@@ -142,7 +142,7 @@ RECIPES: Final[Mapping[str, Callable[[Junction, list[str]], list[Row]]]] = {
 }
 
 
-def _common() -> list[str]:
+def _common(site: str) -> list[str]:
     operator = OperatorModel()
     return [
         "",
@@ -153,11 +153,11 @@ def _common() -> list[str]:
         "",
         "# Learned state and the audit log.",
         "[state]",
-        f"# folder = {toml_value(StateModel().folder)}",
+        f"# folder = {toml_value(default_state(site))}",
         "",
         "# The local socket of umlauf status and umlauf mode. Whoever may write to it may change the mode.",
         "[operator]",
-        f"# socket = {toml_value(operator.socket)}",
+        f"# socket = {toml_value(default_socket(site))}",
         '# group = "umlauf"',
         f"# socket_mode = {toml_value(operator.socket_mode)}",
         f"longest_override_h = {operator.longest_override_h}",

@@ -11,7 +11,8 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from controller.cabinet.client import Client, DaemonError
+from controller.cabinet.client import Client
+from controller.cabinet.daemons import DaemonError
 from controller.cabinet.status import Status, from_object
 from controller.cabinet.status_view import BAD, view
 from controller.cabinet.status_words import say

@@ -46,6 +46,13 @@ def test_a_site_is_read(site_file: Write) -> None:
     assert (site.remote.host, site.remote.port, site.remote.roles, site.remote.key) == ("::", 8443, {"anna": Role.ENGINEER}, path.parent / "server.key")
 
 
+def test_sites_of_one_machine_share_neither_socket_nor_state(site_file: Write) -> None:
+    plain = ('folder = "state"', ""), ('socket = "control.sock"', "")
+    market, school = read_site(site_file(*plain)), read_site(site_file(*plain, ('id = "market"', 'id = "school"')))
+    assert (market.socket, market.state_folder) == (Path("/run/umlauf/market.sock"), Path("/var/lib/umlauf/state/market"))
+    assert (school.socket, school.state_folder) == (Path("/run/umlauf/school.sock"), Path("/var/lib/umlauf/state/school"))
+
+
 def test_nothing_listens_unless_the_file_says_so(site_file: Write) -> None:
     site = read_site(site_file())
     assert (site.metrics, site.remote) == (None, None)

@@ -104,6 +104,15 @@ def test_remote_access_that_cannot_work_is_a_fault(site_file: Write, table: str,
     assert any(needle in line for line in faults)
 
 
+def at_home(text: str) -> str:
+    """Return a new site's text with its folders and socket beside it."""
+    for usual, ours in (("/var/lib/umlauf/journal", "journal"), ("/var/lib/umlauf/state/j", "state"), ("/run/umlauf/j.sock", "control.sock")):
+        key = "socket" if usual.endswith(".sock") else "folder"
+        assert f'# {key} = "{usual}"' in text
+        text = text.replace(f'# {key} = "{usual}"', f'{key} = "{ours}"')
+    return text
+
+
 @pytest.mark.parametrize("inputs", ["modbus", "modbus,modbus", "canoga", "ab3418", "bus"])
 def test_a_new_site_passes_its_check_but_for_what_it_marks(
     tmp_path: Path, drivers: None, inputs: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -118,9 +127,7 @@ def test_a_new_site_passes_its_check_but_for_what_it_marks(
     assert 'junction = "j.toml"' in text
     mended = text.replace('phases = ""', "phases = { A = 2, B = 4, P = 12 }").replace('channels = ""', "channels = []")
     mended = mended.replace('"/dev/ttyUSB0"', '"/dev/ttyUSB1"', 1)  # two lines are two devices
-    for name in ("journal", "state"):
-        mended = mended.replace(f'# folder = "/var/lib/umlauf/{name}"', f'folder = "{name}"')
-    out.write_text(mended.replace('# socket = "/run/umlauf/control.sock"', 'socket = "control.sock"'))
+    out.write_text(at_home(mended))
     site = read_site(out)
     faults = examine(site).faults
     assert faults == [] if inputs != "bus" else len(faults) == 4
@@ -169,12 +176,59 @@ def test_a_new_site_with_an_ntcip_controller_needs_nothing_but_its_placeholders(
     for what in ("the controller's address", "a file with the community name, mode 0600", "the controller's phase, ped or overlap", "the line's device"):
         assert what in told
     text = out.read_text()
-    for name in ("journal", "state"):
-        text = text.replace(f'# folder = "/var/lib/umlauf/{name}"', f'folder = "{name}"')
-    out.write_text(text.replace('# socket = "/run/umlauf/control.sock"', 'socket = "control.sock"'))
+    out.write_text(at_home(text))
     assert main(["check", str(out)]) == 1
-    assert "1 fault." in capsys.readouterr().err  # the secret is not there yet
+    told = capsys.readouterr().err
+    assert "2 faults." in told  # the secret is not there yet either
+    assert "signals.options.host: address not filled in yet: expected the device's own, found 192.0.2.1" in told
     (tmp_path / "community.secret").touch(mode=0o600)
     (tmp_path / "community.secret").write_text("public\n")
+    out.write_text(out.read_text().replace("192.0.2.1", "10.0.0.7"))
     assert main(["check", str(out)]) == 0
     assert read_site(out).signals.options.phases == {"A": "phase 1", "B": "phase 2", "P": "ped 1"}
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"),
+    [
+        ("192.0.2.1", True),
+        ("198.51.100.255", True),
+        ("203.0.113.9", True),
+        ("2001:db8::7", True),
+        ("3fff:fff::1", True),
+        ("192.0.3.1", False),
+        ("10.0.0.7", False),
+        ("cabinet.example", False),
+    ],
+)
+def test_placeholders_are_told_from_addresses(site_file: Write, address: str, refused: bool) -> None:
+    faults = examine(read_site(site_file(("127.0.0.1", address)))).faults
+    assert [line.partition(": expected")[0] for line in faults] == ["signals.options.host: address not filled in yet"] * refused
+
+
+@pytest.mark.parametrize("command", [["bringup", "--once"], ["run"]])
+def test_nothing_is_sent_to_an_address_that_nobody_filled_in(
+    site_file: Write, command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(self: registry.Driver) -> None:
+        raise AssertionError("no driver may be made")
+
+    monkeypatch.setattr(registry.Driver, "load_factory", opened)
+    path = site_file(("127.0.0.1", "192.0.2.1"))
+    assert main([*command, str(path)]) == (64 if command == ["run"] else 1)
+    told = capsys.readouterr().err
+    assert f"{path}: 1 fault" in told
+    assert "signals.options.host: address not filled in yet" in told
+
+
+def test_lines_can_be_looked_at_while_the_controllers_address_is_unknown(site_file: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    unit = 'units = [{ unit = 1, detectors = { 1 = "a0" } }]'
+    bus = 'driver = "bus"\n[inputs.options]\ndevice = "/dev/null"\nchannels = [{ channel = 1, detector = "a0" }, { channel = 2, detector = "a1" }]'
+    path = site_file(("127.0.0.1", "192.0.2.1"), (bus, f'driver = "modbus"\n[inputs.options]\nport = "{tmp_path / "none"}"\n{unit}'))
+    assert main(["bringup", str(path), "inputs[0]", "--duration", "0.2"]) == 1
+    told = capsys.readouterr().err
+    assert "problem: inputs[0]: " in told  # it was looked at, and is not there
+    assert "address not filled in yet" not in told
+    path.write_text(path.read_text().replace(str(tmp_path / "none"), "socket://192.0.2.9:4001"))
+    assert main(["bringup", str(path), "inputs[0]"]) == 1
+    assert "inputs[0].options.port: address not filled in yet" in capsys.readouterr().err
