@@ -27,8 +27,8 @@ PHASES = {f"p{p}": f"phase {p}" for p in range(1, 9)} | {f"w{p}": f"ped {p}" for
 STAGES = {"left main": ("p1", "p5"), "main": ("p2", "p6", "w2", "w6"), "left side": ("p3", "p7"), "side": ("p4", "p8", "w4", "w8")}
 
 
-def controlled_junction(setup: ControllerSetup) -> Junction:
-    """Return the junction whose groups are the controller's phases, one lane with two loops each."""
+def controlled_junction(setup: ControllerSetup, green: Mapping[str, tuple[str, ...]] = STAGES) -> Junction:
+    """Return the junction whose groups are the controller's phases, one lane with two loops each; ``green``: its stages."""
     spec = site(setup)
     groups = tuple(Group(g.id, g.kind, g.min_green_ms, g.amber_ms) for g in spec.groups)
     lanes = tuple(Lane(f"l{p}", 150.0, 12.5, approach=f"a{p}") for p in range(1, 9))
@@ -39,8 +39,8 @@ def controlled_junction(setup: ControllerSetup) -> Junction:
         for p in range(1, 9)
         for name, purpose, at_m, up in (("1", Purpose.STOP, 1.0, (f"l{p}/100",)), ("100", Purpose.ENTRY, 100.0, ()))
     )
-    stages = tuple(Stage(name, green) for name, green in STAGES.items())
-    programme = Programme("day", tuple(ProgrammeStep(name, 10_000 if "left" in name else 20_000) for name in STAGES))
+    stages = tuple(Stage(name, groups) for name, groups in green.items())
+    programme = Programme("day", tuple(ProgrammeStep(name, 10_000 if "left" in name else 20_000) for name in green))
     gaps = tuple(Intergreen(a, b, ms) for (a, b), ms in spec.intergreen_ms.items())
     node = Node("node", tuple(g.id for g in groups), stages, programmes=(programme,))
     return Junction(setup.id, groups, lanes, exits, moves, (), gaps, loops, (node,))
@@ -67,6 +67,7 @@ class Controlled:
         actuation: Actuation,
         *,
         setup: ControllerSetup | None = None,
+        junction: Junction | None = None,
         transport: Callable[[VirtualController], Transport] = InProcess,
         seed: int = 1,
         own_loops: bool = False,
@@ -75,7 +76,7 @@ class Controlled:
         self.now_ms = 0
         self.setup = setup or dual_ring(backup_s=10)
         self.controller = VirtualController(self.setup, warm=True)
-        self.junction = controlled_junction(self.setup)
+        self.junction = junction or controlled_junction(self.setup)
         self.street = VirtualJunction(street_of(self.junction, seed=seed))
         self.checker = Checker(site(self.setup))
         self.driver = NtcipDriver(self.junction.site_spec(), ntcip_options(actuation, **more), lambda: self.now_ms, transport(self.controller), threaded=False)

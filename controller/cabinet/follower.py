@@ -26,6 +26,7 @@ class Follower:
     def __init__(self, junction: Junction, node: Node, view: ControllerView) -> None:
         self.node, self._view = node, view
         self.table: TransitionTable = transition_table(junction, node)
+        self._min_green_ms = {g.id: g.min_green_ms for g in junction.groups}  # also of other nodes, whose groups may be foes of ours
         walks = {g.id for g in junction.groups if g.kind is GroupKind.PEDESTRIAN}
         self._cores = tuple(frozenset(s.green) - walks or frozenset(s.green) for s in node.stages)
         self._vehicles = frozenset(node.groups) - walks
@@ -151,4 +152,4 @@ class Follower:
         return {g: max([now_ms, *[ends[foe] + ms for foe, ms in self.table.rules[g].foes if foe in ends]]) for g in self.node.groups if not view.green(g)}
 
     def _min_green_end(self, group: str) -> int:
-        return self._view.since_ms[group] + self.table.rules[group].group.min_green_ms
+        return self._view.since_ms[group] + self._min_green_ms[group]

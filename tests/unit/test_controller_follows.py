@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import support_two_nodes
 from support_controlled import STAGES, Controlled
 from support_virtual import dual_ring
 
@@ -74,6 +75,25 @@ def test_a_planner_that_shares_out_no_cycle_gives_the_controller_back() -> None:
     assert one.controller.pattern is None
     assert one.controller.get(one.driver._session._table.oid("systemPatternControl")) == 0
     assert one.heads.refusals == 0
+
+
+@pytest.mark.parametrize(
+    ("control", "actuation"),
+    [("programme", PHASE_CONTROL), ("actuated", PHASE_CONTROL), ("programme", CALLS), ("actuated", CALLS), ("programme", SPLITS), ("cycle", SPLITS)],
+)
+def test_one_controller_serves_several_nodes(control: str, actuation: Actuation) -> None:
+    one = support_two_nodes.controlled(control, actuation)
+    one.run(400)
+    assert one.checker.unsafe_frames == 0
+    assert one.heads.refusals == 0
+    assert not one.alarms
+    served = {g for _, green in one.greens for g in green}
+    assert served == set(support_two_nodes.PHASES), "every stage of both nodes"
+    assert len({green for _, green in one.greens if len(green) == 2}) > 4, "each node for itself: more pairs than one ring has phases"
+    if actuation is SPLITS:
+        assert one.controller.pattern is not None
+        splits_ms = {p: s.split_ms for p, s in one.controller.pattern.splits.items()}
+        assert len({sum(splits_ms[p] for p in phases) for phases in support_two_nodes.NODES.values()}) == 1, "one cycle for both"
 
 
 @pytest.mark.parametrize("actuation", [PHASE_CONTROL, SPLITS])
@@ -226,8 +246,8 @@ def test_a_stage_that_stands_at_the_start_is_seen() -> None:
 class TestGuard:
     """The cabinet's guard, unchanged, with a controller in place of heads."""
 
-    def guard(self, actuation: Actuation, mode: Mode = Mode.FIXED) -> tuple[Controlled, Guard, ManualClock]:
-        one, clock = Controlled("programme", actuation, own_loops=True), ManualClock()
+    def guard(self, actuation: Actuation, mode: Mode = Mode.FIXED, one: Controlled | None = None) -> tuple[Controlled, Guard, ManualClock]:
+        one, clock = one or Controlled("programme", actuation, own_loops=True), ManualClock()
         heads, factory = follow(one.junction, one.driver, 0)
         inputs = ManyInputs([Source("street", lambda: one, ()), Source("signals", lambda: one.driver, ())])
         return one, Guard(one.junction, mode, inputs, heads, clock=clock, refuge=Mode.RELEASE, sequencer=factory), clock
@@ -258,6 +278,26 @@ class TestGuard:
         assert guard.stopped
         assert not one.controller.system_control
         assert not one.controller._told
+        assert guard.signals.refusals == 0
+        assert one.checker.unsafe_frames == 0
+
+    @pytest.mark.parametrize("actuation", list(Actuation))
+    def test_it_drives_several_nodes_and_lets_them_go_together(self, actuation: Actuation) -> None:
+        one, guard, clock = self.guard(actuation, one=support_two_nodes.controlled("programme", actuation))
+        self.run(one, guard, clock, 60)
+        assert one.controller.driven
+        status = guard.status()
+        assert [(node.id, node.mode) for node in status.nodes] == [("west", "fixed"), ("east", "fixed")]
+        guard.override(Wish(Mode.RELEASE, one.now_ms + 20_000, clock.utc(), "test", "to look at it"), one.now_ms)
+        self.run(one, guard, clock, 5)
+        assert not one.controller.driven
+        self.run(one, guard, clock, 60)
+        assert one.controller.driven, "driven again after the override"
+        guard.stop("the test is over")
+        self.run(one, guard, clock, 5)
+        assert guard.stopped
+        assert not one.controller.driven
+        assert [text for _, kind, text in guard.events if kind == "error"] == []
         assert guard.signals.refusals == 0
         assert one.checker.unsafe_frames == 0
 
