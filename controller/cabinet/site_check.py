@@ -16,9 +16,11 @@ from controller.cabinet.site_addresses import unfilled
 from controller.cabinet.site_drivers import named, secret_files
 from controller.errors import UmlaufError
 from controller.supervisor import Mode
+from hardware.ports import Actuation
 from hardware.secret_files import read_secret
 
 MOST_SOCKET_BYTES: Final = 107  # of a UNIX socket's path (unix(7))
+SHARES_A_CYCLE: Final = (Mode.CYCLE, Mode.FIXED)
 NEEDS_LOOPS: Final = (Mode.ADAPTIVE, Mode.CYCLE, Mode.ACTUATED)
 
 
@@ -35,6 +37,7 @@ def examine(site: Site) -> Findings:
     found = Findings([], site.junction.warnings())
     _detectors(site, found)
     _groups(site, found)
+    _actuation(site, found)
     _devices(site, found)
     found.faults.extend(fault for where, one in site.drivers() for fault in unfilled(where, one))
     found.faults.extend(_secrets(site))
@@ -80,6 +83,15 @@ def _groups(site: Site, found: Findings) -> None:
     for name in known:
         if name not in groups:
             found.faults.append(f"signals.options: group {name!r}: expected where the driver {site.signals.driver} finds it, found nothing. Add it.")
+
+
+def _actuation(site: Site, found: Findings) -> None:
+    """Tell of a mode that leaves the controller to itself: splits follow a plan that shares out a cycle, and no other."""
+    if getattr(site.signals.options, "actuation", None) is Actuation.SPLITS and site.mode not in SHARES_A_CYCLE:
+        found.warnings.append(
+            f"mode {site.mode}: it shares out no cycle, so with actuation splits the controller runs its own plan. "
+            f"Choose the mode {' or '.join(SHARES_A_CYCLE)}, or actuation {Actuation.PHASE_CONTROL} or {Actuation.CALLS}."
+        )
 
 
 def _devices(site: Site, found: Findings) -> None:

@@ -9,9 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from controller.cabinet.site_models import JournalModel, MetricsModel, OperatorModel, as_file_name, default_socket, default_state
+from controller.cabinet.site_models import JournalModel, MetricsModel, OperatorModel, WantedMode, as_file_name, default_socket, default_state
 from controller.junction import Junction
 from controller.site_text import Value, toml_key, toml_value
+from hardware.ports import Actuation
 from hardware.registry import INPUTS, SIGNALS, driver_of
 from hardware.signals import GroupKind
 
@@ -29,7 +30,7 @@ def format_site(junction: Junction, junction_file: Path, folder: Path, signals: 
         "",
         f"id = {toml_value(as_file_name(junction.id))}",
         f"junction = {toml_value(_relative(junction_file, folder))}",
-        'mode = "adaptive"  # adaptive, cycle, actuated or fixed; it falls back by itself, and climbs again',
+        f"mode = {toml_value(_mode(signals))}  # adaptive, cycle, actuated or fixed; it falls back by itself, and climbs again",
         "",
         "# Who owns the signal heads.",
         "[signals]",
@@ -46,6 +47,13 @@ def placeholders(text: str) -> list[str]:
     """Return what must be changed in a site file, as line number and what is meant."""
     found = ((number, line.partition(f"# {CHANGE}: ")) for number, line in enumerate(text.splitlines(), start=1))
     return [f"line {number}: {what}" for number, (_, mark, what) in found if mark]
+
+
+def _mode(signals: str) -> str:
+    """Return the best mode that the driver follows as it is set up by default: in splits that is `cycle`."""
+    fields = dataclasses.fields(driver_of(SIGNALS, signals).load_options())
+    in_splits = any(field.name == "actuation" and field.default is Actuation.SPLITS for field in fields)
+    return WantedMode.CYCLE if in_splits else WantedMode.ADAPTIVE
 
 
 def _relative(path: Path, folder: Path) -> str:

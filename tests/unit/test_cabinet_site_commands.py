@@ -185,6 +185,12 @@ def test_a_new_site_with_an_ntcip_controller_needs_nothing_but_its_placeholders(
     (tmp_path / "community.secret").write_text("public\n")
     out.write_text(out.read_text().replace("192.0.2.1", "10.0.0.7"))
     assert main(["check", str(out)]) == 0
+    told = capsys.readouterr()
+    assert "mode cycle, signals by ntcip" in told.out
+    assert "shares out no cycle" not in told.err
+    out.write_text(out.read_text().replace('mode = "cycle"', 'mode = "adaptive"'))
+    assert main(["check", str(out)]) == 0
+    assert "warning: mode adaptive: it shares out no cycle, so with actuation splits the controller runs its own plan" in capsys.readouterr().err
     assert read_site(out).signals.options.phases == {"A": "phase 1", "B": "phase 2", "P": "ped 1"}
 
 
