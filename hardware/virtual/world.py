@@ -7,10 +7,10 @@ cards, the lamps are seen by the street and the checker.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from hardware.ports import InputEvent, InputKind
+from hardware.ports import InputKind
 from hardware.signals import Aspect, SiteSpec
 from hardware.virtual.checker import Checker
 from hardware.virtual.controller import STEP_MS, VirtualController
@@ -55,7 +55,6 @@ class VirtualWorld:
         self._cards, self._detectors = dict(cards or {}), dict(detectors or {})
         self._now_ms = self._step_ms = start_ms
         self._random = random.Random(junction.street.seed)
-        self._events: list[InputEvent] = []
 
     @property
     def now_ms(self) -> int:
@@ -71,19 +70,12 @@ class VirtualWorld:
         self._drive(now_ms)
         self._now_ms = max(self._now_ms, now_ms)
 
-    def poll(self, now_ms: int) -> Sequence[InputEvent]:
-        """Return the loops' edges with their own times, as an input port without any card between (for accelerated worlds)."""
-        self.advance(now_ms)
-        events, self._events = self._events, []
-        return events
-
     def fail(self, loop: str, fault: LoopFault | None) -> None:
         """Let a loop fail, or mend it with None."""
         self.junction.loops.fail(loop, fault, self._now_ms)
 
     def _drive(self, now_ms: int) -> None:
         for event in self.junction.poll(now_ms):
-            self._events.append(event)
             if event.kind is not InputKind.PRESENCE:
                 continue
             if event.source in self._cards:
