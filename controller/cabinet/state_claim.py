@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from controller.errors import ConfigError
+from controller.errors import UmlaufError
+
+
+class ClaimedError(UmlaufError, OSError):
+    """Another daemon holds the folder, for as long as it runs."""
 
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Hold the folder for as long as this process lives, however it ends. Raises `ConfigError` where another daemon holds it.
+    """Hold the folder for as long as this process lives, however it ends. Raises `ClaimedError` where another daemon holds it.
 
     A folder that cannot be made or opened is not held: whoever writes there tells of it, and control goes on.
     """
@@ -28,7 +32,9 @@ def claimed(folder: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise ConfigError(f"state.folder: {folder}: expected it for this site alone, found another daemon that uses it. Stop that, or name another.") from error
+        raise ClaimedError(
+            f"state.folder: {folder}: expected it for this site alone, found another daemon that uses it. Stop that, or name another."
+        ) from error
     except OSError:  # a file system without locks
         pass
     try:

@@ -16,9 +16,8 @@ from support_cabinet import Running, drivers, run, site_file, status_of_day
 
 from controller.cabinet import daemons, site_models
 from controller.cabinet.site import Site, read_site
-from controller.cabinet.state_claim import claimed
+from controller.cabinet.state_claim import ClaimedError, claimed
 from controller.cli import main
-from controller.errors import ConfigError
 
 __all__ = ["drivers", "run", "site_file"]  # fixtures
 OVERRIDE = ["--for", "1h", "--reason", "roadworks"]
@@ -145,7 +144,7 @@ def test_a_state_folder_has_one_daemon_until_it_ends(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", hold, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        with pytest.raises(ConfigError, match=r"expected it for this site alone, found another daemon"), claimed(folder):
+        with pytest.raises(ClaimedError, match=r"expected it for this site alone, found another daemon"), claimed(folder):
             pass
         other.kill()
     with claimed(folder):
@@ -163,5 +162,5 @@ def test_a_state_folder_that_cannot_be_made_stops_nothing(tmp_path: Path) -> Non
 def test_a_second_daemon_of_one_site_does_not_run(site_file: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
     path = site_file()
     with claimed(read_site(path).state_folder):
-        assert main(["run", str(path)]) == 64
+        assert main(["run", str(path)]) == 1
     assert "found another daemon that uses it" in capsys.readouterr().err
