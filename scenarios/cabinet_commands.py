@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from controller.errors import ConfigError
 from controller.words import Lang
 from scenarios.cabinet_faults import Fault, parse_duration_s, parse_faults
+from scenarios.cabinet_folder import JOURNAL, at_end, at_start, demo_folder
 from scenarios.cabinet_signals import DemoSignals
 
 demo_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Shows what Umlauf does, without hardware.")
@@ -31,7 +33,10 @@ def cabinet(
         DemoSignals, typer.Option(help="How the controller is driven, by the site file's names; or heads of our own, with --speed above 1 only.")
     ] = DemoSignals.PHASE_CONTROL,
     seed: Annotated[int, typer.Option(help="Of the traffic and of what is chosen at random.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new or empty folder for the journal, and in real time the site file, audit log and the daemon's log.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else to standard output.")] = False,
     lang: Annotated[Lang, typer.Option(help="Language of the summary.")] = Lang.EN,
 ) -> None:
     """Run the cabinet's daemon at a virtual junction; it ends by itself and tells what happened. Exit code 1 where a lamp was unsafe."""
@@ -44,19 +49,29 @@ def cabinet(
         if not as_json:
             typer.echo(text)
 
-    if speed > 1.0:
-        from scenarios.cabinet_fast import run_fast
+    with demo_folder(keep) as folder:
 
-        report = run_fast(duration_s, speed, faults, seed=seed, tell=tell, signals=signals)
-    else:
-        from scenarios.cabinet_live import run_live
+        def ready() -> None:
+            typer.echo(at_start(folder, accelerated=speed > 1.0, lang=lang), err=True)
 
-        report = run_live(duration_s, faults, seed=seed, tell=tell, signals=signals)
-    if as_json:
-        typer.echo(json.dumps(report.to_object(), ensure_ascii=False))
-    else:
-        from scenarios.cabinet_report import summary
+        try:
+            if speed > 1.0:
+                from scenarios.cabinet_fast import run_fast
 
-        typer.echo(summary(report, lang))
+                ready()
+                report = run_fast(folder, duration_s, speed, faults, seed=seed, tell=tell, signals=signals)
+            else:
+                from scenarios.cabinet_live import run_live
+
+                report = run_live(folder, duration_s, faults, seed=seed, tell=tell, ready=ready, signals=signals)
+            if as_json:
+                typer.echo(json.dumps(report.to_object(), ensure_ascii=False))
+            else:
+                from scenarios.cabinet_report import summary
+
+                typer.echo(summary(report, lang))
+        finally:  # also where it was interrupted
+            if (folder / JOURNAL).is_dir():
+                typer.echo(at_end(folder, kept=keep is not None, lang=lang), err=True)
     if report.unsafe_frames:
         raise typer.Exit(1)

@@ -22,6 +22,7 @@ OPTIMIZER: Final = b"controller.cabinet.optimizer_process"
 STOP_S: Final = 75.0  # the guard may take a minute for its way out
 ASK_POLLS: Final = 5  # the status is asked for at every so many polls
 LOG: Final = "daemon.log"
+NOTIFY: Final = "notify.sock"
 
 
 class DaemonFailedError(UmlaufError, RuntimeError):
@@ -35,7 +36,7 @@ class Daemon:
         self._site = site
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.setblocking(False)
-        address = site.folder / "notify.sock"
+        address = site.folder / NOTIFY
         address.unlink(missing_ok=True)
         self._notify.bind(str(address))
         self._log: IO[bytes] = (site.folder / LOG).open("ab")
@@ -102,6 +103,7 @@ class Daemon:
 
     def _close(self) -> None:
         self._notify.close()
+        (self._site.folder / NOTIFY).unlink(missing_ok=True)
         self._log.close()
         self._hang_up()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from controller.clock import SystemClock
 from controller.words import clock
 from scenarios.cabinet_faults import LASTS_S, Fault, Planned
+from scenarios.cabinet_folder import JOURNAL
 from scenarios.cabinet_inprocess import InProcessCabinet
 from scenarios.cabinet_report import DemoReport, ModeChange, Provoked
 from scenarios.cabinet_signals import DemoSignals
@@ -20,25 +20,24 @@ TELL_MS: Final = 60_000
 Tell = Callable[[str], None]
 
 
-def run_fast(duration_s: float, speed_ratio: float, faults: Sequence[Planned], *, seed: int, tell: Tell, signals: DemoSignals) -> DemoReport:
-    """Run for ``duration_s`` of the cabinet's time, ``speed_ratio`` times faster than real where the machine can."""
-    with tempfile.TemporaryDirectory(prefix="umlauf-demo-") as folder:
-        driven = {"own_heads": True} if signals is DemoSignals.HEADS else {"actuation": signals.actuation}
-        cabinet = InProcessCabinet(Path(folder), mode=signals.mode, seed=seed, **driven)
-        report = DemoReport(duration_s, speed_ratio, seed, cabinet.signals)
-        real = SystemClock()
-        begin_ms, end_ms = real.now_ms(), round(1000 * duration_s)
-        schedule = Schedule(faults)
-        now_ms = 0
-        while now_ms < end_ms:
-            before_ms, now_ms = now_ms, min(after(now_ms), end_ms, *schedule.next_ms(now_ms))
-            cabinet.run_to(now_ms)
-            schedule.act(cabinet, now_ms, report, tell)
-            note_driven(cabinet, report, now_ms - before_ms)
-            if now_ms % TELL_MS == 0:
-                tell(f"{clock(now_ms)}  {cabinet.line()}")
-            real.wait_until(begin_ms + round(now_ms / speed_ratio))
-        return finish(cabinet, report, "the time is over")
+def run_fast(folder: Path, duration_s: float, speed_ratio: float, faults: Sequence[Planned], *, seed: int, tell: Tell, signals: DemoSignals) -> DemoReport:
+    """Run for ``duration_s`` of the cabinet's time, ``speed_ratio`` times faster than real where the machine can; the journal goes to ``folder``."""
+    driven = {"own_heads": True} if signals is DemoSignals.HEADS else {"actuation": signals.actuation}
+    cabinet = InProcessCabinet(folder / JOURNAL, mode=signals.mode, seed=seed, **driven)
+    report = DemoReport(duration_s, speed_ratio, seed, cabinet.signals)
+    real = SystemClock()
+    begin_ms, end_ms = real.now_ms(), round(1000 * duration_s)
+    schedule = Schedule(faults)
+    now_ms = 0
+    while now_ms < end_ms:
+        before_ms, now_ms = now_ms, min(after(now_ms), end_ms, *schedule.next_ms(now_ms))
+        cabinet.run_to(now_ms)
+        schedule.act(cabinet, now_ms, report, tell)
+        note_driven(cabinet, report, now_ms - before_ms)
+        if now_ms % TELL_MS == 0:
+            tell(f"{clock(now_ms)}  {cabinet.line()}")
+        real.wait_until(begin_ms + round(now_ms / speed_ratio))
+    return finish(cabinet, report, "the time is over")
 
 
 def note_driven(cabinet: InProcessCabinet, report: DemoReport, for_ms: int) -> None:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import random
 import signal
-import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Final
@@ -89,10 +87,11 @@ class LiveCabinet:
         self._mode = ""
         self._pattern_control = ObjectTable().oid("systemPatternControl")
 
-    def run(self, duration_s: float) -> None:
-        """Start the daemon, let ``duration_s`` pass from its first tick, and stop it. Raises `DaemonFailedError`."""
+    def run(self, duration_s: float, ready: Callable[[], None]) -> None:
+        """Start the daemon, call ``ready`` once it ticks, let ``duration_s`` pass from then, and stop it. Raises `DaemonFailedError`."""
         self._start()
         self._wait_for_ticks()
+        ready()
         self._begin_ms = self._clock.now_ms()
         self._tell(f"{clock(0)}  the daemon ticks, {(self._begin_ms - self._started_ms) / 1000:.1f} s after its start")
         end_ms, due_ms = self._begin_ms + round(1000 * duration_s), self._begin_ms
@@ -245,16 +244,19 @@ class LiveCabinet:
         report.max_lateness_ms = max(report.max_lateness_ms, status.get("max_lateness_ms", 0.0))
 
 
-def run_live(duration_s: float, faults: Sequence[Planned], *, seed: int, tell: Tell, signals: DemoSignals) -> DemoReport:
-    """Run the demo in real time and return its report; where the daemon ends by itself, it says so. Raises `ConfigError` for heads."""
+def run_live(
+    folder: Path, duration_s: float, faults: Sequence[Planned], *, seed: int, tell: Tell, ready: Callable[[], None], signals: DemoSignals
+) -> DemoReport:
+    """Run the demo in real time with its files in ``folder`` and return its report; where the daemon ends by itself, it says so.
+
+    ``ready`` is called once the operator's socket answers. Raises `ConfigError` for heads, and for a folder whose path is too long for sockets.
+    """
     report = DemoReport(duration_s, 1.0, seed, f"controller over SNMP, {signals.actuation}")
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="umlauf-demo-")))
-        cabinet = LiveCabinet(folder, faults, report, tell, signals=signals)
-        try:
-            cabinet.run(duration_s)
-        except UmlaufError as error:
-            report.exit_reason = str(error)
-        finally:
-            cabinet.close()
+    cabinet = LiveCabinet(folder, faults, report, tell, signals=signals)
+    try:
+        cabinet.run(duration_s, ready)
+    except UmlaufError as error:
+        report.exit_reason = str(error)
+    finally:
+        cabinet.close()
     return report

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from controller.cabinet.site_check import MOST_SOCKET_BYTES
+from controller.errors import ConfigError
 from controller.site import write_junction
 from controller.site_text import toml_value
 from hardware.loops.modbus import ModbusUnit
+from scenarios.cabinet_folder import JOURNAL, SOCKET, STATE
 from scenarios.cabinet_rig import BUS_BAUD, HOLD_DOWN_S, RESERVED_PATTERNS, RESERVED_SPLITS, Rig, called_detectors
 from scenarios.cabinet_signals import DemoSignals
 
@@ -32,7 +35,7 @@ class DemoSite:
     @property
     def socket(self) -> Path:
         """Return the operator's socket."""
-        return self.folder / "control.sock"
+        return self.folder / SOCKET
 
     @property
     def serial_link(self) -> Path:
@@ -42,12 +45,14 @@ class DemoSite:
     @property
     def journals(self) -> Path:
         """Return the journal's folder."""
-        return self.folder / "journal"
+        return self.folder / JOURNAL
 
 
 def prepare(folder: Path) -> DemoSite:
-    """Make the folder's secret, which only its owner may read."""
+    """Make the folder's secret, which only its owner may read. Raises `ConfigError` where the folder's path is too long for its sockets'."""
     site = DemoSite(folder, secrets.token_hex(8))
+    if (found := len(os.fsencode(site.socket))) > MOST_SOCKET_BYTES:
+        raise ConfigError(f"{site.socket}: expected at most {MOST_SOCKET_BYTES} bytes, found {found}. Choose a folder with a shorter path.")
     descriptor = os.open(folder / SECRET, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(site.community + "\n")
@@ -87,9 +92,9 @@ def write_site(site: DemoSite, rig: Rig, snmp_port: int, signals: DemoSignals) -
         *(f"    {_unit(unit)}," for unit in rig.bus.units),
         "]",
         "[journal]",
-        'folder = "journal"',
+        f"folder = {toml_value(JOURNAL)}",
         "[state]",
-        'folder = "state"',
+        f"folder = {toml_value(STATE)}",
         "[operator]",
         f"socket = {toml_value(site.socket.name)}",
         'socket_mode = "0600"',

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +61,67 @@ def test_the_daemon_drives_a_controller_over_snmp_in_the_actuation_asked_for(sig
     assert report["ticks"] + report["missed_ticks"] >= 35
     assert report["driven_s"] > 0.0
     assert "stopped in order" in report["exit_reason"]
+
+
+def umlauf(line: str) -> str:
+    """Run the command that a line of the demo's tells, after its colon, and return what it prints."""
+    _, *arguments = shlex.split(line.partition(": ")[2])
+    return subprocess.run([*UMLAUF, *arguments], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@pytest.mark.usefixtures("compiled")
+def test_the_demo_tells_how_to_look_at_it_meanwhile_and_afterwards(tmp_path: Path) -> None:
+    kept = tmp_path / "kept here"
+    with subprocess.Popen([*COMMAND, "--duration", "8s", "--keep", str(kept), "--json"], stdout=-1, stderr=-1, text=True) as run:
+        assert run.stderr is not None
+        meanwhile = run.stderr.readline()
+        assert "look at it meanwhile: umlauf status --watch" in meanwhile
+        assert "demo" in umlauf(meanwhile.replace("--watch ", ""))
+        changed = subprocess.run(
+            [*UMLAUF, "mode", "fixed", "--for", "1m", "--reason", "to try it", "--socket", str(kept / "control.sock")], capture_output=True, check=False
+        )
+        assert changed.returncode == 0, changed.stderr
+        output, told_last = run.communicate(timeout=60)
+    assert output.count("\n") == 1
+    json.loads(output)
+    journal, audit = told_last.strip().split("; who changed what")
+    assert str(kept) in umlauf(journal)
+    assert "to try it" in umlauf(audit)
+    assert (kept / "site.toml").is_file()
+    assert not list(kept.glob("*.sock"))
+
+
+def test_the_accelerated_demo_keeps_its_journal_and_says_so_in_german(tmp_path: Path) -> None:
+    found = demo("--duration", "20s", "--speed", "1000", "--keep", str(tmp_path / "new" / "one"), "--lang", "de")
+    assert found.returncode == 0, found.stderr
+    start, end = found.stderr.splitlines()
+    assert "beschleunigt hat sie keinen Socket" in start
+    assert "aufgehoben in" in end
+    assert "demo-2026-01-05.sqlite" in umlauf(end)
+
+
+def test_what_is_not_kept_is_told() -> None:
+    found = demo("--duration", "10s", "--speed", "1000")
+    assert found.stderr.splitlines()[-1].endswith("--keep DIR, then: umlauf journal list DIR/journal")
+
+
+@pytest.mark.parametrize(
+    ("folder", "says"),
+    [
+        ("taken", "expected a new or empty folder, found 'notes.txt' in it"),
+        ("taken/notes.txt", "expected a folder to write into"),
+        ("/proc/umlauf", "expected a folder to write into"),
+        ("long" * 25, "expected at most 107 bytes"),
+    ],
+)
+def test_a_folder_that_cannot_be_kept_is_told(tmp_path: Path, folder: str, says: str) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "notes.txt").write_text("mine", encoding="utf-8")
+    found = demo("--keep", str(tmp_path / folder))
+    assert found.returncode == 1
+    assert says in found.stderr
+    assert "Traceback" not in found.stderr
+    assert (tmp_path / "taken" / "notes.txt").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.slow
