@@ -9,6 +9,7 @@ from controller.clearing import Clearing
 from controller.coordination import Coordination
 from controller.decide import NodeControl
 from controller.detection import Detection
+from controller.detector_rules import Limits
 from controller.errors import ConfigError
 from controller.estimate import Estimator, LoopEstimator
 from controller.free_stages import with_more_stages
@@ -49,13 +50,14 @@ def build(
     sequencer: SequencerFactory = Sequencer,
     week_ms: int = 0,
     line_of: Mapping[str, str] | None = None,
+    limits: Mapping[str, Limits] | None = None,
 ) -> JunctionControl:
     """Return the control of one junction that wants the mode ``control`` (a key of `MODES`; adaptive, where it is none).
 
     ``clears``: whether the junction is cleared where a full green lane does not move; ``solvable``: whether a journal of its inputs
     is enough to decide again. ``sequencer`` makes what follows the plan where a controller owns the aspects. Without ``neighbours`` it
     hears of none and tells none. ``week_ms``: the time since Monday 0:00 when the monotonic clock was zero, for the detectors' profile;
-    ``line_of``: by detector, the input source that it hangs on, where there are several.
+    ``line_of``: by detector, the input source that it hangs on, where there are several; ``limits``: those of its trust that are not the usual ones.
     Raises `ConfigError` where the junction has faults.
     """
     faults = junction.validate()
@@ -82,6 +84,6 @@ def build(
         for node in junction.nodes
     )
     beliefs = estimator or LoopEstimator(junction, start_ms)
-    detection = Detection(junction, start_ms, week_ms=week_ms, line_of=line_of)
+    detection = Detection(junction, start_ms, week_ms=week_ms, line_of=line_of, limits=limits)
     coordination = Coordination(junction, neighbours or NoNeighbours())
     return JunctionControl(junction, LastingInputs(inputs), heads, detection, beliefs, coordination, nodes, Recorder(journal, junction.id))

@@ -81,12 +81,15 @@ class _Loop:
 class Detection:
     """Keeps the state and the health of every loop of a junction.
 
-    ``line_of``: by detector, the input source that it hangs on. ``week_ms``: the time since Monday 0:00, as the site's clocks show it, when
-    the monotonic clock was zero; the profile needs it.
+    ``line_of``: by detector, the input source that it hangs on. ``limits``: by detector, those that are not its purpose's.
+    ``week_ms``: the time since Monday 0:00, as the site's clocks show it, when the monotonic clock was zero; the profile needs it.
     """
 
-    def __init__(self, junction: Junction, start_ms: int, *, line_of: Mapping[str, str] | None = None, week_ms: int = 0) -> None:
-        self._loops = {d.id: _Loop(d, LIMITS[d.purpose], changed_ms=start_ms, minute_ms=start_ms) for d in junction.detectors}
+    def __init__(
+        self, junction: Junction, start_ms: int, *, line_of: Mapping[str, str] | None = None, limits: Mapping[str, Limits] | None = None, week_ms: int = 0
+    ) -> None:
+        own = limits or {}
+        self._loops = {d.id: _Loop(d, own.get(d.id, LIMITS[d.purpose]), changed_ms=start_ms, minute_ms=start_ms) for d in junction.detectors}
         self._states = {i: _state(loop) for i, loop in self._loops.items()}
         self._flows = Flows(junction, Profile(self._loops, week_ms), start_ms)
         self._witnesses = Witnesses(junction)

@@ -70,6 +70,7 @@ _USUAL: Final = Limits(_HOUR_MS // 2, 24 * _HOUR_MS, 12, 2_000, 60, 0.3)
 # A stop loop may be covered through a long red or a blocked exit; the others only by a queue that reaches them. Side roads
 # may stay empty for half a day, so silence alone is a weak sign.
 LIMITS: Final[Mapping[Purpose, Limits]] = dict.fromkeys(Purpose, _USUAL)
+LANE_FLOW_VEH_H: Final = 60 * _USUAL.most_per_minute
 EVIDENCE: Final = Evidence(
     beyond_veh=4.0,
     arrived_veh=6.0,
@@ -111,3 +112,17 @@ OF_DEVICE: Final[Mapping[int, Fault]] = {
     DetectorFault.SHORT: Fault.SHORT,
     DetectorFault.EXCESSIVE_CHANGE: Fault.DEVICE,
 }
+
+
+def limits_of(purpose: Purpose, silence_h: int, flow_veh_h: int) -> Limits:
+    """Return a loop's limits where it may be silent for ``silence_h``, and up to ``flow_veh_h`` pass it in the busiest minute.
+
+    Where more pass than a lane can carry they pass side by side, so closely after each other that this alone is no sign of a fault.
+    """
+    usual, ratio = LIMITS[purpose], max(1.0, flow_veh_h / LANE_FLOW_VEH_H)
+    return usual._replace(
+        max_silence_ms=silence_h * _HOUR_MS,
+        most_per_minute=round(flow_veh_h / 60),
+        chatter_edges=round(ratio * usual.chatter_edges),
+        echo_ratio=usual.echo_ratio if ratio == 1.0 else 1.0,
+    )

@@ -23,6 +23,7 @@ from controller.cabinet.status_of import status_of
 from controller.cabinet.watch import Watch
 from controller.clock import Clock
 from controller.decide import OFF_MODES
+from controller.detector_rules import Limits
 from controller.errors import ConfigError, ModeError
 from controller.fixed import FixedPlanner
 from controller.grid import Grid
@@ -74,6 +75,7 @@ class Guard:
         refuge: Mode = Mode.FLASH,
         sequencer: SequencerFactory = Sequencer,
         line_of: Mapping[str, str] | None = None,
+        limits: Mapping[str, Limits] | None = None,
         shadow: bool = False,
         site: str = "",
     ) -> None:
@@ -93,12 +95,13 @@ class Guard:
             journal,
             start_ms=self.start_ms,
             planners=self._planners_of,
-            solvable=optimizer is None,
+            solvable=optimizer is None and not limits,
             supervisor=partial(Supervisor, refuge=refuge, faults=faults),
             sequencer=sequencer,
-            # A journal that can be solved again knows no time of day and no lines.
+            # A journal that can be solved again knows no time of day, no lines and no limits of the site's own.
             week_ms=week_ms_of(clock) if optimizer is not None else 0,
             line_of=line_of if optimizer is not None else None,
+            limits=limits,
         )
         if mode in (Mode.ADAPTIVE, Mode.CYCLE) and any(not node.plans_in(mode) for node in self.control.nodes):
             raise ConfigError(f"site {self.site}: mode {mode} needs an optimizer or planners that know it")

@@ -55,6 +55,7 @@ def open_cabinet(site: Site, clock: Clock, *, shadow: bool = False) -> tuple[Gua
         refuge=refuge,
         sequencer=sequencer,
         line_of={loop: f"{source.name} {number}" for number, source in enumerate(sources, 1) for loop in source.detectors},
+        limits=site.detector_limits,
         shadow=shadow,
         site=site.id,
     )

@@ -11,8 +11,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from controller.cabinet.site_drivers import DriverChoice, choose
-from controller.cabinet.site_models import RemoteModel, Role, SiteModel, default_socket, default_state, split_address
+from controller.cabinet.site_models import DetectorsModel, LoopModel, RemoteModel, Role, SiteModel, default_socket, default_state, split_address
 from controller.config_file import fault_text, faults_error, parse_toml, read_text
+from controller.detector_rules import LIMITS, Limits, limits_of
 from controller.errors import ConfigError
 from controller.junction import Junction
 from controller.site import read_junction
@@ -47,6 +48,7 @@ class Site:
     mode: Mode
     signals: DriverChoice
     inputs: tuple[DriverChoice, ...]
+    detector_limits: Mapping[str, Limits]  # of the loops whose limits are not the usual ones
     journal_folder: Path
     retention_days: int
     state_folder: Path
@@ -83,6 +85,7 @@ def site_of(data: dict[str, Any], path: Path) -> Site:
     signals = _kept(choose(model.signals, SIGNALS, ("signals",), folder), faults)
     inputs = [_kept(choose(one, INPUTS, ("inputs", i), folder), faults) for i, one in enumerate(model.inputs)]
     junction = _junction(folder / model.junction, faults)
+    limits = {} if junction is None else _limits(model.detectors, junction, faults)
     if faults or junction is None or signals is None:
         raise faults_error(str(path), faults)
     return Site(
@@ -93,6 +96,7 @@ def site_of(data: dict[str, Any], path: Path) -> Site:
         mode=Mode(model.mode.value),
         signals=signals,
         inputs=tuple(one for one in inputs if one is not None),
+        detector_limits=limits,
         journal_folder=folder / model.journal.folder,
         retention_days=model.journal.retention_days,
         state_folder=folder / (model.state.folder or default_state(model.id)),
@@ -133,6 +137,19 @@ def _junction(path: Path, faults: list[str]) -> Junction | None:
         return None
     faults += [f"{path.name}: {line}" for line in junction.validate()]
     return junction
+
+
+def _limits(model: DetectorsModel, junction: Junction, faults: list[str]) -> dict[str, Limits]:
+    """Return the limits of those detectors whose are not the usual ones."""
+    known = {d.id for d in junction.detectors}
+    faults += [f"detectors.loops: {name!r}: expected a detector of the junction, found another. Correct the name." for name in model.loops if name not in known]
+    found = {}
+    for d in junction.detectors:
+        own = model.loops.get(d.id, LoopModel())
+        limits = limits_of(d.purpose, own.longest_silence_h or model.longest_silence_h, own.most_flow_veh_h or model.most_flow_veh_h)
+        if limits != LIMITS[d.purpose]:
+            found[d.id] = limits
+    return found
 
 
 def _remote(model: RemoteModel, folder: Path) -> RemoteAccess:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
+from controller.detector_rules import LANE_FLOW_VEH_H
 from controller.site_models import Name, Part
 from controller.supervisor import Mode
 from controller.words import Lang
@@ -106,6 +107,27 @@ class InputModel(Part):
     options: Options
 
 
+LongestSilence = Annotated[int, Field(ge=1, le=1_000, description="Silent for longer, a loop is not believed, whatever others see.")]
+MostFlow = Annotated[
+    int, Field(ge=2_400, le=36_000, description="More in a minute is chatter. Above a lane's 3600: side by side (bicycles, a loop over several lanes).")
+]
+
+
+class LoopModel(Part):
+    """What is different for one loop."""
+
+    longest_silence_h: LongestSilence | None = None
+    most_flow_veh_h: MostFlow | None = None
+
+
+class DetectorsModel(Part):
+    """When a loop is no longer believed by what it shows itself: of all loops, and of those named in ``loops``."""
+
+    longest_silence_h: LongestSilence = 24
+    most_flow_veh_h: MostFlow = LANE_FLOW_VEH_H
+    loops: dict[Name, LoopModel] = Field(default={}, description="By detector, what is different for it.")
+
+
 class JournalModel(Part):
     """Where the record of all that happened is kept: one file a day."""
 
@@ -154,6 +176,7 @@ class SiteModel(Part):
     language: Lang = Field(default=Lang.EN, description="Of what umlauf status tells where the caller's LANG says nothing.")
     signals: SignalsModel
     inputs: tuple[InputModel, ...] = ()
+    detectors: DetectorsModel = DetectorsModel()
     journal: JournalModel = JournalModel()
     state: StateModel = StateModel()
     operator: OperatorModel = OperatorModel()

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from controller.cabinet.site_models import JournalModel, MetricsModel, OperatorModel, WantedMode, as_file_name, default_socket, default_state
+from controller.cabinet.site_models import DetectorsModel, JournalModel, MetricsModel, OperatorModel, WantedMode, as_file_name, default_socket, default_state
 from controller.junction import Junction
 from controller.site_text import Value, toml_key, toml_value
 from hardware.ports import Actuation
@@ -40,7 +40,7 @@ def format_site(junction: Junction, junction_file: Path, folder: Path, signals: 
     for driver, detectors in zip(inputs, _shared(_detectors(junction), len(inputs)), strict=True):
         lines += ["", "# A line with detectors; add one [[inputs]] for each further line.", "[[inputs]]", f"driver = {toml_value(driver)}"]
         lines += _options("inputs", driver, INPUTS, _recipe(driver, junction, detectors))
-    return "\n".join([*lines, *_common(as_file_name(junction.id))]) + "\n"
+    return "\n".join([*lines, *_common(as_file_name(junction.id), next(iter(_detectors(junction)), "LOOP"))]) + "\n"
 
 
 def placeholders(text: str) -> list[str]:
@@ -150,9 +150,15 @@ RECIPES: Final[Mapping[str, Callable[[Junction, list[str]], list[Row]]]] = {
 }
 
 
-def _common(site: str) -> list[str]:
-    operator = OperatorModel()
+def _common(site: str, loop: str) -> list[str]:
+    operator, detectors = OperatorModel(), DetectorsModel()
     return [
+        "",
+        "# When loops are no longer believed, where a road is empty for longer, or bicycles ride side by side; docs/DETECTORS.md tells more.",
+        "# [detectors]",
+        f"# longest_silence_h = {detectors.longest_silence_h}",
+        f"# most_flow_veh_h = {detectors.most_flow_veh_h}",
+        f"# loops = {{ {toml_key(loop)} = {{ longest_silence_h = 96 }} }}  # for one alone",
         "",
         "# The record of all that happens, one file a day.",
         "[journal]",

@@ -11,7 +11,9 @@ from support_cabinet import BoxOptions, BusOptions, Channel, drivers, site_file
 from controller.cabinet.site import read_site
 from controller.cabinet.site_drivers import secret_files, site_schema
 from controller.cabinet.site_models import Role
+from controller.detector_rules import LIMITS
 from controller.errors import ConfigError
+from controller.junction import Purpose
 from controller.supervisor import Mode
 
 __all__ = ["drivers", "site_file"]  # fixtures
@@ -58,9 +60,25 @@ def test_nothing_listens_unless_the_file_says_so(site_file: Write) -> None:
     assert (site.metrics, site.remote) == (None, None)
 
 
+def test_a_loop_has_the_limits_that_the_file_gives_it(site_file: Write) -> None:
+    assert read_site(site_file()).detector_limits == {}
+    assert read_site(site_file(add="[detectors]\nlongest_silence_h = 24\nmost_flow_veh_h = 3600\n")).detector_limits == {}
+    site = read_site(site_file(add="[detectors]\nlongest_silence_h = 72\n[detectors.loops.b0]\nmost_flow_veh_h = 7200\n"))
+    assert set(site.detector_limits) == {d.id for d in site.junction.detectors}
+    usual, own = site.detector_limits["a0"], site.detector_limits["b0"]
+    assert usual == LIMITS[Purpose.STOP]._replace(max_silence_ms=72 * 3_600_000)
+    assert (own.max_silence_ms, own.most_per_minute, own.chatter_edges, own.echo_ratio) == (72 * 3_600_000, 120, 24, 1.0)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "needle"),
     [
+        ("[operator]", "[detectors]\nlongest_silence_h = 0\n[operator]", "detectors.longest_silence_h: expected greater than or equal to 1, found 0"),
+        ("[operator]", "[detectors]\nlongest_silence_h = 1.5\n[operator]", "detectors.longest_silence_h: expected a valid integer, found 1.5"),
+        ("[operator]", "[detectors]\nmost_flow_veh_h = 60\n[operator]", "detectors.most_flow_veh_h: expected greater than or equal to 2400, found 60"),
+        ("[operator]", "[detectors]\nlongest_silence_min = 9\n[operator]", "detectors.longest_silence_min: expected no such key, found 9"),
+        ("[operator]", "[detectors.loops.a0]\nmost_flow = 1\n[operator]", "detectors.loops.a0.most_flow: expected no such key, found 1"),
+        ("[operator]", "[detectors.loops.a9]\n[operator]", "detectors.loops: 'a9': expected a detector of the junction, found another"),
         ('mode = "adaptive"', 'mode = "flash"', "mode: expected 'fixed', 'actuated', 'cycle' or 'adaptive', found 'flash'"),
         ('mode = "adaptive"', 'mood = "adaptive"', "mood: expected no such key, found 'adaptive'"),
         ('id = "market"', "", "id: expected a value, found none"),
@@ -108,7 +126,7 @@ def test_faults_of_drivers_and_junction_are_told_at_once(site_file: Write) -> No
 def test_the_schema_holds_the_drivers_options(drivers: None) -> None:
     schema = site_schema()
     text = str(schema)
-    for word in ("bus_Input", "box_Signals", "rare_Input", "pip install", "channels", "community_secret_file", "retention_days"):
+    for word in ("bus_Input", "box_Signals", "rare_Input", "pip install", "channels", "community_secret_file", "retention_days", "longest_silence_h"):
         assert word in text
     assert schema["$defs"]["bus_Input"]["properties"]["driver"]["const"] == "bus"
     assert schema["additionalProperties"] is False

@@ -6,7 +6,7 @@ import pytest
 from support_control import cover, drive, junction
 
 from controller.detection import Detection, Edge, HealthEvent
-from controller.detector_rules import HOLD_DOWN_MS, LIMITS, Fault
+from controller.detector_rules import HOLD_DOWN_MS, LIMITS, Fault, limits_of
 from controller.junction import Purpose
 from hardware.ports import InputEvent, InputKind
 
@@ -167,3 +167,24 @@ def test_health_is_judged_with_the_clock_of_the_ticks() -> None:
         lost = [h for now_ms in range(0, 5_000, step_ms) for h in one.feed([fault(1_900, 1)] if now_ms == 2_000 else [], now_ms)[1]]
         assert len(lost) == 1
         assert 2_000 <= lost[0].at_ms <= 3_000
+
+
+def test_a_loop_may_be_silent_for_as_long_as_its_site_says() -> None:
+    own = Detection(junction(), 0, limits={LOOP: limits_of(Purpose.ADVANCE, 72, 3_600)})
+    day_ms = LIMIT.max_silence_ms
+    lost = {h.detector for h in advance(own, day_ms, day_ms + 60_000, 10_000)}
+    assert lost == {d.id for d in junction().detectors} - {LOOP}
+    assert {h.detector for h in advance(own, 3 * day_ms, 3 * day_ms + 60_000, 10_000)} == {LOOP}
+
+
+def test_bicycles_side_by_side_are_no_chatter_where_the_site_says_so() -> None:
+    # 2 in a second, each over the loop for 300 ms and 200 ms behind the one before, for four minutes
+    crowd = [e for at_ms in range(1_000, 241_000, 500) for e in cover(LOOP, at_ms, at_ms + 300)]
+    _, usual = detection().feed(crowd, 242_000)
+    assert [h.fault for h in usual] == [Fault.CHATTER]
+    _, own = Detection(junction(), 0, limits={LOOP: limits_of(Purpose.ADVANCE, 24, 9_000)}).feed(crowd, 242_000)
+    assert own == []
+
+
+def test_the_usual_limits_are_those_of_a_site_that_gives_none() -> None:
+    assert limits_of(Purpose.ADVANCE, 24, 3_600) == LIMIT

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from support_control import Road, junction, loops
 from support_guard import Cabinet
 
 from controller.detection import Detection, HealthEvent
-from controller.detector_rules import HOLD_DOWN_MS, Fault
+from controller.detector_rules import HOLD_DOWN_MS, Fault, Limits, limits_of
+from controller.journal import Journal
+from controller.journal_reader import JournalReader
+from controller.journal_schema import FILE_NAME
 from controller.junction import Purpose
 from controller.planner import Planner
 from controller.supervisor import Mode
@@ -214,6 +218,17 @@ def test_the_guard_knows_which_loops_share_a_line() -> None:
     assert all("line" in told[x] for x in east if told[x])
     assert any(told[x] for x in east)
     assert not any(why for x, why in told.items() if x not in east)
+
+
+@pytest.mark.parametrize("own", [{}, {"e0/1": limits_of(Purpose.STOP, 1, 3_600)}])
+def test_the_guard_takes_a_sites_limits_and_does_not_promise_to_decide_again(tmp_path: Path, own: dict[str, Limits]) -> None:
+    with Journal.create(tmp_path / FILE_NAME, {}) as journal:
+        one = Cabinet(journal=journal, limits=own)
+        one.run_to(1_000)
+        one.guard.control.detection.feed([], 2 * 3_600_000)
+        assert bool(one.guard.control.detection.why("e0/1")) == bool(own)
+    with JournalReader(tmp_path / FILE_NAME) as reader:
+        assert all(row.solvable != bool(own) for row in reader.junctions.values())
 
 
 @pytest.mark.parametrize(
