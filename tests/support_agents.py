@@ -16,6 +16,7 @@ from pathlib import Path
 from support_tools import found
 
 from controller.clock import SystemClock
+from hardware.ntcip.access import Community, User, place_of
 from hardware.ntcip.objects import Oid, Value, dotted
 from hardware.ntcip.quirks import Quirks
 from hardware.ntcip.snmp import SnmpTransport
@@ -23,19 +24,20 @@ from hardware.ports import PortError
 
 SYS_UP_TIME: Oid = (1, 3, 6, 1, 2, 1, 1, 3, 0)
 COMMUNITY = "administrator"
+USER = User("umlauf", "SHA-256", "authentication it is", "privacy it is")
 
 
-def free_port() -> int:
+def free_port(host: str = "127.0.0.1") -> int:
     """Return a UDP port that is free now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind((host, 0))
         return int(one.getsockname()[1])
 
 
-def wait_for(port: int, oid: Oid, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(host: str, port: int, oid: Oid, process: subprocess.Popen[bytes], log: Path) -> None:
     """Return when the agent answers; tell its log where it does not within half a minute."""
     clock = SystemClock()
-    transport = SnmpTransport("127.0.0.1", COMMUNITY, Quirks(port=port), timeout_ms=300, retries=0)
+    transport = SnmpTransport(host, Community(COMMUNITY), Quirks(port=port), timeout_ms=300, retries=0)
     end_ms = clock.now_ms() + 30_000
     try:
         while clock.now_ms() < end_ms and process.poll() is None:
@@ -48,13 +50,13 @@ def wait_for(port: int, oid: Oid, process: subprocess.Popen[bytes], log: Path) -
 
 
 @contextlib.contextmanager
-def running(command: list[str], port: int, oid: Oid, folder: Path, **environment: str) -> Iterator[int]:
+def running(command: list[str], port: int, oid: Oid, folder: Path, host: str = "127.0.0.1", **environment: str) -> Iterator[int]:
     """Run an agent until the block ends; yield its port."""
     log = folder / "agent.log"
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **environment}, cwd=folder)
         try:
-            wait_for(port, oid, process, log)
+            wait_for(host, port, oid, process, log)
             yield port
         finally:
             process.terminate()
@@ -62,10 +64,16 @@ def running(command: list[str], port: int, oid: Oid, folder: Path, **environment
 
 
 @contextlib.contextmanager
-def snmpd(values: Mapping[Oid, Value], folder: Path) -> Iterator[int]:
-    """Run net-snmp's agent with these objects, all of them writable; it has its own sysUpTime."""
-    port = free_port()
-    lines = [f"rwcommunity {COMMUNITY} 127.0.0.1", f"agentaddress udp:127.0.0.1:{port}"]
+def snmpd(values: Mapping[Oid, Value], folder: Path, host: str = "127.0.0.1", port: int = 0, user: User = USER, engine: str = "80001f880301") -> Iterator[int]:
+    """Run net-snmp's agent with these objects, all of them writable by community and by user; it has its own sysUpTime."""
+    port = port or free_port(host)
+    lines = [
+        f"rwcommunity{'6' if ':' in host else ''} {COMMUNITY} {host}",
+        f"agentaddress {'udp6' if ':' in host else 'udp'}:{place_of(host, port)}",
+        f"exactEngineID 0x{engine}",
+        f'createUser {user.name} {user.auth_protocol} "{user.auth_secret}" AES "{user.priv_secret}"',
+        f"rwuser {user.name} authPriv",
+    ]
     for oid, value in sorted(values.items()):
         if oid != SYS_UP_TIME:
             lines.append(f"override -rw .{dotted(oid)} " + (f"integer {value}" if isinstance(value, int) else f"octet_str 0x{value.hex()}"))
@@ -74,7 +82,7 @@ def snmpd(values: Mapping[Oid, Value], folder: Path) -> Iterator[int]:
     daemon = found("snmpd")
     assert daemon is not None
     command = [daemon, "-f", "-Lo", "-C", "-c", str(config), "-p", str(folder / "pid"), "-I", "-smux"]
-    with running(command, port, next(iter(sorted(values))), folder, MIBS="", SNMP_PERSISTENT_DIR=str(folder)):
+    with running(command, port, next(iter(sorted(values))), folder, host, MIBS="", SNMP_PERSISTENT_DIR=str(folder)):
         yield port
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hardware.ntcip.access import Community
 from hardware.ntcip.driver import NtcipDriver
 from hardware.ntcip.objects import ObjectTable, Oid, Value
 from hardware.ntcip.options import NtcipOptions
@@ -152,7 +153,7 @@ class OverSnmp(SnmpTransport):
 
     def __init__(self, tree: Tree, quirks: Quirks | None = None, **more: Any) -> None:
         self.agent = SnmpAgent(tree, community="secret")
-        super().__init__("127.0.0.1", "secret", replace(quirks or Quirks(objects_per_request=40), port=self.agent.port), **more)
+        super().__init__("127.0.0.1", Community("secret"), replace(quirks or Quirks(objects_per_request=40), port=self.agent.port), **more)
 
     def close(self) -> None:
         super().close()

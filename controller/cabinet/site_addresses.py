@@ -40,9 +40,11 @@ def is_placeholder(host: str) -> bool:
 
 
 def _host(value: Any) -> str:
-    """Return the host of an address or of a URL such as socket://10.0.0.7:4001; empty for a line's device or a number."""
+    """Return the host of an address, with a port or not, or of a URL such as socket://10.0.0.7:4001; empty for a line's device or a number."""
     if not isinstance(value, str):
         return ""
     with suppress(ValueError):
-        return urlsplit(value).hostname or "" if "://" in value else value
+        return str(ip_address(value))
+    with suppress(ValueError):
+        return urlsplit(value if "://" in value else f"//{value}").hostname or ""
     return ""

@@ -40,7 +40,7 @@ def examine(site: Site) -> Findings:
     _actuation(site, found)
     _devices(site, found)
     found.faults.extend(fault for where, one in site.drivers() for fault in unfilled(where, one))
-    found.faults.extend(_secrets(site))
+    _secrets(site, found)
     found.faults.extend(_folders(site))
     found.faults.extend(_operator(site))
     found.faults.extend(_doors(site))
@@ -104,10 +104,19 @@ def _devices(site: Site, found: Findings) -> None:
             found.warnings.append(f"{where}.options.port: {port} is not on this machine (now); the daemon would go on looking for it")
 
 
-def _secrets(site: Site) -> Iterator[str]:
+def _secrets(site: Site, found: Findings) -> None:
+    """Read each secret, and have the driver's options judge it where they can."""
     for where, one in site.drivers():
         for name, path in secret_files(one.options).items():
-            yield from _raised(f"{where}.options.{name}", lambda path=path: read_secret(path))  # type: ignore[misc]
+            place = f"{where}.options.{name}"
+            try:
+                secret = read_secret(path)
+            except (UmlaufError, OSError) as error:
+                found.faults.append(f"{place}: {error}")
+                continue
+            for judge, findings in (("secret_fault", found.faults), ("secret_warning", found.warnings)):
+                said = getattr(one.options, judge, lambda _name, _secret: "")(name, secret)
+                findings.extend([f"{place}: {said}"] if said else [])
 
 
 def _folders(site: Site) -> Iterator[str]:

@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from importlib.util import find_spec
 from typing import Any, Final, TypeVar
 
 from pyasn1.type import univ
-from pysnmp.carrier.asyncio.dgram import udp
+from pysnmp.carrier.asyncio.dgram import udp, udp6
 from pysnmp.entity import config
 from pysnmp.entity.engine import SnmpEngine
 from pysnmp.entity.rfc3413 import cmdgen
 from pysnmp.error import PySnmpError
+from pysnmp.proto import errind
 from pysnmp.proto.rfc1902 import Integer32, OctetString
 from pysnmp.proto.rfc1905 import EndOfMibView, NoSuchInstance, NoSuchObject
 
+from hardware.ntcip.access import Community, User, place_of
 from hardware.ntcip.objects import Oid, Value, dotted
 from hardware.ntcip.quirks import Quirks
 from hardware.ntcip.transport import ErrorStatus, NoAnswerError, ObjectError, Pair
@@ -30,8 +33,27 @@ from hardware.ports import PortError
 NAME: Final = "umlauf"  # of the one target in pysnmp's own tables
 T = TypeVar("T")
 
+CHECK_COMMUNITY: Final = "address, port, SNMP version, community and cable"
+CHECK_USER: Final = "address, port, priv_secret_file, cable, and that the controller speaks SNMPv3"
 GRACE_S: Final = 2.0  # beyond all retries, before the engine itself counts as stuck
-MODELS: Final = {"1": 0, "2c": 1}  # pysnmp's numbers of the message processing models (RFC 3412, 7)
+MODELS: Final = {"1": 0, "2c": 1, "3": 3}  # pysnmp's numbers of the message processing models (RFC 3412, 7)
+AUTH: Final = {
+    "SHA-224": config.USM_AUTH_HMAC128_SHA224,
+    "SHA-256": config.USM_AUTH_HMAC192_SHA256,
+    "SHA-384": config.USM_AUTH_HMAC256_SHA384,
+    "SHA-512": config.USM_AUTH_HMAC384_SHA512,
+}
+# What a report of SNMPv3 says (RFC 3414, 3.2), and how to mend it. A wrong priv_secret_file finds silence at most agents, for it decrypts to noise.
+REFUSED: Final[Mapping[type[errind.ErrorIndication], str]] = {
+    errind.WrongDigest: "it does not accept the authentication; check auth_secret_file and auth_protocol",
+    errind.AuthenticationFailure: "it does not accept the authentication; check auth_secret_file and auth_protocol",
+    errind.UnknownUserName: "it does not know the user; check user, and that the controller has it",
+    errind.UnknownSecurityName: "it does not know the user; check user, and that the controller has it",
+    errind.UnsupportedSecurityLevel: "it lets the user in only otherwise; set the user up with authentication and privacy (authPriv)",
+    errind.DecryptionError: "it could not decrypt the request; check priv_secret_file, and that the user's privacy is AES (128 bits)",
+    errind.NotInTimeWindow: "it holds our clock of it for wrong; where this lasts, restart the controller's SNMP agent",
+    errind.UnknownEngineID: "another agent answers than before; where it was replaced, it is found anew within five minutes",
+}
 # What v2c says instead of v1's five words (RFC 3584, 4.4).
 STATUS: Final = {
     1: ErrorStatus.TOO_BIG,
@@ -52,12 +74,17 @@ ABSENT: Final = (NoSuchObject, NoSuchInstance, EndOfMibView)
 
 
 class SnmpTransport:
-    """The way to one agent. ``bare``: the OIDs that go without their instance 0. The community is kept here and shown nowhere."""
+    """The way to one agent. ``bare``: the OIDs that go without their instance 0. The secrets of ``access`` are kept here and shown nowhere."""
 
-    def __init__(self, host: str, community: str, quirks: Quirks, *, timeout_ms: int = 500, retries: int = 2, bare: frozenset[Oid] = frozenset()) -> None:
+    def __init__(
+        self, host: str, access: Community | User, quirks: Quirks, *, timeout_ms: int = 500, retries: int = 2, bare: frozenset[Oid] = frozenset()
+    ) -> None:
         if quirks.version not in MODELS:
             raise PortError(f"snmp: expected version {' or '.join(MODELS)}, found {quirks.version!r}; correct it")
-        self._where = f"controller at {host}:{quirks.port}"
+        if isinstance(access, User) != (quirks.version == "3"):
+            raise PortError(f"snmp: expected a user with version 3 and a community with others, found version {quirks.version}; correct it")
+        self._where = f"controller at {place_of(host, quirks.port)}"
+        self._check = CHECK_USER if isinstance(access, User) else CHECK_COMMUNITY
         self._bare = bare
         self._give_up_s = timeout_ms / 1000 * (retries + 1) + GRACE_S
         self.most_per_request = quirks.objects_per_request
@@ -67,19 +94,28 @@ class SnmpTransport:
         self._engine: Any = None
         self._closed = False
         try:
-            self._run(self._open(host, quirks.port, community, MODELS[quirks.version], timeout_ms, retries))
+            self._run(self._open(host, quirks.port, access, MODELS[quirks.version], timeout_ms, retries))
         except PortError:
             self.close()
             raise
 
-    async def _open(self, host: str, port: int, community: str, model: int, timeout_ms: int, retries: int) -> None:
-        """Set the engine up; pysnmp counts timeouts in hundredths of a second. Its MIB files are never read."""
-        found = await self._loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+    async def _open(self, host: str, port: int, access: Community | User, model: int, timeout_ms: int, retries: int) -> None:
+        """Set the engine up; pysnmp counts timeouts in hundredths of a second. Its MIB files are never read. A name's IPv4 address goes first."""
+        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
         self._engine = engine = SnmpEngine()
-        config.add_v1_system(engine, NAME, community)
-        config.add_target_parameters(engine, NAME, NAME, "noAuthNoPriv", model)
-        config.add_transport(engine, udp.DOMAIN_NAME, udp.UdpAsyncioTransport().open_client_mode())
-        config.add_target_address(engine, NAME, udp.DOMAIN_NAME, found[0][4], NAME, timeout_ms // 10, retries)
+        if isinstance(access, User):
+            add_user(engine, access)
+            config.add_target_parameters(engine, NAME, access.name, "authPriv", model)
+        else:
+            config.add_v1_system(engine, NAME, access.name.encode())
+            config.add_target_parameters(engine, NAME, NAME, "noAuthNoPriv", model)
+        if family == socket.AF_INET6:
+            domain, carrier = udp6.DOMAIN_NAME, udp6.Udp6AsyncioTransport()
+        else:
+            domain, carrier = udp.DOMAIN_NAME, udp.UdpAsyncioTransport()
+        config.add_transport(engine, domain, carrier.open_client_mode())
+        config.add_target_address(engine, NAME, domain, address, NAME, timeout_ms // 10, retries)
 
     def get_many(self, oids: Sequence[Oid]) -> Sequence[Value]:
         """Return the objects' values; an agent that calls a request too big is asked for fewer from then on."""
@@ -149,7 +185,8 @@ class SnmpTransport:
         """Return the answer's variables. Raises what its error says."""
         indication, status, index, got = answer
         if indication:
-            raise NoAnswerError(f"{self._where}: no answer ({indication}); check address, port, SNMP version, community and cable")
+            refused = REFUSED.get(type(indication))
+            raise NoAnswerError(f"{self._where}: {refused}" if refused else f"{self._where}: no answer ({indication}); check {self._check}")
         code, at = int(status), int(index)
         if code:
             raise ObjectError(STATUS.get(code, ErrorStatus.GEN_ERR), oids[at - 1] if 0 < at <= len(oids) else None, self._where)
@@ -181,3 +218,12 @@ class SnmpTransport:
             raise
         except (PySnmpError, OSError) as error:
             raise NoAnswerError(f"{self._where}: no answer ({error}); check address, port and cable") from error
+
+
+def add_user(engine: Any, user: User) -> None:
+    """Make a user known to an engine of pysnmp's. Raises `PortError` where its library for AES is missing."""
+    if find_spec("cryptography") is None:
+        raise PortError("SNMPv3 needs the Python module 'cryptography', which is not installed; install it with: pip install 'umlauf[ntcip]'")
+    # As octets: pysnmp's own encoding has no letters beyond Latin-1, and its error would show them.
+    auth, priv = user.auth_secret.encode(), user.priv_secret.encode()
+    config.add_v3_user(engine, user.name, AUTH[user.auth_protocol], auth, config.USM_PRIV_CFB128_AES, priv)

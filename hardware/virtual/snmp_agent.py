@@ -1,4 +1,4 @@
-"""An SNMP v1 and v2c agent over UDP before a virtual controller, by pysnmp, in a thread of its own.
+"""An SNMP agent (v1, v2c, and v3 for a user) over UDP before a virtual controller, by pysnmp, in a thread of its own.
 
 pysnmp keeps the message formats; what may be read and written is the controller's. GET, GETNEXT and GETBULK read, SET does all or
 nothing. Errors are told as RFC 3416 does, which pysnmp translates for v1 (noSuchName, badValue; RFC 3584, 4.4).
@@ -14,7 +14,7 @@ from threading import Event, Thread
 from typing import Any, Final, Protocol
 
 from pyasn1.type import univ
-from pysnmp.carrier.asyncio.dgram import udp
+from pysnmp.carrier.asyncio.dgram import udp, udp6
 from pysnmp.entity import config
 from pysnmp.entity.engine import SnmpEngine
 from pysnmp.entity.rfc3413 import cmdrsp, context
@@ -23,13 +23,16 @@ from pysnmp.proto.rfc1902 import Integer32, OctetString, TimeTicks
 from pysnmp.proto.rfc1905 import EndOfMibView, NoSuchInstance
 from pysnmp.smi.instrum import AbstractMibInstrumController
 
+from hardware.ntcip.access import Community, User, place_of
 from hardware.ntcip.objects import Oid, Value
+from hardware.ntcip.snmp import add_user
 from hardware.ntcip.transport import ErrorStatus, ObjectError, Pair
 from hardware.ports import PortError
 
 SYS_UP_TIME: Final = (1, 3, 6, 1, 2, 1, 1, 3, 0)
 ROOT: Final = (1, 3, 6)
 MODELS: Final = (1, 2)  # SNMPv1 and v2c, as pysnmp numbers them
+MODEL_3: Final = 3
 # What a failed SET says (RFC 3416, 4.2.5).
 SET_STATUS: Final = {
     ErrorStatus.NO_SUCH_NAME: "noCreation",
@@ -57,25 +60,36 @@ class Tree(Protocol):
 
 
 class SnmpAgent:
-    """The agent. ``lock`` is held while the tree is asked. ``mute``: it hears and does nothing; ``requests`` counts what it answered."""
+    """The agent. ``lock`` is held while the tree is asked. ``mute``: it hears and does nothing; ``requests`` counts what it answered.
+
+    Whoever knows ``community`` is let in by v1 and v2c; with a ``user`` nobody is, and that user by v3 with authentication and privacy.
+    """
 
     def __init__(
-        self, tree: Tree, *, host: str = "127.0.0.1", port: int = 0, community: str = "public", lock: AbstractContextManager[Any] | None = None
+        self,
+        tree: Tree,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        community: str = "public",
+        user: User | None = None,
+        lock: AbstractContextManager[Any] | None = None,
     ) -> None:
         """Listen at ``host`` and ``port`` (0: any free one). Raises `PortError` where that cannot be."""
         self._tree, self._lock = tree, lock or nullcontext()
         self.mute = False
         self.requests = 0
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._v6 = ":" in host
+        self._socket = socket.socket(socket.AF_INET6 if self._v6 else socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self._socket.bind((host, port))
         except OSError as error:
             self._socket.close()
-            raise PortError(f"snmp agent: cannot listen at {host}:{port} ({error.strerror}); choose another port") from error
+            raise PortError(f"snmp agent: cannot listen at {place_of(host, port)} ({error.strerror}); choose another port") from error
         self.port = int(self._socket.getsockname()[1])
         self._loop = asyncio.new_event_loop()
         self._ready = Event()
-        self._thread = Thread(target=self._run, args=(community,), name="snmp agent", daemon=True)
+        self._thread = Thread(target=self._run, args=(user or Community(community),), name="snmp agent", daemon=True)
         self._thread.start()
         self._ready.wait()
 
@@ -86,17 +100,24 @@ class SnmpAgent:
             self._thread.join()
             self._loop.close()
 
-    def _run(self, community: str) -> None:
+    def _run(self, access: Community | User) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.call_soon(self._open, community)
+        self._loop.call_soon(self._open, access)
         self._loop.run_forever()
 
-    def _open(self, community: str) -> None:
+    def _open(self, access: Community | User) -> None:
         self._engine = engine = SnmpEngine()
-        config.add_transport(engine, udp.DOMAIN_NAME, udp.UdpAsyncioTransport().open_server_mode(sock=self._socket))
-        config.add_v1_system(engine, "virtual", community)
-        for model in MODELS:
-            config.add_vacm_user(engine, model, "virtual", "noAuthNoPriv", ROOT, ROOT)
+        if self._v6:
+            config.add_transport(engine, udp6.DOMAIN_NAME, udp6.Udp6AsyncioTransport().open_server_mode(sock=self._socket))
+        else:
+            config.add_transport(engine, udp.DOMAIN_NAME, udp.UdpAsyncioTransport().open_server_mode(sock=self._socket))
+        if isinstance(access, User):
+            add_user(engine, access)
+            config.add_vacm_user(engine, MODEL_3, access.name, "authPriv", ROOT, ROOT)
+        else:
+            config.add_v1_system(engine, "virtual", access.name.encode())
+            for model in MODELS:
+                config.add_vacm_user(engine, model, "virtual", "noAuthNoPriv", ROOT, ROOT)
         names = context.SnmpContext(engine)
         names.unregister_context_name(v2c.OctetString(""))
         names.register_context_name(v2c.OctetString(""), _Instrument(self))

@@ -10,6 +10,7 @@ import pytest
 from support_agents import Proxy, Spoil
 from support_ntcip import TABLE, OverSnmp, TableAgent
 
+from hardware.ntcip.access import Community
 from hardware.ntcip.objects import Oid, Value
 from hardware.ntcip.quirks import Quirks
 from hardware.ntcip.snmp import SnmpTransport
@@ -60,7 +61,7 @@ def link(tree: TableAgent) -> Iterator[Callable[[str], SnmpTransport]]:
 
     def make(name: str) -> SnmpTransport:
         proxy = Proxy(agent.port, spoil_of(name))
-        transport = SnmpTransport("127.0.0.1", "secret", Quirks(port=proxy.port), timeout_ms=200, retries=4)
+        transport = SnmpTransport("127.0.0.1", Community("secret"), Quirks(port=proxy.port), timeout_ms=200, retries=4)
         parts.extend([transport, proxy])
         return transport
 
@@ -111,7 +112,7 @@ def test_a_silent_agent_is_no_answer_within_its_time(tree: TableAgent, version: 
 
 
 def test_nobody_listens_there() -> None:
-    transport = SnmpTransport("127.0.0.1", "secret", Quirks(port=1), timeout_ms=100, retries=0)
+    transport = SnmpTransport("127.0.0.1", Community("secret"), Quirks(port=1), timeout_ms=100, retries=0)
     try:
         with pytest.raises(NoAnswerError):
             transport.get_many([BACKUP])
@@ -121,7 +122,7 @@ def test_nobody_listens_there() -> None:
 
 def test_a_host_that_is_none_is_told() -> None:
     with pytest.raises(PortError, match="check address"):
-        SnmpTransport("no.such.host.invalid", "secret", Quirks())
+        SnmpTransport("no.such.host.invalid", Community("secret"), Quirks())
 
 
 class OtherTypes(TableAgent):
@@ -142,7 +143,7 @@ def test_other_types_are_told_apart() -> None:
 
 def test_an_agent_that_takes_few_objects_is_asked_for_fewer(tree: TableAgent) -> None:
     transport = OverSnmp(tree, Quirks(version="2c"))
-    few = SnmpTransport("127.0.0.1", "secret", Quirks(port=transport.agent.port))
+    few = SnmpTransport("127.0.0.1", Community("secret"), Quirks(port=transport.agent.port))
     ask, sizes = few._ask, []
 
     async def limited(oids: object) -> list[Value]:

@@ -13,6 +13,7 @@ from support_ntcip import PHASES, TABLE, TableAgent, options, spec_of_two_rings
 from support_tools import found
 
 from controller.clock import SystemClock
+from hardware.ntcip.access import Community
 from hardware.ntcip.driver import NtcipDriver
 from hardware.ntcip.objects import dotted
 from hardware.ntcip.opening import open_driver
@@ -45,7 +46,7 @@ def read(port: int, *oids: Sequence[int]) -> list[str]:
 @pytest.mark.parametrize("version", ["1", "2c"])
 def test_reading_writing_and_refusals(agent: tuple[str, int], version: str) -> None:
     name, port = agent
-    transport = SnmpTransport("127.0.0.1", COMMUNITY, Quirks(version=version, port=port))
+    transport = SnmpTransport("127.0.0.1", Community(COMMUNITY), Quirks(version=version, port=port))
     try:
         transport.set_many([(HOLD, 34), (OMIT, 136)])
         assert list(transport.get_many([HOLD, OMIT, TABLE.oid("unitBackupTime")])) == [34, 136, 30]
@@ -65,7 +66,7 @@ def test_reading_writing_and_refusals(agent: tuple[str, int], version: str) -> N
 
 
 def test_few_objects_per_request(agent: tuple[str, int]) -> None:
-    transport = SnmpTransport("127.0.0.1", COMMUNITY, Quirks(port=agent[1], objects_per_request=2))
+    transport = SnmpTransport("127.0.0.1", Community(COMMUNITY), Quirks(port=agent[1], objects_per_request=2))
     try:
         oids = [TABLE.oid("phaseMinimumGreen", p) for p in range(1, 9)]
         assert list(transport.get_many(oids)) == [5] * 8
@@ -76,7 +77,7 @@ def test_few_objects_per_request(agent: tuple[str, int]) -> None:
 
 
 def test_another_community_is_no_answer_and_is_not_told(agent: tuple[str, int]) -> None:
-    transport = SnmpTransport("127.0.0.1", "topsecret", Quirks(port=agent[1]), timeout_ms=100, retries=0)
+    transport = SnmpTransport("127.0.0.1", Community("topsecret"), Quirks(port=agent[1]), timeout_ms=100, retries=0)
     try:
         with pytest.raises(PortError, match="community") as caught:
             transport.get_many([HOLD])

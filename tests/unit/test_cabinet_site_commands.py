@@ -187,11 +187,41 @@ def test_a_new_site_with_an_ntcip_controller_needs_nothing_but_its_placeholders(
     assert main(["check", str(out)]) == 0
     told = capsys.readouterr()
     assert "mode cycle, signals by ntcip" in told.out
+    assert "warning: signals.options.community_secret_file: it holds a community that everybody tries first" in told.err
     assert "shares out no cycle" not in told.err
     out.write_text(out.read_text().replace('mode = "cycle"', 'mode = "adaptive"'))
     assert main(["check", str(out)]) == 0
     assert "warning: mode adaptive: it shares out no cycle, so with actuation splits the controller runs its own plan" in capsys.readouterr().err
     assert read_site(out).signals.options.phases == {"A": "phase 1", "B": "phase 2", "P": "ped 1"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "needle"),
+    [
+        ('community_secret_file = "long"', "community_secret_file: expected none with SNMP version 3"),
+        ('user = "umlauf"\nauth_secret_file = "long"', "priv_secret_file: expected a value with SNMP version 3, found none"),
+        ('user = "umlauf"\nauth_secret_file = "long"\npriv_secret_file = "long"\nauth_protocol = "MD5"', "auth_protocol: expected one of SHA-224, SHA-256"),
+        ('user = "umlauf"\nauth_secret_file = "long"\npriv_secret_file = "short"', "priv_secret_file: expected a passphrase of 8 characters or more"),
+        ('user = "umlauf"\nauth_secret_file = "open"\npriv_secret_file = "long"', "auth_secret_file: "),
+        ('user = "umlauf"\nauth_secret_file = "none"\npriv_secret_file = "long"', "expected a readable file"),
+        ('user = "umlauf"\nauth_secret_file = "long"\npriv_secret_file = "long"', ""),
+    ],
+)
+def test_a_user_of_snmpv3_is_checked(tmp_path: Path, lines: str, needle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write_junction(junction_with_loops(), tmp_path / "j.toml")
+    out = tmp_path / "site.toml"
+    assert main(["site", "new", "--from", str(tmp_path / "j.toml"), "-o", str(out), "--inputs", "canoga"]) == 0
+    for name, text, mode in (("long", "long enough", 0o600), ("short", "shibbo", 0o600), ("open", "long enough", 0o644)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(mode)
+    kept = [line for line in at_home(out.read_text()).splitlines() if not line.startswith(("community_secret_file", "# profile"))]
+    out.write_text("\n".join(kept).replace('host = "192.0.2.1"', f'host = "[fd00::7]:1161"\nprofile = "v3"\n{lines}'))
+    capsys.readouterr()
+    assert main(["check", str(out)]) == (1 if needle else 0)
+    told = capsys.readouterr().err
+    assert needle in told
+    assert "everybody tries first" not in told
+    assert "shibbo" not in told
 
 
 @pytest.mark.parametrize(
@@ -201,6 +231,11 @@ def test_a_new_site_with_an_ntcip_controller_needs_nothing_but_its_placeholders(
         ("198.51.100.255", True),
         ("203.0.113.9", True),
         ("2001:db8::7", True),
+        ("[2001:db8::7]", True),
+        ("[2001:db8::7]:161", True),
+        ("192.0.2.1:161", True),
+        ("[fd00::7]:161", False),
+        ("::1", False),
         ("3fff:fff::1", True),
         ("192.0.3.1", False),
         ("10.0.0.7", False),

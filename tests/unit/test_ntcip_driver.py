@@ -512,8 +512,19 @@ def test_a_map_that_does_not_fit_the_site_is_refused(more: dict[str, Any], text:
     [
         ({"phases": {"V2": "phase"}}, "expected a place such as"),
         ({"phases": {}}, "phases: expected a value"),
-        ({"profile": "cobald"}, "expected one of standard, v2c, cobalt, maxtime"),
-        ({"version": "3"}, "expected 1 or 2c"),
+        ({"profile": "cobald"}, "expected one of standard, v2c, v3, cobalt, maxtime"),
+        ({"version": "4"}, "expected 1, 2c or 3, found '4'"),
+        ({"version": "3"}, "user: expected a value with SNMP version 3"),
+        ({"user": "umlauf"}, "user: expected none with SNMP version 1, found 'umlauf'"),
+        ({"user": "u" * 33}, "user: expected at most 32 ASCII letters"),
+        ({"community_secret_file": ""}, "community_secret_file: expected a value with SNMP version 1, found none"),
+        ({"host": "[fd00::7"}, "host: expected an address such as"),
+        ({"host": "fd00::7:x"}, "host: expected an address such as"),
+        ({"host": "[10.0.0.7]:161"}, "host: expected an address such as"),
+        ({"host": "10.0.0.7:99999"}, "host: expected an address such as"),
+        ({"host": "two words"}, "host: expected an address such as"),
+        ({"host": "fe80::7%eth0"}, "found the link-local 'fe80::7%eth0'"),
+        ({"host": "[::1]:161", "port": 161}, "port: expected none beside the one in host"),
         ({"patterns": (47, 47)}, "patterns: expected two different numbers"),
         ({"patterns": (254, 255)}, "of 1 to 253"),
         ({"poll_ms": 5}, "poll_ms: expected 100 to 10000, found 5"),
@@ -531,6 +542,15 @@ def test_options_that_make_no_sense_are_refused(more: dict[str, Any], text: str)
 def test_a_profile_is_overridden_value_by_value() -> None:
     quirks = options(profile="cobalt", objects_per_request=8, bare_scalars=("sysUpTime",)).quirks()
     assert (quirks.version, quirks.port, quirks.objects_per_request, quirks.bare_scalars) == ("1", 501, 8, ("sysUpTime",))
+    assert [options(profile="cobalt", **more).quirks().port for more in ({"port": 7}, {"host": "[::1]:8"}, {"host": "::1"})] == [7, 8, 501]
+
+
+@pytest.mark.parametrize(
+    ("host", "community", "warned"),
+    [("10.0.0.7", "Public", True), ("[fd00::7]:161", "private", True), ("10.0.0.7", "4 own", False), ("::1", "public", False), ("127.0.0.1", "public", False)],
+)
+def test_a_community_that_everybody_tries_first_is_warned_of_beyond_this_machine(host: str, community: str, warned: bool) -> None:
+    assert bool(options(host=host).secret_warning("community_secret_file", community)) == warned
 
 
 def test_without_its_library_the_registry_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
