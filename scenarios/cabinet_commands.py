@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from controller.durations import seconds_of
 from controller.errors import ConfigError
 from controller.words import Lang
-from scenarios.cabinet_faults import Fault, parse_duration_s, parse_faults
+from scenarios.cabinet_faults import Fault, parse_faults
 from scenarios.cabinet_folder import JOURNAL, at_end, at_start, demo_folder
 from scenarios.cabinet_signals import DemoSignals
 
@@ -40,7 +41,7 @@ def cabinet(
     lang: Annotated[Lang, typer.Option(help="Language of the summary.")] = Lang.EN,
 ) -> None:
     """Run the cabinet's daemon at a virtual junction; it ends by itself and tells what happened. Exit code 1 where a lamp was unsafe."""
-    duration_s = parse_duration_s(duration)
+    duration_s = seconds_of(duration, "--duration")
     if not speed >= 1.0:
         raise ConfigError(f"speed {speed:g}: expected 1 or more: a real controller does not slow down. Correct it.")
     faults = parse_faults(fault, duration_s)

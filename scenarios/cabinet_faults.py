@@ -10,9 +10,6 @@ from typing import Final, NamedTuple
 from controller.errors import ConfigError
 from hardware.virtual.loops import LoopFault
 
-UNITS_S: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-LONGEST_S: Final = 366 * 86_400.0
-
 
 class Fault(StrEnum):
     """What can be provoked."""
@@ -59,18 +56,6 @@ LOOP_FAULTS: Final = {
     Fault.LOOP_CHATTER: LoopFault.CHATTER,
 }
 STEPS_S: Final = (-3_600, -1, 1, 3_600)  # of the wall clock: daylight saving, leap second, NTP
-
-
-def parse_duration_s(text: str) -> float:
-    """Return a duration such as 60s, 10m, 1h or 60 in s. Raises `ConfigError`."""
-    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS_S else (text, "s")
-    try:
-        value_s = float(number) * UNITS_S[unit]
-    except ValueError:
-        value_s = -1.0
-    if not 0.0 < value_s <= LONGEST_S:
-        raise ConfigError(f"duration {text!r}: expected a number with s, m, h or d, more than 0, such as 60s. Correct it.")
-    return value_s
 
 
 def parse_faults(text: str, duration_s: float) -> tuple[Planned, ...]:

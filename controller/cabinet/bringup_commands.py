@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from controller.durations import seconds_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,7 +26,7 @@ def bringup(
     device: Annotated[str, typer.Argument(help="Which device: inputs[0], signals, a driver, a line such as /dev/ttyUSB0, or a detector; default: all.")] = "",
     once: Annotated[bool, typer.Option("--once", help="Look shortly at each device, tell what was found, and end.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Show all octets, also those of exchanges that bring nothing new.")] = False,
-    duration_s: Annotated[float, typer.Option("--duration", metavar="S", help="End after so many seconds; default: with Ctrl-C.")] = 0.0,
+    duration: Annotated[str | None, typer.Option(metavar="TIME", help="How long, such as 8s or 10m; default: until Ctrl-C.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON: one object a line as things happen, with --once one object in all.")] = False,
 ) -> None:
     """Watch octets and events of the detectors, read the controller's timing tables, compare them with the site. Nothing is commanded.
@@ -40,7 +42,7 @@ def bringup(
     clock, site = SystemClock(), read_site(file)
     devices = chosen(site, device)
     demand_addresses(site.path, ((one.name, one.choice) for one in devices))
-    until_ms = clock.now_ms() + round(duration_s * 1000) if duration_s > 0 else None
+    until_ms = None if duration is None else clock.now_ms() + round(seconds_of(duration, "--duration") * 1000)
     with ExitStack() as stack:
         looks = [stack.enter_context(closing(_look(one, site, clock, everything=everything))) for one in devices]
         _watch(looks, clock, quiet=once, as_json=as_json, until_ms=until_ms)

@@ -66,7 +66,7 @@ class SignalsLook:
         except PortError as error:
             if str(error) != self._lost:
                 self._lost = str(error)
-                yield News(self._stamp(now_ms), self._device.name, "lost", f"lost: {error}", {"why": str(error)})
+                yield News(self._stamp(now_ms), self._device.name, "lost", f"{'lost' if self._mode else 'no answer yet'}: {error}", {"why": str(error)})
             return
         self._lost, self._mode = "", seen.mode
         self._aspects = dict(zip(self._groups, map(str, seen.aspects or ()), strict=False))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from controller.durations import seconds_of
+
 if TYPE_CHECKING:
     from controller.cabinet.guard import Guard
     from controller.cabinet.notify import Notifier
@@ -22,7 +24,7 @@ _HEARTBEAT_MS: Final = 1_000
 def run(
     site_file: Annotated[Path, typer.Argument(metavar="SITE", help="A site file, as written by: umlauf site new.")],
     shadow: Annotated[bool, typer.Option("--shadow", help="Compute, journal and compare everything, and send nothing.")] = False,
-    duration_s: Annotated[float | None, typer.Option("--duration", metavar="S", min=0.1, help="End in order after so many seconds.")] = None,
+    duration: Annotated[str | None, typer.Option(metavar="TIME", help="End in order after a time such as 60s or 8h.")] = None,
 ) -> None:
     """Control the junction of a cabinet until told to stop (SIGTERM, SIGINT).
 
@@ -37,6 +39,7 @@ def run(
     log_to_stderr()
     with ExitStack() as stack:
         try:
+            duration_s = None if duration is None else seconds_of(duration, "--duration")
             site = read_site(site_file)
             stack.enter_context(claimed(site.state_folder))
             guard, close = open_cabinet(site, SystemClock(), shadow=shadow)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from controller.durations import seconds_of
 from controller.errors import ConfigError
 from controller.words import Lang, language_of
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from controller.cabinet.client import Client
-
-UNITS_S: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 SITE_HELP: Final = "Which site, where several run on this machine: its name or its site file; default: UMLAUF_SOCKET, then the only one that runs."
 
@@ -98,7 +96,7 @@ def mode(
     if wanted is not None:
         if duration is None:
             raise ConfigError("--for: expected for how long, such as 2h; found nothing. Every override ends by itself")
-        request = {"do": "override", "mode": wanted, "for_s": seconds_of(duration), "reason": reason}
+        request = {"do": "override", "mode": wanted, "for_s": round(seconds_of(duration, "--for", bare=False)), "reason": reason}
     _command(request, site, socket, remote)
 
 
@@ -117,11 +115,3 @@ def _command(request: dict[str, object], site: str | None, socket: Path | None, 
     typer.echo(answer["text"])
     if "warning" in answer:
         typer.echo(f"warning: {answer['warning']}", err=True)
-
-
-def seconds_of(text: str) -> int:
-    """Return the seconds of a duration such as 2h, 90m, 1h30m or 45s. Raises `ConfigError`."""
-    found = re.fullmatch(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s)?", text.strip())
-    if found is None or not any(found.groups()):
-        raise ConfigError(f"--for: expected a time such as 2h, 90m, 1h30m or 45s, found {text!r}")
-    return sum(int(count or 0) * unit_s for count, unit_s in zip(found.groups(), UNITS_S.values(), strict=True))

@@ -150,7 +150,7 @@ def test_the_daemon_as_a_process_outlives_its_faults(signals: str) -> None:
     [
         (("--fault", "sabotage@1"), "expected one of optimizer-kill"),
         (("--fault", "guard-kill@61"), "below the duration of 60 s"),
-        (("--duration", "soon"), "expected a number with s, m, h or d"),
+        (("--duration", "soon"), "--duration: expected a time such as"),
         (("--speed", "0"), "expected 1 or more"),
         (("--signals", "heads"), "expected one of phase-control, splits, calls in real time"),
     ],

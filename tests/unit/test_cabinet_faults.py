@@ -7,18 +7,7 @@ import random
 import pytest
 
 from controller.errors import ConfigError
-from scenarios.cabinet_faults import LASTS_S, Fault, Planned, parse_duration_s, parse_faults, random_faults
-
-
-@pytest.mark.parametrize(("text", "duration_s"), [("60s", 60.0), ("1.5m", 90.0), ("1h", 3600.0), ("2d", 172_800.0), ("45", 45.0)])
-def test_durations_have_a_unit_or_are_seconds(text: str, duration_s: float) -> None:
-    assert parse_duration_s(text) == duration_s
-
-
-@pytest.mark.parametrize("text", ["", "s", "0s", "-3s", "nan", "inf", "1e9h", "ten", "5 minutes"])
-def test_what_is_no_duration_is_told(text: str) -> None:
-    with pytest.raises(ConfigError, match="expected a number with s, m, h or d"):
-        parse_duration_s(text)
+from scenarios.cabinet_faults import LASTS_S, Fault, Planned, parse_faults, random_faults
 
 
 def test_faults_come_in_the_order_of_time() -> None:
