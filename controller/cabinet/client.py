@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -37,11 +38,12 @@ class RemoteFile(Part):
 
 
 class Client:
-    """A connection to a daemon. Use it as a context manager."""
+    """A connection to a daemon. Use it as a context manager. ``unproven``: what to say where it ends before anything was answered."""
 
-    def __init__(self, connection: socket.socket, where: str) -> None:
-        self._connection, self._where = connection, where
+    def __init__(self, connection: socket.socket, where: str, unproven: str = "") -> None:
+        self._connection, self._where, self._unproven = connection, where, unproven
         self._rest = b""
+        self._answered = False
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +56,7 @@ class Client:
         try:
             self._connection.sendall(json.dumps(request).encode() + b"\n")
         except OSError as error:
-            raise DaemonError(f"{self._where}: the connection is lost ({error})") from error
+            raise self._ended(str(error)) from error
         return self._read(ANSWER_S)
 
     def listen(self, timeout_s: float) -> Iterator[dict[str, Any] | None]:
@@ -73,15 +75,22 @@ class Client:
             except TimeoutError as error:
                 raise SilentError(f"{self._where}: no answer within {timeout_s:g} s; the daemon hangs: systemctl status umlauf") from error
             except OSError as error:
-                raise DaemonError(f"{self._where}: the connection is lost ({error})") from error
+                raise self._ended(str(error)) from error
             if not data:
-                raise DaemonError(f"{self._where}: the daemon has closed the connection")
+                raise self._ended("")
             self._rest += data
+        self._answered = True
         line, _, self._rest = self._rest.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         if not answer.get("ok"):
             raise DaemonError(str(answer.get("error", "refused")))
         return answer
+
+    def _ended(self, why: str) -> DaemonError:
+        """Return what is told of a connection that has ended: what may be the reason, by what was asked for and answered so far."""
+        said = "the connection is lost" if why else "the daemon has closed the connection"
+        likely = self._unproven if not self._answered and self._unproven else "It has ended, or let go a client that took nothing for long. Ask again."
+        return DaemonError(f"{self._where}: {said}{f' ({why})' if why else ''}. {likely}")
 
 
 class SilentError(DaemonError, TimeoutError):
@@ -154,15 +163,49 @@ def connect_remote(path: Path) -> Client:
         if profile.certificate_file:
             read_secret_text(folder / profile.key_file, "a private key")
             context.load_cert_chain(folder / profile.certificate_file, folder / profile.key_file)
-        plain = socket.create_connection((host, port), timeout=ANSWER_S)
-        connection = context.wrap_socket(plain, server_hostname=profile.server_name or host)
     except PortError:
         raise
     except OSError as error:
-        raise DaemonError(f"{profile.address}: the daemon cannot be reached ({error.strerror or error})") from error
+        raise ConfigError(
+            f"{path}: ca_file, certificate_file, key_file: expected readable PEM files ({error.strerror or error}). Correct the paths."
+        ) from error
+    token = {"token": read_secret(folder / profile.token_file)} if profile.token_file else None
+    unproven = _unproven(profile, path)
+    try:
+        plain = socket.create_connection((host, port), timeout=ANSWER_S)
+        connection = context.wrap_socket(plain, server_hostname=profile.server_name or host)
+        if token is not None:
+            connection.sendall(json.dumps(token).encode() + b"\n")
+    except OSError as error:
+        raise DaemonError(f"{profile.address}: {_remote_mend(error, path, unproven)}") from error
+    return Client(connection, profile.address, unproven)
+
+
+def _unproven(profile: RemoteFile, path: Path) -> str:
+    """Return the likely reason why a daemon ends a connection without an answer: TLS itself refuses certificates, before anything can be said."""
+    if profile.certificate_file:
+        file = path.absolute().parent / profile.certificate_file
+        return (
+            f"It seems not to accept {profile.certificate_file}: another authority than the site's client_ca_file signed it, or it has expired. "
+            f"Look at it: openssl x509 -noout -subject -issuer -enddate -in {shlex.quote(str(file))}"
+        )
     if profile.token_file:
-        connection.sendall(json.dumps({"token": read_secret(folder / profile.token_file)}).encode() + b"\n")
-    return Client(connection, profile.address)
+        return f"It may ask for a client certificate besides the token: set certificate_file and key_file in {path}."
+    return f"It asks who calls: set certificate_file and key_file, or token_file, in {path}; the site's engineer makes them."
+
+
+def _remote_mend(error: OSError, path: Path, unproven: str) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"the daemon's certificate is not accepted ({error.verify_message}). Check ca_file and server_name in {path}"
+        case ssl.SSLError() | ConnectionResetError() | BrokenPipeError():
+            return f"the daemon has ended the TLS handshake ({error.strerror or error}). {unproven}"
+        case ConnectionRefusedError():
+            return f"nobody listens there. Check address in {path}, that the daemon runs, and that its site file has a table [remote]"
+        case TimeoutError():
+            return f"no answer within {ANSWER_S:g} s. Check address in {path}, and that a firewall and the unit's IPAddressAllow= let you through"
+        case _:
+            return f"the daemon cannot be reached ({error.strerror or error})"
 
 
 def _read_remote(path: Path) -> RemoteFile:

@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -69,8 +70,7 @@ class ControlSocket:
             self._serve(connection, client, now_ms, budget)
         self._clients = self._clients[served:] + self._clients[:served]
         for connection, client in [pair for pair in self._clients if pair[1].over]:
-            self._clients.remove((connection, client))
-            connection.close()
+            self._part(connection, client)
 
     def publish(self) -> None:
         """Send the desk's newest status to the subscribers that have taken the last one."""
@@ -130,9 +130,16 @@ class ControlSocket:
         connection, client = min(self._clients, key=lambda pair: pair[1].heard_ms)
         if now_ms - client.heard_ms < EVICT_MS:
             return False
-        self._clients.remove((connection, client))
-        connection.close()
+        client.over = f"it was needed for another client, after {EVICT_MS // 1000} s without a word"
+        self._part(connection, client)
         return True
+
+    def _part(self, connection: socket.socket, client: Conversation) -> None:
+        """Let a client go, and tell it why, where it is there to be told."""
+        self._clients.remove((connection, client))
+        with suppress(OSError):
+            connection.send(client.farewell())
+        connection.close()
 
     def _serve(self, connection: socket.socket, client: Conversation, now_ms: int, budget: Budget) -> None:
         try:

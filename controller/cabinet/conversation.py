@@ -27,6 +27,7 @@ class Conversation:
         self.heard_ms = now_ms  # when it last asked, or took something
         self.out = bytearray()
         self._in = bytearray()
+        self._told = False  # why it is over
         self._waiting: deque[Answer] = deque()
         self._spare_ms = BURST * REFILL_MS
         self._refilled_ms = now_ms
@@ -80,13 +81,19 @@ class Conversation:
         elif silent_ms > IDLE_MS and not self.subscribed:
             self.over = self.over or f"the client asks nothing for {IDLE_MS // 1000} s"
 
+    def farewell(self) -> bytes:
+        """Return why it is over, for a client that was not told yet and takes what it is sent; for others nothing."""
+        if not self.over or self._told or self.out:
+            return b""
+        return line_of({"ok": False, "error": f"the daemon has closed the connection: {self.over}. Connect again."})
+
     def _finish(self) -> None:
         while self._waiting and (self._waiting[0].durable is None or self._waiting[0].durable.done()):
             self.out += finished(self._waiting.popleft())
 
     def _last(self, error: str) -> None:
         self.out += line_of({"ok": False, "error": error})
-        self.over = error
+        self.over, self._told = error, True
         self._in.clear()
 
     def _paid(self, now_ms: int) -> bool:

@@ -32,6 +32,8 @@ START_S: Final = 5.0
 
 REFUSALS_MS: Final = 10_000  # refused callers make one line in the audit log within this, however many they are
 
+FULL: Final = "expected fewer connections at the same time, found the most that there may be. Close others, or try again."
+
 Adopt = Callable[[socket.socket, Caller], None]
 Refused = Callable[[str, str], None]  # from which address, and why
 Tokens = dict[str, tuple[str, Role]]  # hash -> name and role
@@ -81,11 +83,14 @@ class RemoteDoor:
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        full = len(self._writers) > MOST_CONNECTIONS
         try:
-            caller = None if len(self._writers) > MOST_CONNECTIONS else await self._prove(reader, writer)
+            caller = None if full else await self._prove(reader, writer)
             if caller is None:
-                self._note_refusal(str(writer.get_extra_info("peername", ("unknown",))[0]))
-                writer.write(line_of({"ok": False, "error": "expected a client certificate with a role, or a token that is known; found neither"}))
+                name = certified_name(writer)
+                why = "too many connections" if full else f"certificate {name!r} has no role" if name else "no certificate and no known token"
+                self._note_refusal(str(writer.get_extra_info("peername", ("unknown",))[0]), why)
+                writer.write(line_of({"ok": False, "error": FULL if full else refusal(name)}))
                 await writer.drain()
             else:
                 await self._relay(reader, writer, caller)
@@ -97,14 +102,14 @@ class RemoteDoor:
             with suppress(OSError, TimeoutError):
                 await writer.wait_closed()
 
-    def _note_refusal(self, address: str) -> None:
+    def _note_refusal(self, address: str, why: str) -> None:
         self._untold += 1
         if self._refused_s is None or self._loop.time() - self._refused_s >= REFUSALS_MS / 1000:
-            self._refused(address, f"no certificate with a role, no known token, or too many connections; {self._untold} since the last such line")
+            self._refused(address, f"{why}; {self._untold} refused since the last such line")
             self._refused_s, self._untold = self._loop.time(), 0
 
     async def _prove(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Caller | None:
-        name = common_name(writer.get_extra_info("peercert") or {})
+        name = certified_name(writer)
         if name in self._access.roles:
             return Caller(name, "tls", self._access.roles[name])
         if not self._tokens:
@@ -151,6 +156,18 @@ def server_context(access: RemoteAccess) -> ssl.SSLContext:
         # Callers with a token have no certificate; one that is shown must be good all the same.
         context.verify_mode = ssl.CERT_OPTIONAL if access.tokens is not None else ssl.CERT_REQUIRED
     return context
+
+
+def refusal(name: str) -> str:
+    """Return what a caller without a role is told: their own name where an authority of the site's has proven it, and nothing of ours."""
+    if name:
+        return f"expected a certificate whose name has a role, found {name!r}, which has none. Have it written into [remote] roles of the site file."
+    return "expected a client certificate with a role, or a token that is known; found neither. Have one made for you: umlauf site token NAME ROLE"
+
+
+def certified_name(writer: asyncio.StreamWriter) -> str:
+    """Return the common name in the certificate that the other side has shown, which TLS has verified; empty where it has shown none."""
+    return common_name(writer.get_extra_info("peercert") or {})
 
 
 def common_name(certificate: dict[str, Any]) -> str:

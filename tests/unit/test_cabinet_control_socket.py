@@ -282,13 +282,24 @@ def test_a_flood_of_status_questions_stays_within_its_memory(bench: Bench) -> No
 def test_a_client_that_takes_nothing_or_asks_nothing_is_let_go(bench: Bench) -> None:
     bench.desk.publish(status_of_day(detectors=status_of_day().detectors * 3_000))
     reads_nothing(bench)
-    bench.client()
+    idle = bench.client()
     bench.ticks(20)
     assert len(bench.server._clients) == 2
     bench.ticks(150)
     assert len(bench.server._clients) == 1
     bench.ticks(600)
     assert bench.server._clients == []
+    assert bench.read(idle)["error"] == "the daemon has closed the connection: the client asks nothing for 60 s. Connect again."
+
+
+def test_whoever_makes_room_is_told(bench: Bench) -> None:
+    first = bench.client()
+    bench.ticks(60)
+    for _ in range(MOST_CLIENTS):
+        bench.client()
+        bench.ticks(1, step_ms=1)
+    assert "it was needed for another client, after 5 s without a word" in bench.read(first)["error"]
+    assert len(bench.server._clients) == MOST_CLIENTS
 
 
 def test_a_full_house_tells_the_newcomer(bench: Bench) -> None:

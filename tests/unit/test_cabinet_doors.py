@@ -10,6 +10,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,12 @@ from support_cabinet import PlayedGuard, Running, drivers, run, site_file, statu
 from support_certificates import Authority
 
 from controller.cabinet.audit import audit_files, verify
+from controller.cabinet.client import connect_remote
+from controller.cabinet.remote_access import FULL, MOST_CONNECTIONS
 from controller.cabinet.service import RETRY_MS, Service
 from controller.cabinet.site import Site, read_site
 from controller.clock import SystemClock, elapsed_s
+from controller.errors import UmlaufError
 
 __all__ = ["drivers", "run", "site_file"]  # fixtures
 TOKEN = "correct-horse-battery-staple"
@@ -169,6 +173,82 @@ def test_whoever_cannot_prove_a_role_gets_nothing(
     assert all(answer["ok"] is False for answer in answers)
     assert running.guard.calls == []
     assert call(running.remote_port, tmp_path, [OVERRIDE], keys.issue("otto"))[0]["ok"]
+
+
+def profile_of(folder: Path, port: int, **more: str) -> Path:
+    """Write what a caller's own file says of the daemon at this port."""
+    path = folder / "market-remote.toml"
+    lines = {"address": f"127.0.0.1:{port}", "ca_file": "servers.crt", **more}
+    path.write_text("".join(f'{key} = "{value}"\n' for key, value in lines.items()))
+    return path
+
+
+def said_to(path: Path) -> str:
+    """Return what a caller is told who is not let in."""
+    with pytest.raises(UmlaufError) as caught, connect_remote(path) as client:
+        client.ask({"do": "ping"})
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("none", "It asks who calls: set certificate_file and key_file, or token_file, in "),
+        ("foreign", "another authority than the site's client_ca_file signed it, or it has expired. Look at it: openssl x509 "),
+        ("expired", "another authority than the site's client_ca_file signed it, or it has expired. Look at it: openssl x509 "),
+        ("no role", "expected a certificate whose name has a role, found 'emil', which has none. Have it written into [remote] roles"),
+    ],
+)
+def test_whoever_is_thrown_out_is_told_what_is_likely_wrong(
+    site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority, tmp_path: Path, kind: str, says: str
+) -> None:
+    running = run(read_site(site_file(*FOLDERS, add=REMOTE + CERTIFICATES)))
+    (tmp_path / "other").mkdir()
+    certificate = {
+        "none": lambda: None,
+        "foreign": lambda: Authority(tmp_path / "other", "clients").issue("otto"),
+        "expired": lambda: keys.issue("otto", days=-1),
+        "no role": lambda: keys.issue("emil"),
+    }[kind]()
+    shown = {} if certificate is None else {"certificate_file": str(certificate), "key_file": str(certificate.with_suffix(".key"))}
+    told = said_to(profile_of(tmp_path, running.remote_port, **shown))
+    assert says in told
+    assert not [name for name in ("viola", "otto") if name in told.replace(str(certificate), "")]  # nothing of who may
+    if kind == "no role":  # of what TLS refuses nobody hears
+        assert [e["result"] for e in running.written()] == ["refused: certificate 'emil' has no role; 1 refused since the last such line"]
+
+
+def test_a_wrong_token_learns_nothing_but_how_one_is_made(
+    site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority, tmp_path: Path
+) -> None:
+    running = run(read_site(site_file(*FOLDERS, add=tokens_file(tmp_path))))
+    (tmp_path / "token").write_text("wrong" + TOKEN)
+    (tmp_path / "token").chmod(0o600)
+    told = said_to(profile_of(tmp_path, running.remote_port, token_file="token"))
+    assert told.endswith("found neither. Have one made for you: umlauf site token NAME ROLE")
+    assert told == said_to(profile_of(tmp_path, running.remote_port))
+
+
+def test_a_full_door_says_so(site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority, tmp_path: Path) -> None:
+    running = run(read_site(site_file(*FOLDERS, add=REMOTE + CERTIFICATES)))
+    keys.issue("otto")
+    path = profile_of(tmp_path, running.remote_port, certificate_file="otto.crt", key_file="otto.key")
+    with ExitStack() as stack:
+        for _ in range(MOST_CONNECTIONS):
+            assert stack.enter_context(connect_remote(path)).ask({"do": "ping"})["you"] == "otto"
+        assert said_to(path) == FULL
+
+
+def test_what_is_wrong_on_the_callers_side_is_told(site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority, tmp_path: Path) -> None:
+    running = run(read_site(site_file(*FOLDERS, add=REMOTE + CERTIFICATES)))
+    (tmp_path / "other").mkdir()
+    Authority(tmp_path / "other", "servers")
+    assert "the daemon's certificate is not accepted" in said_to(profile_of(tmp_path, running.remote_port, ca_file="other/servers.crt"))
+    assert "Check ca_file and server_name" in said_to(profile_of(tmp_path, running.remote_port, server_name="elsewhere.example"))
+    assert "expected readable PEM files" in said_to(profile_of(tmp_path, running.remote_port, ca_file="none.crt"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        assert "its site file has a table [remote]" in said_to(profile_of(tmp_path, taken.getsockname()[1]))
 
 
 def test_a_client_that_stays_does_not_keep_the_door_from_closing(site_file: Callable[..., Path], keys: Authority, tmp_path: Path) -> None:

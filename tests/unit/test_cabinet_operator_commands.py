@@ -143,7 +143,7 @@ def test_from_afar_by_certificate(site_file: Callable[..., Path], run: Callable[
     assert "expected the role engineer, otto has operator" in capsys.readouterr().err
     profile.write_text(profile.read_text().replace("servers.crt", "clients.crt"))
     assert main(["status", "--remote", str(profile)]) == 1
-    assert "the daemon cannot be reached" in capsys.readouterr().err
+    assert "the daemon's certificate is not accepted" in capsys.readouterr().err
     (tmp_path / "otto.key").chmod(0o644)
     assert main(["status", "--remote", str(profile)]) == 1
     assert "expected mode 0600" in capsys.readouterr().err
