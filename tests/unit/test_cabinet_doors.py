@@ -215,7 +215,8 @@ def test_whoever_is_thrown_out_is_told_what_is_likely_wrong(
     assert says in told
     assert not [name for name in ("viola", "otto") if name in told.replace(str(certificate), "")]  # nothing of who may
     if kind == "no role":  # of what TLS refuses nobody hears
-        assert [e["result"] for e in running.written()] == ["refused: certificate 'emil' has no role; 1 refused since the last such line"]
+        assert call(running.remote_port, tmp_path, [OVERRIDE], keys.issue("otto"))[0]["ok"]  # answered once it is written
+        assert running.written()[0]["result"] == "refused: certificate 'emil' has no role; 1 refused since the last such line"
 
 
 def test_a_wrong_token_learns_nothing_but_how_one_is_made(
