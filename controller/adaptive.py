@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -76,6 +76,15 @@ class AdaptivePlanner(Mailbox):
         """Return the exits that are full, and those that are gated, as a decision's reason names them."""
         mine = {m.exit for moves in self._model.model.movements for m in moves}
         return sorted(mine & snapshot.blocked_exits), sorted(self._model.gates.lanes - snapshot.blocked_exits)
+
+    def memory(self) -> dict[str, Any]:
+        """Return what it remembers from one snapshot to the next, as JSON data."""
+        return self._model.memory() | {"capacity": self.capacity.memory()}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what `memory` returned. Raises `LookupError`, `TypeError` or `ValueError` where it is none."""
+        self._model.recall(memory)
+        self.capacity.recall(memory["capacity"])
 
     def submit(self, snapshot: Snapshot) -> None:
         """Build the arrays and solve."""

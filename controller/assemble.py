@@ -15,7 +15,7 @@ from controller.journal import Journal
 from controller.junction import Junction, Node
 from controller.loop import JunctionControl
 from controller.neighbours import NeighbourPort
-from controller.planner import Planner
+from controller.planner import Planner, Remembering
 from controller.sequencer import Sequencer
 from controller.supervisor import Mode
 from controller.transitions import transition_table
@@ -78,7 +78,7 @@ def inline_planners(
     return planners
 
 
-def optimizing_planners(junction: Junction, node: Node, solver: Solver | None = None) -> Mapping[Mode, Planner]:
+def optimizing_planners(junction: Junction, node: Node, solver: Solver | None = None) -> Mapping[Mode, Remembering]:
     """Return the planners that need the optimizer; they share one solver, that of this process where none is given."""
     from controller.adaptive import AdaptivePlanner
     from controller.cycle import CyclePlanner

@@ -7,8 +7,9 @@ queue stands over the farthest loop of an approach, or an exit is full. Each is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from controller.junction import Purpose
 from controller.node_model import NodeModel
@@ -114,6 +115,14 @@ class CapacityWatch:
     def __init__(self) -> None:
         self.active = False
         self._since_ms: int | None = None  # since when the evidence speaks for a change
+
+    def memory(self) -> list[Any]:
+        """Return what it remembers, as JSON data."""
+        return [self.active, self._since_ms]
+
+    def recall(self, memory: Sequence[Any]) -> None:
+        """Go on from what `memory` returned."""
+        self.active, self._since_ms = memory
 
     def watch(self, now_ms: int, seen: Evidence) -> CapacityChange | None:
         """Take one tick's evidence; return the change that it completes, None where there is none."""

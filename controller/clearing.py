@@ -6,9 +6,9 @@ of stage ends that, for each keeps some stop line green; all red does, because t
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from controller.junction import Junction, Node, Stage
 from controller.lane_model import NEVER_MS
@@ -47,6 +47,14 @@ class ClearingMargin:
         self.ms = 0
         self._slow = False
         self._since_ms = 0
+
+    def memory(self) -> list[Any]:
+        """Return what it remembers, as JSON data."""
+        return [self.ms, self._slow, self._since_ms]
+
+    def recall(self, memory: Sequence[Any]) -> None:
+        """Go on from what `memory` returned."""
+        self.ms, self._slow, self._since_ms = memory
 
     def watch(self, snapshot: Snapshot) -> None:
         """Take one more second whenever a full green lane begins to stand still, though its exits are free (`LaneModel.wait` counts no other standing)."""

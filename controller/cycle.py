@@ -8,8 +8,9 @@ the platoons that are seen to come.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from controller.node_model import NodeModel
 from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox
 from controller.snapshot import SignalState, Snapshot
-from controller.solver import Solver, SplitProblem, SplitResult, digest
+from controller.solver import Solver, SplitProblem, digest
 from controller.transitions import TransitionTable
 
 
@@ -61,7 +62,7 @@ class CyclePlanner(Mailbox):
         self._calls = Calls(self._model, self._order, transitions)
         self._horizon = HorizonModel(junction, node, transitions, ADAPTIVE)  # it knows for how long those who wait inside must be let out
         self._greens_s: dict[int, float] = {}
-        self._result: SplitResult | None = None
+        self._result: dict[str, object] = {}  # what the newest splits promise, for the plan's detail
         self._rival_since_ms: int | None = None
         self._seen_ms: int | None = None
 
@@ -69,6 +70,17 @@ class CyclePlanner(Mailbox):
         index = {s.id: i for i, s in enumerate(self._node.stages)}
         programme = self._node.programmes[0].steps if self._node.programmes else ()
         return tuple(dict.fromkeys(index[p.stage] for p in programme)) or tuple(i for i, s in enumerate(self._node.stages) if s.green and not s.free)
+
+    def memory(self) -> dict[str, Any]:
+        """Return what it remembers from one snapshot to the next, as JSON data."""
+        own = {"greens_s": list(self._greens_s.items()), "result": self._result, "rival_since_ms": self._rival_since_ms, "seen_ms": self._seen_ms}
+        return self._horizon.memory() | own
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what `memory` returned. Raises `LookupError`, `TypeError` or `ValueError` where it is none."""
+        self._horizon.recall(memory)
+        self._greens_s = {int(stage): float(green_s) for stage, green_s in memory["greens_s"]}
+        self._result, self._rival_since_ms, self._seen_ms = dict(memory["result"]), memory["rival_since_ms"], memory["seen_ms"]
 
     def submit(self, snapshot: Snapshot) -> None:
         """Keep the stage, or go on to the next one that is needed; share out the greens anew where a cycle begins."""
@@ -177,7 +189,7 @@ class CyclePlanner(Mailbox):
         self.last_solve_ms = 1000.0 * self._solver.solve_s
         if result is None:
             return
-        self._result = result
+        self._result = {"cycle_s": result.cycle_s, "delay_s": result.delay_s, "greens_s": {}, "status": result.status}
         for stage, wanted_s in zip(order, result.green_s.tolist(), strict=True):
             before_s, step_s = self._greens_s.get(stage, wanted_s), self._settings.max_step_s
             self._greens_s[stage] = max(min(max(wanted_s, before_s - step_s), before_s + step_s), self._min_green_s[stage])
@@ -186,11 +198,8 @@ class CyclePlanner(Mailbox):
         return "greens of the cycle: " + ", ".join(f"{self._node.stages[s].id} {g:.0f} s" for s, g in sorted(self._greens_s.items()))
 
     def _detail(self) -> dict[str, object]:
-        result = self._result
-        if result is None:
-            return {}
         greens = {self._node.stages[s].id: g for s, g in sorted(self._greens_s.items())}
-        return {"cycle_s": result.cycle_s, "delay_s": result.delay_s, "greens_s": greens, "status": result.status}
+        return self._result | {"greens_s": greens} if self._result else {}
 
     def _problem(self, snapshot: Snapshot, order: tuple[int, ...]) -> SplitProblem:
         beliefs = [snapshot.lanes[x.id] for x in self._model.lanes]

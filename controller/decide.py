@@ -100,6 +100,7 @@ class NodeControl:
                 if journal is not None:
                     journal.plan(self._junction_id, self.id, snapshot.tick, snapshot.now_ms, plan)
             if self._clearing.active(snapshot.now_ms):
+                self._keep_known("clearing", snapshot, journal)
                 return None
         moment = Moment(snapshot.tick, snapshot.now_ms, journal)
         self._change(self.supervisor.tick(snapshot.now_ms), moment)
@@ -109,6 +110,7 @@ class NodeControl:
             plan = Plan(planner.name, snapshot.now_ms, (PlanStep(snapshot.signals.stage, None),), f"{planner.name} takes over and keeps the stage")
             self.sequencer.adopt(plan)
         self._anew = False
+        self._keep_known(planner.name, snapshot, journal)
         self._record(planner, plan, moment)
         return planner.last_solve_ms
 
@@ -150,6 +152,10 @@ class NodeControl:
                 since_s = (snapshot.now_ms - red.since_ms) // 1000
                 text = f"{self._junction_id}: {red.group} has been red for {since_s} s while its stop loop {red.loop} was occupied and its exit free"
                 journal.note(snapshot.now_ms, "long red", text, {"junction": self._junction_id, **red._asdict()})
+
+    def _keep_known(self, planner: str, snapshot: Snapshot, journal: JournalRows | None) -> None:
+        if journal is not None and journal.keeps_known:
+            journal.known(self._junction_id, self.id, planner, snapshot)
 
     def _record(self, planner: Planner, plan: Plan | None, moment: Moment) -> None:
         """Journal a plan, and what the planner tells beside it."""

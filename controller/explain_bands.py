@@ -7,6 +7,7 @@ from typing import Final
 
 from controller.explain import Explanation
 from controller.node_model import NodeModel
+from controller.plan import OFF
 from controller.solver import NEVER_MS, HorizonProblem
 
 SHOWN_MS: Final = 50_000  # how far a plan without a horizon is shown
@@ -34,7 +35,7 @@ def _steps(one: Explanation) -> tuple[list[int], list[int]]:
     stages, begins = [one.snapshot.signals.stage], [0]
     at_ms = one.now_ms
     for step in one.row.plan.steps if one.row is not None else ():
-        if step.stage != stages[-1]:
+        if step.stage not in (OFF, stages[-1]):
             stages.append(step.stage)
             begins.append(max(at_ms - one.now_ms, 0))
         at_ms = step.until_ms if step.until_ms is not None else at_ms

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -15,13 +15,14 @@ from controller.words import Lang
 
 if TYPE_CHECKING:
     from controller.explain import Explanation
+    from controller.journal_reader import JournalReader
 
 PICTURES = (".png", ".svg")
 
 
 def explain(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of one run, with its journal.")],
-    at: Annotated[str, typer.Option("--at", metavar="T", help="When: seconds of the simulation, or HH:MM:SS.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of one run, with its journal, or a journal's file.")],
+    at: Annotated[str, typer.Option("--at", metavar="T", help="When: seconds of the simulation, or HH:MM:SS; of a cabinet UTC, or with +01:00 behind it.")],
     tls: Annotated[str | None, typer.Option("--tls", metavar="ID", help="Which light, where the run has several.")] = None,
     lang: Annotated[Lang, typer.Option("--lang", help="Language of the text and the picture.")] = Lang.EN,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Also draw it: a .png or .svg file.")] = None,
@@ -29,17 +30,17 @@ def explain(
 ) -> None:
     """Explain one decision: what was known, which alternatives were weighed, and at what cost.
 
-    All is rebuilt from the recorded loop edges and proven by the recorded digests.
+    All is rebuilt from the recorded loop edges, or read from a cabinet's journal, and proven by the recorded digests.
     Exit code: 0 explained and proven, 1 an error, or the rebuilt digests differ from the recorded ones.
     """
-    at_ms = read_time_ms(at)
+    moment = read_moment(at)
     check_output(output)
     from controller.explain import choose_junction
     from controller.explain import explain as rebuild
     from controller.journal_reader import JournalReader
 
     with JournalReader(one_journal(folder)) as reader:
-        found = rebuild(reader, choose_junction(reader, tls), at_ms)
+        found = rebuild(reader, choose_junction(reader, tls), moment_ms(moment, reader))
         unproven = any(one.proof.first_difference_ms is not None for one in found)
         hint = _hint(reader) if unproven else ""
     if as_json:
@@ -57,6 +58,35 @@ def explain(
         raise typer.Exit(1)
 
 
+class Moment(NamedTuple):
+    """A time as it was asked for: ms, whether they are a time of day, and by how much that is before UTC where it says so."""
+
+    ms: int
+    of_day: bool
+    before_utc_ms: int | None
+
+
+def read_moment(text: str) -> Moment:
+    """Return what `read_time_ms` reads, with ``Z`` or an offset from UTC behind it. Raises `ConfigError`."""
+    match = re.fullmatch(r"(.*:.*?)(?:(Z)|([+-])([01]\d):([0-5]\d))", text.strip())
+    if match is None:
+        return Moment(read_time_ms(text), ":" in text, None)
+    ahead_ms = 0 if match[2] else 60_000 * (60 * int(match[4]) + int(match[5]))
+    return Moment(read_time_ms(match[1]), True, -ahead_ms if match[3] == "-" else ahead_ms)
+
+
+def moment_ms(moment: Moment, reader: JournalReader) -> int:
+    """Return the journal's millisecond of a moment. Raises `ConfigError` where a simulation is asked for UTC."""
+    from controller.journal_time import TimeBase
+
+    base = TimeBase(reader)
+    if not base.cabinet and moment.before_utc_ms is not None:
+        raise ConfigError("--at: expected a time of the simulation, which knows no UTC, found one with an offset; leave that out")
+    if not base.cabinet or not moment.of_day:
+        return moment.ms
+    return base.first_at((moment.ms - (moment.before_utc_ms or 0)) % 86_400_000)
+
+
 def read_time_ms(text: str, option: str = "--at") -> int:
     """Return milliseconds of seconds or HH:MM:SS. Raises `ConfigError`."""
     match = re.fullmatch(r"(?:(\d+):([0-5]?\d):)?(\d+(?:\.\d{1,3})?)", text.strip())
@@ -68,11 +98,11 @@ def read_time_ms(text: str, option: str = "--at") -> int:
 
 def one_journal(folder: Path) -> Path:
     """Return the journal of one run. Raises `ConfigError` where there are several."""
-    from controller.replay import find_journals
+    from controller.replay import find_journals, run_of
 
     found = find_journals(folder)
     if len(found) > 1:
-        raise ConfigError(f"{folder} holds {len(found)} runs; name one:\n" + "\n".join(f"  {path.parent}" for path in found))
+        raise ConfigError(f"{folder} holds {len(found)} runs; name one:\n" + "\n".join(f"  {run_of(path)}" for path in found))
     return found[0]
 
 

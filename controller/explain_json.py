@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from controller.explain import Explanation
 from controller.explain_lanes import serving_stages, told_veh
+from controller.plan import OFF, PlanStep
 from controller.reasons import sentence
 from controller.words import Lang
 
@@ -16,7 +17,11 @@ def as_object(one: Explanation, lang: Lang) -> dict[str, object]:
         "node": one.node.id,
         "control": one.control,
         "mode": one.mode,
+        "mode_since": None if one.since is None else {"at_s": one.since.now_ms / 1000, "event": one.since.event, "reason": one.since.reason},
+        "decided_by": one.decider or None,
+        "unanswered": one.unanswered,
         "at_s": one.now_ms / 1000,
+        "at_utc": None if one.base is None else f"{one.base.at(one.now_ms).isoformat(timespec='milliseconds')}Z",
         "tick": one.tick,
         "proof": _proof(one),
         "reason": plan.reason if plan else None,
@@ -26,14 +31,20 @@ def as_object(one: Explanation, lang: Lang) -> dict[str, object]:
         else {
             "planner": plan.planner,
             "made_at_s": one.made_ms / 1000 if one.made_ms is not None else None,
-            "steps": [{"stage": one.node.stages[s.stage].id, "until_s": _in_s(one, s.until_ms), "clear_s": s.clear_ms / 1000} for s in plan.steps],
+            "steps": [_step(one, step) for step in plan.steps],
             "cost_veh_s": None if one.path is None else one.path.cost_ms / 1000,
             "detail": plan.detail,
         },
         "signals": _signals(one),
         "lanes": _lanes(one),
+        "weighed_afterwards": one.measured,
         "alternatives": _alternatives(one),
     }
+
+
+def _step(one: Explanation, step: PlanStep) -> dict[str, object]:
+    stage = None if step.stage == OFF else one.node.stages[step.stage].id
+    return {"stage": stage, "until_s": _in_s(one, step.until_ms), "clear_s": step.clear_ms / 1000}
 
 
 def _proof(one: Explanation) -> dict[str, object]:
@@ -45,6 +56,7 @@ def _proof(one: Explanation) -> dict[str, object]:
         "same": same,
         "digests": proof.compared,
         "differs_from_s": differs_s,
+        "asked_again_from_s": None if proof.from_ms is None else proof.from_ms / 1000,
         "recorded": proof.recorded or None,
         "again": proof.again or None,
     }

@@ -19,7 +19,7 @@ from controller.errors import ConfigError
 from controller.explain import Explanation
 from controller.explain_bands import green_bands
 from controller.explain_lanes import LEAST, SURE
-from controller.explain_text import choice_name
+from controller.explain_text import choice_name, told_at
 from controller.explain_words import TEXTS
 from controller.words import Lang, decimal, text_of
 
@@ -43,7 +43,7 @@ def draw(one: Explanation, path: Path, lang: Lang) -> None:
     _lanes(top, one, lang)
     figure.legend(handles=_legend(lang), loc="outside lower center", ncols=6, frameon=False, fontsize=8.5, handlelength=1.6)
     svg = path.suffix.lower() == ".svg"
-    title = text_of(TEXTS, "top", lang, junction=one.junction.id, time=f"{one.now_ms / 1000:g}")
+    title = text_of(TEXTS, "top", lang, junction=one.junction.id, time=told_at(one, one.now_ms))
     words = {"Title": title, "Description": alternative_text(one, lang), **({"Date": None} if svg else {})}
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "umlauf"}):
         figure.savefig(path, dpi=DPI, facecolor="white", format=path.suffix.lower()[1:], metadata=words)
@@ -89,7 +89,7 @@ def _lanes(axes: Any, one: Explanation, lang: Lang) -> None:
     axes.set_yticks(range(len(one.lanes)), [f"{lane.id}   Q {queue}" for lane, queue in zip(one.lanes, queues, strict=True)], fontsize=8.5)
     axes.set_ylim(len(one.lanes) - 0.4, -1.1)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=12, steps=[1, 2, 5, 10]))
-    _frame(axes, text_of(TEXTS, "x_axis", lang), text_of(TEXTS, "top", lang, junction=one.junction.id, time=f"{one.now_ms / 1000:g}"))
+    _frame(axes, text_of(TEXTS, "x_axis", lang), text_of(TEXTS, "top", lang, junction=one.junction.id, time=told_at(one, one.now_ms)))
 
 
 def _bands(axes: Any, one: Explanation) -> None:

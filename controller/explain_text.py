@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from controller.alternatives import Alternative
+from controller.cabinet.said_words import retold
+from controller.cabinet.status_words import name as name_of
 from controller.explain import Explanation
 from controller.explain_lanes import LEAST, lane_rows, learned_rows, told_veh
 from controller.explain_words import TEXTS
+from controller.plan import OFF
 from controller.reasons import sentence
+from controller.replay_known import OPTIMIZED
 from controller.words import Lang, clock, decimal, seconds, stage_name, text_of
 from hardware.signals import Aspect
 
@@ -26,9 +30,14 @@ def in_words(one: Explanation, lang: Lang) -> str:
     if one.row is not None:
         parts.append(_section("plan", _plan(one, lang), lang))
     if one.problem is not None and one.alternatives:
-        title = text_of(TEXTS, "alternatives", lang, time=seconds(int(one.problem.grid_ms[-1]), lang))
+        title = text_of(TEXTS, "measured" if one.measured else "alternatives", lang, time=seconds(int(one.problem.grid_ms[-1]), lang))
         parts.append("\n".join([title, *("  " + line for line in _alternatives(one, lang))]))
     return "\n\n".join(parts)
+
+
+def told_at(one: Explanation, time_ms: int) -> str:
+    """Return a time as its reader knows it: by the clock of a cabinet, in seconds of a simulation."""
+    return one.base.words(time_ms) if one.base is not None else f"{time_ms / 1000:g} s"
 
 
 def choice_name(one: Explanation, stage: int, lang: Lang) -> str:
@@ -49,34 +58,50 @@ def _section(key: str, lines: Iterable[str], lang: Lang) -> str:
 
 
 def _head(one: Explanation, lang: Lang) -> str:
-    time = f"{one.now_ms / 1000:g}"
-    lines = [text_of(TEXTS, "title", lang, junction=one.junction.id, node=one.node.id, time=time, clock=clock(one.now_ms), tick=one.tick)]
+    hours = "" if one.base is not None else f" ({clock(one.now_ms)})"
+    lines = [text_of(TEXTS, "title", lang, junction=one.junction.id, node=one.node.id, time=told_at(one, one.now_ms), clock=hours, tick=one.tick)]
     if one.asked_ms != one.now_ms:
-        lines.append(text_of(TEXTS, "asked", lang, time=f"{one.asked_ms / 1000:g}"))
+        lines.append(text_of(TEXTS, "asked", lang, time=told_at(one, one.asked_ms)))
     lines.append(text_of(TEXTS, "mode", lang, mode=one.mode, control=one.control))
+    if one.since is not None and one.decider:
+        since = one.since
+        event = name_of(since.event, lang)
+        lines.append(text_of(TEXTS, "since", lang, time=told_at(one, since.now_ms), event=event, reason=retold(since.reason, lang)))
+    return "\n".join([*lines, *_proof(one, lang)])
+
+
+def _proof(one: Explanation, lang: Lang) -> list[str]:
     proof = one.proof
     if not proof.rebuilt:
-        lines.append(text_of(TEXTS, "proof_unrecorded", lang, control=one.control))
-    elif proof.first_difference_ms is not None:
-        at, recorded, again = f"{proof.first_difference_ms / 1000:g}", proof.recorded or "-", proof.again or "-"
-        lines.append(text_of(TEXTS, "proof_differs", lang, time=at, recorded=recorded, again=again))
-    elif not proof.compared:
-        lines.append(text_of(TEXTS, "proof_none", lang, events=one.events))
-    else:
-        lines.append(text_of(TEXTS, "proof_same", lang, events=one.events, count=proof.compared))
-        lines.append(text_of(TEXTS, "proof_digest" if proof.recorded else "proof_no_digest", lang, digest=proof.recorded))
-    return "\n".join(lines)
+        return [text_of(TEXTS, "proof_unrecorded", lang, control=one.control)]
+    if proof.first_difference_ms is not None:
+        at, recorded, again = told_at(one, proof.first_difference_ms), proof.recorded or "-", proof.again or "-"
+        key = "proof_differs" if proof.from_ms is None else "proof_kept_differs"
+        return [text_of(TEXTS, key, lang, planner=one.decider, time=at, recorded=recorded, again=again)]
+    if proof.from_ms is not None:
+        key = "proof_local" if one.decider not in OPTIMIZED else "proof_kept" if proof.compared else "proof_kept_none"
+        kept = text_of(TEXTS, key, lang, planner=one.decider, time=told_at(one, proof.from_ms), count=proof.compared)
+        return [kept, *([text_of(TEXTS, "proof_digest", lang, digest=proof.recorded)] if proof.recorded else [])]
+    if not proof.compared:
+        return [text_of(TEXTS, "proof_none", lang, events=one.events)]
+    digest = text_of(TEXTS, "proof_digest" if proof.recorded else "proof_no_digest", lang, digest=proof.recorded)
+    return [text_of(TEXTS, "proof_same", lang, events=one.events, count=proof.compared), digest]
 
 
 def _decision(one: Explanation, lang: Lang) -> list[str]:
     if one.row is None:
         return [text_of(TEXTS, "no_plan", lang)]
     plan, lines = one.row.plan, []
+    if one.decider and one.decider not in OPTIMIZED:
+        lines.append(text_of(TEXTS, "no_optimizer", lang, planner=one.decider))
+    if one.unanswered:
+        lines.append(text_of(TEXTS, "unanswered", lang))
     if not one.fresh:
-        lines.append(text_of(TEXTS, "old_plan", lang, time=f"{one.row.now_ms / 1000:g}", planner=plan.planner))
+        lines.append(text_of(TEXTS, "old_plan", lang, time=told_at(one, one.row.now_ms), planner=plan.planner))
     if one.why is not None and lang is not Lang.EN and "forced" not in plan.detail:
         lines.append(sentence(one.node, one.why, lang))
-    lines.append(text_of(TEXTS, "in_journal", lang, reason=plan.reason) if lines or lang is not Lang.EN else plan.reason)
+    reason = retold(plan.reason, lang) if one.why is None else plan.reason
+    lines.append(text_of(TEXTS, "in_journal", lang, reason=reason) if lines or lang is not Lang.EN else plan.reason)
     ended = plan.detail.get("ended")
     if isinstance(ended, list):
         lines.append(text_of(TEXTS, "ended", lang, groups=", ".join(ended)))
@@ -88,7 +113,7 @@ def _decision(one: Explanation, lang: Lang) -> list[str]:
     if isinstance(greens, dict) and isinstance(cycle_s, float) and isinstance(delay_s, float):
         shown = ", ".join(f"{stage} {decimal(g, lang)} s" for stage, g in greens.items())
         lines.append(text_of(TEXTS, "cycle", lang, cycle=decimal(cycle_s, lang), delay=decimal(delay_s, lang), greens=shown))
-    if plan.planner not in ("adaptive", "clearing"):
+    if plan.planner not in ("adaptive", "clearing", "off"):
         lines.append(text_of(TEXTS, "not_weighed", lang, planner=plan.planner))
     return lines
 
@@ -141,11 +166,15 @@ def _plan(one: Explanation, lang: Lang) -> list[str]:
     for step in one.row.plan.steps:
         if step.until_ms is not None and step.until_ms <= one.now_ms and step is not one.row.plan.steps[-1]:
             continue
-        name, wait_ms = stage_name(one.node, step.stage), at_ms - one.now_ms
+        name, wait_ms = _planned(one, step.stage, lang), at_ms - one.now_ms
         line = text_of(TEXTS, "step_later" if wait_ms > 0 else "step_now", lang, stage=name, time=seconds(wait_ms, lang))
         lines.append(line + (text_of(TEXTS, "step_clears", lang, time=seconds(step.clear_ms, lang)) if step.clear_ms else ""))
         at_ms = step.until_ms if step.until_ms is not None else at_ms
     return lines
+
+
+def _planned(one: Explanation, stage: int, lang: Lang) -> str:
+    return text_of(TEXTS, "off", lang) if stage == OFF else stage_name(one.node, stage)
 
 
 def _alternatives(one: Explanation, lang: Lang) -> list[str]:
@@ -157,12 +186,12 @@ def _alternatives(one: Explanation, lang: Lang) -> list[str]:
             text_of(TEXTS, "chosen", lang) if other is chosen else "" if other is base else f"{'+' if more_ms >= 0 else ''}{decimal(more_ms / 1000, lang)}"
         )
         rows.append((choice_name(one, other.stage, lang), decimal(other.cost_ms / 1000, lang), verdict, _differences(one, base, other, lang)))
-        if chosen is not None and more_ms < 0 and one.row is not None and "forced" not in one.row.plan.detail:
+        if chosen is not None and more_ms < 0 and not one.measured and one.row is not None and "forced" not in one.row.plan.detail:
             notes.append(text_of(TEXTS, "missed", lang, stage=one.node.stages[other.stage].id))
     if chosen is not None and one.path is not None and one.path.cost_ms - chosen.cost_ms >= _LEAST_MS:
         notes.append(text_of(TEXTS, "sequel", lang, cost=decimal(one.path.cost_ms / 1000, lang)))
-    if one.row is not None and not one.fresh:
-        notes.append(text_of(TEXTS, "not_followed", lang, time=f"{one.row.now_ms / 1000:g}"))
+    if one.row is not None and not one.fresh and not one.measured:
+        notes.append(text_of(TEXTS, "not_followed", lang, time=told_at(one, one.row.now_ms)))
     if len(rows) == 1:
         notes.append(text_of(TEXTS, "only_one", lang))
     return table(("", "", "", ""), rows)[1:] + notes

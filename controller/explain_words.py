@@ -7,11 +7,24 @@ from typing import Final
 TEXTS: Final = {
     # head
     "title": (
-        "Light {junction}, node {node}, {time} s ({clock}), tick {tick}",
-        "Lichtsignalanlage {junction}, Teilknoten {node}, {time} s ({clock}), Takt {tick}",
+        "Light {junction}, node {node}, {time}{clock}, tick {tick}",
+        "Lichtsignalanlage {junction}, Teilknoten {node}, {time}{clock}, Takt {tick}",
     ),
-    "asked": ("asked for {time} s; the newest decision up to then", "gefragt war {time} s; die letzte Entscheidung bis dahin"),
+    "asked": ("asked for {time}; the newest decision up to then", "gefragt war {time}; die letzte Entscheidung bis dahin"),
     "mode": ("Mode {mode} (control {control})", "Betriebsart {mode} (Steuerung {control})"),
+    "since": ("in this mode since {time}: {event} ({reason})", "in dieser Betriebsart seit {time}: {event} ({reason})"),
+    "proof_kept": (
+        "What was known is in the journal. {planner} was asked again from {time} on: {count} of {count} plans as recorded, so this is how it decided.",
+        "Was bekannt war, steht im Journal. {planner} wurde ab {time} noch einmal gefragt: {count} von {count} Plänen wie aufgezeichnet; so wurde entschieden.",
+    ),
+    "proof_kept_none": (
+        "What was known is in the journal. {planner} gave no plan up to here with which one asked again could be compared.",
+        "Was bekannt war, steht im Journal. {planner} gab bis hierher keinen Plan, mit dem sich ein erneut erfragter vergleichen ließe.",
+    ),
+    "proof_local": (
+        "What was known is in the journal. {planner} decided in the guard, not in the optimizer, and is not asked again.",
+        "Was bekannt war, steht im Journal. {planner} entschied im Wächter, nicht im Optimierer, und wird nicht noch einmal gefragt.",
+    ),
     "proof_same": (
         "Rebuilt from {events} recorded input events. Digests of all that was solved up to here: {count} of {count} as recorded, so this is what was known.",
         "Aus {events} aufgezeichneten Eingangsereignissen nachgebildet. Von allem, was bis hierher gerechnet wurde, stimmen {count} von {count} Prüfsummen; "
@@ -27,8 +40,12 @@ TEXTS: Final = {
         "Aus {events} aufgezeichneten Eingangsereignissen nachgebildet; diese Steuerung rechnet nichts, also gibt es keine Prüfsumme zu vergleichen.",
     ),
     "proof_differs": (
-        "NOT PROVEN: the digests differ from {time} s on ({recorded} recorded, {again} rebuilt here). What follows is not what was known.",
-        "NICHT BELEGT: Die Prüfsummen weichen ab {time} s ab ({recorded} aufgezeichnet, {again} hier). Das Folgende ist nicht das damals Bekannte.",
+        "NOT PROVEN: the digests differ from {time} on ({recorded} recorded, {again} rebuilt here). What follows is not what was known.",
+        "NICHT BELEGT: Die Prüfsummen weichen ab {time} ab ({recorded} aufgezeichnet, {again} hier). Das Folgende ist nicht das damals Bekannte.",
+    ),
+    "proof_kept_differs": (
+        "NOT PROVEN: {planner}, asked again, decides otherwise from {time} on (digests here: {recorded} recorded, {again} now).",
+        "NICHT BELEGT: {planner} entscheidet, noch einmal gefragt, ab {time} anders (Prüfsummen hier: {recorded} aufgezeichnet, {again} jetzt).",
     ),
     "proof_unrecorded": (
         "What was known cannot be rebuilt: {control} used something that no event records. The plan is told as recorded.",
@@ -37,7 +54,16 @@ TEXTS: Final = {
     # decision
     "decision": ("Decision", "Entscheidung"),
     "no_plan": ("No plan had been made yet.", "Es gab noch keinen Plan."),
-    "old_plan": ("The plan in force was made at {time} s by {planner}.", "Der geltende Plan entstand bei {time} s durch {planner}."),
+    "old_plan": ("The plan in force was made at {time} by {planner}.", "Der geltende Plan entstand bei {time} durch {planner}."),
+    "no_optimizer": (
+        "No plan of the optimizer at this moment: {planner} decided in its place.",
+        "In diesem Augenblick kein Plan des Optimierers: An seiner Stelle entschied {planner}.",
+    ),
+    "unanswered": (
+        "The optimizer was asked, but its answer did not come in time or was not used; the plan in force went on.",
+        "Der Optimierer wurde gefragt, doch seine Antwort kam nicht rechtzeitig oder wurde nicht genutzt; der geltende Plan galt weiter.",
+    ),
+    "off": ("signals off, or left to the controller", "Signale aus oder dem Steuergerät überlassen"),
     "in_journal": ("in the journal: {reason}", "im Journal: {reason}"),
     "forced": (
         "By rule, not by cost: a stop line has waited for the longest time allowed.",
@@ -70,6 +96,8 @@ TEXTS: Final = {
     "green": ("{group} green for {time}", "{group} frei seit {time}"),
     "red": ("{group} red for {time}", "{group} gesperrt seit {time}"),
     "between": ("{group} {aspect}", "{group} {aspect}"),
+    "aspect_1": ("red", "Rot"),
+    "aspect_3": ("green", "Grün"),
     "aspect_2": ("red-amber", "Rot-Gelb"),
     "aspect_4": ("amber", "Gelb"),
     "aspect_5": ("flashing amber", "Gelbblinken"),
@@ -111,6 +139,10 @@ TEXTS: Final = {
         "Alternatives at once, each with its best sequel within {time} (cost in vehicle-seconds: weighted waiting, stops, switches, what still stands)",
         "Alternativen sofort, jede mit bester Fortsetzung in {time} (Kosten in Fahrzeugsekunden: gewichtete Wartezeit, Halte, Wechsel, Rest)",
     ),
+    "measured": (
+        "Alternatives at once, weighed afterwards by the measure of adaptive, each with its best sequel within {time} (cost in vehicle-seconds)",
+        "Alternativen sofort, nachträglich mit dem Maß von adaptive gewogen, jede mit bester Fortsetzung in {time} (Kosten in Fahrzeugsekunden)",
+    ),
     "chosen": ("chosen", "gewählt"),
     "keep": ("keep {stage}", "{stage} halten"),
     "go": ("go to {stage}", "zu {stage} wechseln"),
@@ -126,14 +158,14 @@ TEXTS: Final = {
         "Der Plan selbst kostet {cost}: Er beginnt mit derselben Wahl; die bessere Fortsetzung hat die Suche übersehen. Die nächste Sekunde entscheidet neu.",
     ),
     "not_followed": (
-        "Weighed, but not followed: no plan came of it then, and the one made at {time} s went on.",
-        "Abgewogen, aber nicht befolgt: Damals kam kein Plan zustande, und der von {time} s galt weiter.",
+        "Weighed, but not followed: no plan came of it then, and the one made at {time} went on.",
+        "Abgewogen, aber nicht befolgt: Damals kam kein Plan zustande, und der von {time} galt weiter.",
     ),
     "order": ("queues of different stages wait for each other {more}", "Warteschlangen verschiedener Phasen warten aufeinander {more}"),
     "switches": ("switches {more}", "Wechsel {more}"),
     # picture
     "x_axis": ("seconds from the decision; left of 0: waiting since", "Sekunden ab der Entscheidung; links von 0: wartet seit"),
-    "top": ("{junction} at {time} s: vehicles believed and green planned", "{junction} bei {time} s: angenommene Fahrzeuge und geplante Freigabezeiten"),
+    "top": ("{junction} at {time}: vehicles believed and green planned", "{junction} bei {time}: angenommene Fahrzeuge und geplante Freigabezeiten"),
     "bottom": ("Cost of each choice above the one taken, vehicle-seconds", "Kosten jeder Wahl über der getroffenen, Fahrzeugsekunden"),
     "legend_queue": ("Q waits", "Q wartet"),
     "legend_arriving": ("a arrives", "a trifft ein"),

@@ -8,7 +8,7 @@ the links behind it. How full a link is, its exit loop tells by the share of a m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from controller.junction import Movement
 from controller.node_model import NodeModel
@@ -62,8 +62,23 @@ class Gates:
                 continue
             changes += [(not gated, lane, covered) for lane in lanes]
         if changes:
-            self.lanes = frozenset(lane for lanes in self._gated.values() for lane in lanes)
+            self.lanes = self._gated_lanes()
         return changes
+
+    def memory(self) -> list[Any]:
+        """Return what it remembers, as JSON data."""
+        return [dict(self._covered), self._seen_ms, sorted(self._gated)]
+
+    def recall(self, memory: Sequence[Any]) -> None:
+        """Go on from what `memory` returned. Raises `KeyError` for a loop that is none of this node's."""
+        covered, self._seen_ms, gated = memory
+        loops = dict(self._loops)
+        self._covered = {loop: covered[loop] for loop in loops}
+        self._gated = {loop: loops[loop] for loop in gated}
+        self.lanes = self._gated_lanes()
+
+    def _gated_lanes(self) -> frozenset[str]:
+        return frozenset(lane for lanes in self._gated.values() for lane in lanes)
 
     def weight_milli(self, moves: Sequence[Movement], belief: LaneBelief) -> int:
         """Return what the vehicles of a lane with these movements count, 1000 where none of them goes onto a gated link."""

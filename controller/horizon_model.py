@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -33,6 +34,7 @@ _UNSURE_MS: Final = 1_000
 _MOST_INSIDE_VEH: Final = 3.0  # no junction holds more of one lane
 _RELEASE_MS: Final = 3_000  # two vehicles that wait inside are out this long after the others' amber
 _LONGEST_WAIT_MS: Final = 600_000  # longer waits count as this long
+_REMEMBER: Final = ("margin", "exits", "gates", "red_limit")
 _WAY_STAGES: Final = 62  # a vehicle's own way is told for at most so many stages, a bit each
 
 
@@ -140,6 +142,15 @@ class HorizonModel:
     def _foe_lanes(self, stage: int, lane: int) -> list[int]:
         """Return the lanes that any of this lane's traffic must yield to under the stage."""
         return sorted({x for s in self.model.service[stage][lane] for x in s.foes})
+
+    def memory(self) -> dict[str, Any]:
+        """Return what it remembers from one tick to the next, as JSON data."""
+        return {name: getattr(self, name).memory() for name in _REMEMBER}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what `memory` returned. Raises `LookupError`, `TypeError` or `ValueError` where it is none."""
+        for name in _REMEMBER:
+            getattr(self, name).recall(memory[name])
 
     def problem(self, snapshot: Snapshot) -> HorizonProblem:
         """Return the arrays of one tick."""

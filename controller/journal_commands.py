@@ -14,7 +14,7 @@ from controller.explain_commands import check_output, one_journal, read_time_ms
 from controller.indiana_files import write_export
 from controller.journal import origin
 from controller.journal_reader import JournalReader
-from controller.journal_schema import FILE_NAME
+from controller.journal_schema import FILE_NAME, JournalError
 from controller.journal_tables import What, tables
 from controller.replay import Outcome, find_journals, read_records, replay_frames, run_of
 from controller.table_files import Format, write_table
@@ -48,9 +48,15 @@ def replay(folder: Folder, solve: Annotated[bool, typer.Option("--solve", help="
 
 
 def _solve(path: Path, reader: JournalReader) -> bool:
+    from controller.replay_known import is_kept, replay_known
     from controller.replay_solve import replay_solve
 
-    differs = [_tell(path, replay_solve(reader, junction_id), "the same decisions and frames") for junction_id in reader.junctions]
+    solve, same = (replay_known, "the same decisions") if is_kept(reader) else (replay_solve, "the same decisions and frames")
+    try:
+        differs = [_tell(path, solve(reader, junction_id), same) for junction_id in reader.junctions]
+    except JournalError as error:
+        typer.echo(f"{run_of(path)}: {error}")
+        return True
     if any(differs):
         typer.echo(where_written(reader))
     return any(differs)

@@ -14,8 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
-from controller.journal_schema import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, JournalError, aspects_of, junction_of, plan_of
+from controller.journal_schema import APPLICATION_ID, FILE_NAME, READABLE, JournalError, aspects_of, junction_of, plan_of
 from controller.junction import Junction
+from controller.known import Known, unpack
 from controller.neighbours import Message, message_of
 from controller.plan import Plan
 from hardware.ports import InputEvent, InputKind
@@ -95,6 +96,16 @@ class SnapshotRow(NamedTuple):
     node_id: str
     tick: int
     digest: bytes
+
+
+class MemoryRow(NamedTuple):
+    """What a planner remembered before it was asked in a tick."""
+
+    junction_id: str
+    node_id: str
+    tick: int
+    planner: str
+    memory: dict[str, Any]
 
 
 class NoteRow(NamedTuple):
@@ -207,6 +218,28 @@ class JournalReader:
         names = self._names
         return self._rows("SELECT * FROM note ORDER BY rowid", lambda now_ms, kind, text, detail: NoteRow(now_ms, names[kind], text, json.loads(detail)))
 
+    def known(self, first_tick: int = 0) -> Iterator[Known]:
+        """Yield what the decisions knew, from some minutes before ``first_tick`` at most; nothing where the journal is of a run that events rebuild."""
+        if self.version < 3:
+            return
+        begin = f"SELECT coalesce(max(rowid), 0) FROM known WHERE whole = 1 AND tick <= {int(first_tick)}"
+        chunks = self._rows(f"SELECT whole, body FROM known WHERE rowid >= ({begin}) ORDER BY rowid", lambda whole, body: (int(whole), bytes(body)))
+        try:
+            for rows in unpack(chunks):
+                yield from rows
+        except ValueError as error:
+            raise self._damaged(error) from error
+
+    def memories(self) -> Iterator[MemoryRow]:
+        """Yield what planners remembered."""
+        names = self._names
+        if self.version < 3:
+            return iter(())
+        return self._rows(
+            "SELECT * FROM memory ORDER BY rowid",
+            lambda junction, node, tick, planner, body: MemoryRow(names[junction], names[node], tick, names[planner], dict(json.loads(body))),
+        )
+
     @cached_property
     def _names(self) -> _Names:
         names = _Names()
@@ -240,8 +273,10 @@ class JournalReader:
         (version,) = next(iter(self._select("PRAGMA user_version")))
         if application != APPLICATION_ID:
             raise JournalError(f"{self.path}: expected a journal of umlauf, found another SQLite file")
-        if version != SCHEMA_VERSION:
-            raise JournalError(f"{self.path}: expected a journal of version {SCHEMA_VERSION}, found version {version}; read it with the umlauf that wrote it")
+        if version not in READABLE:
+            wanted = " or ".join(map(str, READABLE))
+            raise JournalError(f"{self.path}: expected a journal of version {wanted}, found version {version}; read it with the umlauf that wrote it")
+        self.version = int(version)
 
     def _select(self, statement: str) -> Iterator[tuple[Any, ...]]:
         with self._read_errors():
@@ -254,8 +289,11 @@ class JournalReader:
             try:
                 made = make(*row)
             except (JournalError, LookupError, TypeError, ValueError) as error:
-                raise JournalDamagedError(f"{self.path}: the journal is damaged ({error}); what comes before the damage is read") from error
+                raise self._damaged(error) from error
             yield made
+
+    def _damaged(self, error: Exception) -> JournalDamagedError:
+        return JournalDamagedError(f"{self.path}: the journal is damaged ({error}); what comes before the damage is read")
 
     @contextmanager
     def _read_errors(self) -> Iterator[None]:

@@ -10,8 +10,10 @@ from typing import Final
 
 from controller.journal_schema import TABLES, json_text, junction_text, letters, steps_text
 from controller.junction import Junction
+from controller.known import Packer, known_text
 from controller.neighbours import Message, message_text
 from controller.plan import Plan
+from controller.snapshot import Snapshot
 from hardware.ports import InputEvent
 from hardware.signals import Aspect
 
@@ -32,6 +34,10 @@ class JournalRows:
         self._messages: list[tuple[int, int, Message]] = []
         self._plans: list[tuple[int, int, int, int, int, Plan]] = []
         self._frames: list[tuple[int, int, int, Sequence[Aspect]]] = []
+        self.keeps_known = False  # whether `known` is to be told: where the events alone are not enough to decide again
+        self._known: list[str] = []
+        self._known_tick = -1  # of the first of them
+        self._packer = Packer()
         self._names: dict[str, int] = {}
         self._shown: dict[int, tuple[Aspect, ...]] = {}
         self._tick = -1
@@ -95,6 +101,18 @@ class JournalRows:
         """Record the digest of the snapshot that the planner was given."""
         self._rows["snapshot"].append((self._name(junction_id), self._name(node_id), tick, digest))
 
+    def known(self, junction_id: str, node_id: str, planner: str, snapshot: Snapshot) -> None:
+        """Record what a decision knew, and which planner was asked."""
+        text = known_text(junction_id, node_id, planner, snapshot)
+        if not self._known:
+            self._known_tick = snapshot.tick
+        self._known.append(text)
+
+    def memory(self, junction_id: str, node_id: str, tick: int, planner: str, memory: Mapping[str, object]) -> None:
+        """Record what a planner remembered before it was asked in that tick."""
+        name = self._name
+        self._rows["memory"].append((name(junction_id), name(node_id), tick, name(planner), json_text(memory)))
+
     def note(self, now_ms: int, kind: str, text: str, detail: Mapping[str, object] | None = None) -> None:
         """Record anything else that a reader of the journal wants to know."""
         self._rows["note"].append((now_ms, self._name(kind), text, json_text(detail or {})))
@@ -105,6 +123,7 @@ class JournalRows:
         rows["message"] = [(*key, message_text(message)) for *key, message in self._messages]
         rows["plan"] = [(*key, p.made_ms, steps_text(p), p.reason, json_text(p.detail)) for *key, p in self._plans]
         rows["frame"] = [(*key, letters(aspects)) for *key, aspects in self._frames]
+        rows["known"] = [(self._known_tick, *self._packer.pack(self._known))] if self._known else []
         rows["ticks"] = [*self._rows["ticks"], *([tuple(self._run)] if self._run else [])]
         return rows
 
@@ -115,6 +134,7 @@ class JournalRows:
         self._messages.clear()
         self._plans.clear()
         self._frames.clear()
+        self._known.clear()
         self._run = None
         self._flushed_ms = self._now_ms
 
@@ -126,7 +146,7 @@ class JournalRows:
         return number
 
     def _pending(self) -> int:
-        return len(self._messages) + len(self._plans) + len(self._frames) + sum(map(len, self._rows.values()))
+        return len(self._messages) + len(self._plans) + len(self._frames) + len(self._known) + sum(map(len, self._rows.values()))
 
     def _extend_run(self, tick: int, now_ms: int) -> None:
         run = self._run

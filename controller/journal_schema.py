@@ -15,7 +15,8 @@ from controller.junction import Junction
 from controller.plan import Plan, PlanStep
 from hardware.signals import Aspect
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
+READABLE: Final = (2, SCHEMA_VERSION)  # version 2 lacks the tables `known` and `memory`
 APPLICATION_ID: Final = 0x554D4C46  # "UMLF", so that `file` and we ourselves can tell a journal from another SQLite file
 DETECTOR_NOTE: Final = "detector"  # of note that says that a detector lost or regained trust: detail trusted, detector, fault
 RESTART: Final = "restart"  # the kind of note that says with which tick a junction begins again from red
@@ -38,6 +39,8 @@ TABLES: Final = {
     "frame": "junction INTEGER NOT NULL, tick INTEGER NOT NULL, now_ms INTEGER NOT NULL, aspects TEXT NOT NULL",
     "mode": "junction INTEGER NOT NULL, tick INTEGER NOT NULL, now_ms INTEGER NOT NULL, mode INTEGER NOT NULL, event INTEGER NOT NULL, reason TEXT NOT NULL",
     "snapshot": "junction INTEGER NOT NULL, node INTEGER NOT NULL, tick INTEGER NOT NULL, digest BLOB NOT NULL",
+    "known": "tick INTEGER NOT NULL, whole INTEGER NOT NULL, body BLOB NOT NULL",  # of the first decision in it; `controller.known`
+    "memory": "junction INTEGER NOT NULL, node INTEGER NOT NULL, tick INTEGER NOT NULL, planner INTEGER NOT NULL, body TEXT NOT NULL",
     "note": "now_ms INTEGER NOT NULL, kind INTEGER NOT NULL, text TEXT NOT NULL, detail TEXT NOT NULL",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from controller.plan import Plan
 from controller.snapshot import Snapshot
@@ -48,6 +48,18 @@ class Planner(Protocol):
 
     def predicted(self) -> Sequence[Predicted]:
         """Return who leaves when by the newest plan, as far as the planner can tell."""
+        ...
+
+
+class Remembering(Planner, Protocol):
+    """A planner of the optimizer, whose decisions can be made again from what it remembered and what it was told."""
+
+    def memory(self) -> dict[str, Any]:
+        """Return what it remembers from one snapshot to the next, as JSON data."""
+        ...
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what `memory` returned. Raises `LookupError`, `TypeError` or `ValueError` where it is none."""
         ...
 
 

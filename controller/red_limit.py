@@ -7,9 +7,9 @@ of the loop is forgotten. A red towards a full exit does not count: green would 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from controller.junction import Purpose
 from controller.lane_model import LOCKED_AFTER_MS
@@ -40,6 +40,15 @@ class RedLimit:
         ways = zip(model.movements, model.lane_groups, strict=True)
         self._exits = tuple({g: frozenset(m.exit for m in moves if m.group == g) for g in groups} for moves, groups in ways)
         self._service: _Service | None = None
+
+    def memory(self) -> list[Any] | None:
+        """Return what it remembers, as JSON data."""
+        service = self._service
+        return None if service is None else [service.lane, service.stage, service.begun_ms]
+
+    def recall(self, memory: Sequence[Any] | None) -> None:
+        """Go on from what `memory` returned."""
+        self._service = None if memory is None else _Service(*memory)
 
     def stage(self, snapshot: Snapshot) -> int | None:
         """Return the stage to show now, None where nobody has waited too long."""

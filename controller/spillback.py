@@ -6,8 +6,8 @@ full depends on lights that are not seen from here; what has lasted for some tim
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 from controller.junction import Movement
 from controller.snapshot import LaneBelief, Snapshot
@@ -23,6 +23,14 @@ class FullExits:
     def __init__(self) -> None:
         self._since_ms: dict[str, int] = {}
         self._now_ms = 0
+
+    def memory(self) -> dict[str, Any]:
+        """Return what it remembers, as JSON data."""
+        return dict(self._since_ms)
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what `memory` returned."""
+        self._since_ms = dict(memory)
 
     def watch(self, snapshot: Snapshot) -> None:
         """Take the exits that are full at this tick."""

@@ -1,24 +1,24 @@
 """What crosses the pipe between guard and optimizer: JSON lines, with a version, never pickles.
 
 Questions come from the guard and are trusted. Answers are not: whoever has taken over the optimizer process can ask for stages, and
-nothing else, so `answer_of` takes nothing that it has not checked. Rows stand in the order of the fields; times are monotonic milliseconds.
+nothing else, so `answer_of` takes nothing that it has not checked. A snapshot stands as `controller.known` writes it; times are monotonic milliseconds.
 
     guard to optimizer    {"v": 1, "hello": JUNCTION}    {"v": 1, "ask": ID, "node": NODE, "mode": MODE, "snapshot": [...]}    {"v": 1, "ping": ID}
     optimizer to guard    {"v": 1, "ready": true}    {"v": 1, "id": ID, "plan": [...] or null, ...}    {"v": 1, "pong": ID}    {"v": 1, "error": TEXT}
+
+A question with ``"remember": true`` also asks what the planner remembered before it, for the journal; the answer has it as ``memory``.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from controller.journal_schema import json_text
 from controller.plan import Plan, PlanStep
 from controller.planner import Note, Predicted
-from controller.snapshot import Coming, DetectorState, LaneBelief, SignalState, Snapshot
 
 VERSION: Final = 1
 LINE_BYTES: Final = 1_000_000  # a longer line is no message
@@ -27,10 +27,7 @@ MOST_TEXT: Final = 4_000
 MOST_NOTES: Final = 100
 AHEAD_MS: Final = 3_600_000  # a plan that is surer of the future than that is none
 CLEAR_MS: Final = 120_000
-
-_BELIEF: Final = tuple(f.name for f in fields(LaneBelief))
-_DETECTOR: Final = tuple(f.name for f in fields(DetectorState))
-_SIGNALS: Final = tuple(f.name for f in fields(SignalState))
+MOST_MEMORY: Final = 100_000  # characters
 
 
 class CodecError(ValueError):
@@ -53,6 +50,7 @@ class Answer(NamedTuple):
     solve_ms: float | None
     notes: tuple[Note, ...]
     predicted: tuple[Predicted, ...]
+    memory: Mapping[str, object] | None = None  # what the planner remembered before the question, where it was asked for that
 
 
 def line_of(**message: object) -> bytes:
@@ -71,39 +69,6 @@ def message_of(line: bytes) -> dict[str, Any]:
     return found
 
 
-def snapshot_rows(s: Snapshot) -> list[object]:
-    """Return a snapshot as JSON data; `snapshot_of` gives an equal one back."""
-    return [
-        s.tick,
-        s.now_ms,
-        [getattr(s.signals, name) for name in _SIGNALS],
-        {name: [getattr(d, f) for f in _DETECTOR] for name, d in s.detectors.items()},
-        {name: [getattr(b, f) for f in _BELIEF] for name, b in s.lanes.items()},
-        sorted(s.blocked_exits),
-        dict(s.coming),
-        dict(s.exit_room_veh),
-    ]
-
-
-def snapshot_of(rows: Sequence[Any]) -> Snapshot:
-    """Return the snapshot that `snapshot_rows` wrote. Raises what malformed data raises."""
-    tick, now_ms, signals, detectors, lanes, blocked, coming, room = rows
-    return Snapshot(
-        tick,
-        now_ms,
-        SignalState(*signals),
-        {name: DetectorState(*row) for name, row in detectors.items()},
-        {name: LaneBelief(**_belief(row)) for name, row in lanes.items()},
-        frozenset(blocked),
-        {name: Coming(tuple(at), tuple(weight), rest, told) for name, (at, weight, rest, told) in coming.items()},
-        room,
-    )
-
-
-def _belief(row: Sequence[Any]) -> dict[str, Any]:
-    return {name: tuple(x) if isinstance(x, list) else x for name, x in zip(_BELIEF, row, strict=True)}
-
-
 def answer_line(answer: Answer) -> bytes:
     """Return a planner's answer as a line."""
     plan = answer.plan
@@ -115,6 +80,7 @@ def answer_line(answer: Answer) -> bytes:
         solve_ms=answer.solve_ms,
         notes=[(n.kind, n.text, json.loads(json_text(n.detail))) for n in answer.notes],
         predicted=json.loads(json_text(answer.predicted)),
+        memory=None if answer.memory is None else json.loads(json_text(answer.memory)),
     )
 
 
@@ -131,6 +97,7 @@ def answer_of(message: Mapping[str, Any], planner: str, now_ms: int, shape: Shap
             None if solve_ms is None else _number(solve_ms),
             tuple(_note(*row) for row in _rows(message["notes"], MOST_NOTES)),
             tuple(_predicted(row, now_ms, shape) for row in _rows(message["predicted"], len(shape.movements))),
+            None if message.get("memory") is None else _memory(message["memory"]),
         )
     except CodecError:
         raise
@@ -197,6 +164,13 @@ def _data(value: Any) -> dict[str, object]:
         raise CodecError(f"expected an object, found {str(value)[:40]!r}")
     json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     return value
+
+
+def _memory(value: Any) -> dict[str, object]:
+    found = _data(value)
+    if (length := len(json_text(found))) > MOST_MEMORY:
+        raise CodecError(f"expected a memory of at most {MOST_MEMORY} characters, found {length}")
+    return found
 
 
 def _no_constant(name: str) -> object:

@@ -17,6 +17,7 @@ from controller.journal import new_file
 from controller.journal_rows import JournalRows
 from controller.journal_schema import CLOCK, OBSERVED, RESUME
 from controller.junction import Junction
+from controller.known import Packer
 
 FLUSH_MS: Final = 5_000
 MOST_WAITING_ROWS: Final = 30_000  # about an hour; some 15 MB
@@ -124,6 +125,7 @@ class DayJournal(JournalRows):
         self._day = self._utc().date()
         self._names.clear()
         self._shown.clear()
+        self._packer = Packer()
         self._tick = -1
         self._zero = None
         self._open_file()

@@ -105,6 +105,8 @@ class Guard:
         )
         if mode in (Mode.ADAPTIVE, Mode.CYCLE) and any(not node.plans_in(mode) for node in self.control.nodes):
             raise ConfigError(f"site {self.site}: mode {mode} needs an optimizer or planners that know it")
+        if journal is not None:
+            journal.keeps_known = optimizer is not None
         self.watch = Watch(junction, self.report)
         self.grid, self._publish_grid = Grid(TICK_MS), Grid(PUBLISH_MS)
         self.events: deque[tuple[str, str, str]] = deque(maxlen=EVENTS)
@@ -119,7 +121,7 @@ class Guard:
         self.stopped = False
         self.exit_reason = ""
         if isinstance(journal, DayJournal):
-            journal.head = lambda: {node.id: node.sequencer.memory() for node in self.control.nodes}
+            journal.head = self._journal_head
 
     @property
     def due_ms(self) -> int:
@@ -313,6 +315,12 @@ class Guard:
             return None if error is self.control.inputs.lost else error
         return None
 
+    def _journal_head(self) -> Mapping[str, object]:
+        """Return what a file that begins now must tell; the optimizer's planners tell theirs with their next answers."""
+        if self.optimizer is not None:
+            self.optimizer.remember()
+        return {node.id: node.sequencer.memory() for node in self.control.nodes}
+
     def _record_journal_news(self) -> None:
         if isinstance(self.journal, DayJournal):
             for text in self.journal.poll():
@@ -340,6 +348,9 @@ class Guard:
                 self.tell("optimizer", why)
             else:
                 self.report(event, why)
+        for told in self.optimizer.memories():
+            if self.journal is not None:
+                self.journal.memory(self.control.junction.id, told.node, told.tick, told.planner, told.memory)
 
     def _serve(self, now_ms: int) -> None:
         """Attend to all that is no control. What fails in it by an error in the program is left out from then on."""

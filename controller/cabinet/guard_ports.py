@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from controller.cabinet.status import Status
 from controller.junction import Junction, Node
@@ -61,6 +61,15 @@ class Service(Protocol):
         ...
 
 
+class Told(NamedTuple):
+    """What a planner remembered before it was asked in a tick."""
+
+    node: str
+    planner: str
+    tick: int
+    memory: Mapping[str, object]
+
+
 class Optimizer(Protocol):
     """The process of the optimizing planners, as the guard sees it."""
 
@@ -74,6 +83,14 @@ class Optimizer(Protocol):
 
     def poll(self, now_ms: int) -> Sequence[tuple[Event | None, str]]:
         """Exchange what can be without waiting; return what happened: an event for the supervisors, or only something to record."""
+        ...
+
+    def remember(self) -> None:
+        """Have each planner tell anew what it remembers: a journal's file begins."""
+        ...
+
+    def memories(self) -> Sequence[Told]:
+        """Return what planners have told of their memory since the last call."""
         ...
 
     def close(self) -> None:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from controller.cabinet.channel import Channel
-from controller.cabinet.codec import LINE_BYTES, Answer, CodecError, Shape, answer_of, line_of, message_of, snapshot_rows
+from controller.cabinet.codec import LINE_BYTES, Answer, CodecError, Shape, answer_of, line_of, message_of
+from controller.cabinet.guard_ports import Told
 from controller.cabinet.remote_planner import RemotePlanner
 from controller.free_stages import with_more_stages
 from controller.junction import Junction, Node
+from controller.known import snapshot_rows
 from controller.planner import Planner
 from controller.snapshot import Snapshot
 from controller.supervisor import Event, Mode
@@ -25,6 +27,7 @@ START_MS: Final = 180_000  # the kernels may have to be compiled first
 FIRST_DELAY_MS: Final = 1_000
 LONGEST_DELAY_MS: Final = 60_000
 HEALTHY_MS: Final = 60_000  # after so long a time without a loss the delay begins small again
+REMEMBER_EVERY: Final = 600  # questions to a planner, after which it is asked again what it remembers: so far at most must be gone back to solve one again
 
 News = tuple[Event | None, str]
 """What happened: an event for the supervisors, or only something to record."""
@@ -36,6 +39,8 @@ class Asked(NamedTuple):
     id: int
     key: tuple[str, str]  # node and mode; ("", "") for a ping
     asked_ms: int
+    tick: int = 0
+    file: int = 0  # the journal's file, as `OptimizerLink.remember` counts them
 
 
 class OptimizerLink:
@@ -52,6 +57,9 @@ class OptimizerLink:
         self._next = 0
         self._asked: dict[int, Asked] = {}
         self._answers: dict[tuple[str, str], Answer] = {}
+        self._told: list[Told] = []
+        self._told_before: dict[tuple[str, str], int] = {}  # by node and mode: how many questions ago it told what it remembers; missing: it must
+        self._file = 0
         self._in, self._out = bytearray(), b""
         self._skipping = False  # the rest of a line that was too long
         self._unanswered = 0
@@ -70,11 +78,28 @@ class OptimizerLink:
             return
         key = node, str(mode)
         self._answers.pop(key, None)
-        self._question(key, snapshot.now_ms, lambda number: line_of(ask=number, node=node, mode=str(mode), snapshot=snapshot_rows(snapshot)))
+        rows, before = snapshot_rows(snapshot), self._told_before.get(key, REMEMBER_EVERY)
+        more = {"remember": True} if before >= REMEMBER_EVERY else {}
+        if key in self._told_before:
+            self._told_before[key] = before + 1
+        asked = Asked(self._next + 1, key, snapshot.now_ms, snapshot.tick, self._file)
+        if not self._question(asked, line_of(ask=asked.id, node=node, mode=str(mode), snapshot=rows, **more)):
+            self._told_before.pop(key, None)
 
     def take(self, node: str, mode: Mode) -> Answer | None:
         """Return the answer to the newest question, once."""
         return self._answers.pop((node, str(mode)), None)
+
+    def remember(self) -> None:
+        """Have each planner tell anew what it remembers: a journal's file begins."""
+        self._file += 1
+        self._told.clear()
+        self._told_before.clear()
+
+    def memories(self) -> list[Told]:
+        """Return what planners have told of their memory since the last call."""
+        told, self._told = self._told, []
+        return told
 
     def poll(self, now_ms: int) -> list[News]:
         """Exchange what can be without waiting; start and give up processes; return what happened."""
@@ -99,6 +124,7 @@ class OptimizerLink:
         self._in, self._out, self._skipping, self._unanswered = bytearray(), b"", False, 0
         self._asked.clear()
         self._answers.clear()
+        self._told_before.clear()
         self._since_ms = self._ping_ms = self.heard_ms = now_ms
         self.counts["optimizer_starts"] += 1
         try:
@@ -157,13 +183,14 @@ class OptimizerLink:
             try:
                 answer = answer_of(message, asked.key[1], asked.asked_ms, self._shapes[asked.key[0]])
             except CodecError:
-                self._miss()
+                self._miss(asked)
                 raise
             if now_ms - asked.asked_ms <= DEADLINE_MS:
                 self._answers[asked.key] = answer
+                self._hear_memory(asked, answer)
         self.heard_ms = now_ms
         if now_ms - asked.asked_ms > DEADLINE_MS:
-            self._miss()
+            self._miss(asked)
             return
         self._unanswered = 0
         self.counts["optimizer_answers"] += 1
@@ -182,29 +209,37 @@ class OptimizerLink:
             return
         for asked in [a for a in self._asked.values() if now_ms - a.asked_ms > DEADLINE_MS]:
             del self._asked[asked.id]
-            self._miss()
+            self._miss(asked)
         if self._unanswered >= UNANSWERED:
             self._lose(f"the optimizer has not answered {self._unanswered} times in a row, each within {DEADLINE_MS} ms", now_ms)
             return
         if now_ms - self._since_ms > HEALTHY_MS:
             self._delay_ms = FIRST_DELAY_MS
         if now_ms - self._ping_ms >= PING_MS:
-            self._question(("", ""), now_ms, lambda number: line_of(ping=number))
+            asked = Asked(self._next + 1, ("", ""), now_ms)
+            self._question(asked, line_of(ping=asked.id))
 
-    def _miss(self) -> None:
+    def _hear_memory(self, asked: Asked, answer: Answer) -> None:
+        if answer.memory is not None and asked.file == self._file:
+            self._told.append(Told(*asked.key, asked.tick, answer.memory))
+            self._told_before[asked.key] = 1
+
+    def _miss(self, asked: Asked) -> None:
         self._unanswered += 1
         self.counts["optimizer_unanswered"] += 1
+        self._told_before.pop(asked.key, None)  # whether it has seen the question is not known
 
-    def _question(self, key: tuple[str, str], now_ms: int, line: Callable[[int], bytes]) -> None:
-        self._next += 1
-        self._ping_ms = now_ms
-        data = line(self._next)
-        self._asked[self._next] = Asked(self._next, key, now_ms)
-        if not self._out:  # who does not read what came before does not get more
-            try:
-                self._send(data)
-            except OSError as error:
-                self._lose(f"the pipe is broken ({error})", now_ms)
+    def _question(self, asked: Asked, line: bytes) -> bool:
+        """Send a question; tell whether it has gone."""
+        self._next, self._ping_ms = asked.id, asked.asked_ms
+        self._asked[asked.id] = asked
+        if self._out:  # who does not read what came before does not get more
+            return False
+        try:
+            self._send(line)
+        except OSError as error:
+            self._lose(f"the pipe is broken ({error})", asked.asked_ms)
+        return True
 
     def _send(self, data: bytes) -> None:
         self._out += data

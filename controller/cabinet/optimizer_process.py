@@ -13,21 +13,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from controller.assemble import optimizing_planners
-from controller.cabinet.codec import LINE_BYTES, Answer, answer_line, line_of, message_of, snapshot_of
+from controller.cabinet.codec import LINE_BYTES, Answer, answer_line, line_of, message_of
 from controller.cabinet.notify import Notifier
 from controller.detection import Detection
 from controller.estimate import LoopEstimator
 from controller.free_stages import with_more_stages
 from controller.journal_schema import junction_of
 from controller.junction import Junction, Node
-from controller.planner import Planner
+from controller.known import snapshot_of
+from controller.planner import Remembering
 from controller.sequencer import Sequencer
 from controller.snapshot import Snapshot
 
 _WAIT_S: Final = 5.0
 _READ_BYTES: Final = 1 << 16
 
-Planners = Mapping[tuple[str, str], Planner]
+Planners = Mapping[tuple[str, str], Remembering]
 """By node and mode."""
 
 
@@ -65,8 +66,10 @@ def make_planners(junction: Junction) -> Planners:
 def answer(message: Mapping[str, Any], planners: Planners) -> Answer:
     """Return what the planner says to a question. Raises what it raises."""
     planner = planners[message["node"], message["mode"]]
+    memory = planner.memory() if message.get("remember") is True else None
     planner.submit(snapshot_of(message["snapshot"]))
-    return Answer(message["ask"], planner.poll(), planner.last_digest, planner.last_solve_ms, tuple(planner.notes), tuple(planner.predicted()))
+    told = planner.last_digest, planner.last_solve_ms, tuple(planner.notes), tuple(planner.predicted())
+    return Answer(message["ask"], planner.poll(), *told, memory)
 
 
 def _empty_road(junction: Junction, node: Node) -> Snapshot:

@@ -26,6 +26,7 @@ SAID: Final = {
     "again": ("tried again after the hold-down", "neuer Versuch nach der Sperrzeit"),
     **{f"detector_{key}": words for key, words in WHY.items()},
     "takes_over": ("{planner} takes over and keeps the stage", "{planner} übernimmt und hält die Phase"),
+    "none": ("nobody", "niemand"),
     "due": ("programme: {stage} is due", "Programm: {stage} ist fällig"),
     "begins": ("begins with {stage}", "beginnt mit {stage}"),
     "ends": ("ends {stage}: {why}", "beendet {stage}: {why}"),

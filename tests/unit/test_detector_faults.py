@@ -205,6 +205,12 @@ class NoOptimizer:
         del now_ms
         return ()
 
+    def remember(self) -> None:
+        pass
+
+    def memories(self) -> tuple[()]:
+        return ()
+
     def close(self) -> None:
         pass
 

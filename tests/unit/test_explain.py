@@ -234,7 +234,8 @@ def test_a_delayed_green_is_told(days: Path) -> None:
 def test_a_plan_that_goes_on_while_nothing_came_of_the_weighing_is_told(days: Path) -> None:
     one = at(days / "adaptive", AT_S)
     assert one.row is not None
-    held = replace(one, row=one.row._replace(tick=one.tick - 2, now_ms=one.now_ms - 2_000))
+    old = replace(one.row.plan, made_ms=one.now_ms - 2_000)
+    held = replace(one, row=one.row._replace(tick=one.tick - 2, now_ms=one.now_ms - 2_000, plan=old))
     assert held.chosen is None
     assert f"Weighed, but not followed: no plan came of it then, and the one made at {AT_S - 2:g} s went on" in in_words(held, Lang.EN)
     assert "not followed" not in in_words(one, Lang.EN)
@@ -289,6 +290,7 @@ def test_json_holds_the_same_facts(days: Path, capsys: pytest.CaptureFixture[str
         "same": True,
         "digests": one.proof.compared,
         "differs_from_s": None,
+        "asked_again_from_s": None,
         "recorded": one.proof.recorded,
         "again": one.proof.recorded,
     }

@@ -204,7 +204,7 @@ def test_another_version_and_a_missing_file_are_named(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "j")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(JournalError, match="expected a journal of version 2, found version 99"):
+    with pytest.raises(JournalError, match="expected a journal of version 2 or 3, found version 99"):
         JournalReader(tmp_path / "j")
     with pytest.raises(JournalError, match="expected a journal, found no such file"):
         JournalReader(tmp_path)

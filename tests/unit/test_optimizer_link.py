@@ -47,7 +47,8 @@ class Far:
         if "ping" in message:
             self.say += line_of(pong=message["ping"])
         elif "ask" in message:
-            self.say += plan_line(message)
+            memory = {"memory": {"asked": message["ask"]}} if message.get("remember") else {}
+            self.say += plan_line(message, **memory)
 
     def receive(self) -> bytes | None:
         if self.broken:
@@ -270,3 +271,87 @@ def test_the_guard_follows_plans_that_come_a_tick_later_and_falls_back_without_t
     assert one.mode is Mode.ADAPTIVE
     assert one.guard.ticks == 1_301
     assert one.interlock.refusals == 0
+
+
+class TestWhatPlannersRemember:
+    """The journal must know it where a file begins, and wherever it is not sure which questions a planner has seen."""
+
+    def bench(self) -> Bench:
+        bench = Bench().ready()
+        bench.run_to(bench.now_ms + 1_000 - bench.now_ms % 1_000)
+        return bench
+
+    def asked_for(self, bench: Bench) -> list[int]:
+        """Return the times of the questions that asked for it, and forget all that was heard."""
+        found = [m["snapshot"][1] for m in bench.far.heard if m.get("remember")]
+        bench.far.heard.clear()
+        return found
+
+    def test_it_is_asked_for_first_and_then_every_ten_minutes(self) -> None:
+        bench = self.bench()
+        begin_ms = bench.now_ms
+        bench.run_to(begin_ms + 1_300_000, ask=True)
+        assert self.asked_for(bench) == [begin_ms + 1_000, begin_ms + 601_000, begin_ms + 1_201_000]
+        told = bench.link.memories()
+        assert [(t.node, t.planner, set(t.memory)) for t in told] == [("node", "adaptive", {"asked"})] * 3
+        assert not bench.link.memories(), "each is told once"
+
+    def test_it_is_asked_for_again_after_a_question_without_an_answer(self) -> None:
+        bench = self.bench()
+        bench.run_to(bench.now_ms + 5_000, ask=True)
+        self.asked_for(bench)
+        bench.far.answers = False
+        bench.run_to(bench.now_ms + 1_000, ask=True)
+        bench.run_to(bench.now_ms + 900)
+        bench.far.answers = True
+        bench.run_to(bench.now_ms + 5_000, ask=True)
+        assert len(self.asked_for(bench)) == 1
+
+    def test_it_is_asked_for_again_after_a_question_that_did_not_go_out(self) -> None:
+        bench = self.bench()
+        bench.run_to(bench.now_ms + 5_000, ask=True)
+        self.asked_for(bench)
+        bench.far.deaf = True
+        bench.ask()
+        bench.ask()  # the first one stands in the pipe, so this one is not sent
+        bench.far.deaf = False
+        bench.run_to(bench.now_ms + 3_000, ask=True)
+        assert self.asked_for(bench)
+
+    def test_a_new_process_and_a_new_file_are_told_anew(self) -> None:
+        bench = self.bench()
+        bench.run_to(bench.now_ms + 5_000, ask=True)
+        self.asked_for(bench)
+        bench.link.remember()
+        assert not bench.link.memories()
+        bench.run_to(bench.now_ms + 3_000, ask=True)
+        assert len(self.asked_for(bench)) == 1
+        bench.far.broken = True
+        bench.run_to(bench.now_ms + 2_000)
+        bench.ready()
+        bench.run_to(bench.now_ms + 3_000, ask=True)
+        assert len(self.asked_for(bench)) == 1
+
+    def test_what_was_told_for_the_file_before_is_not_for_the_new_one(self) -> None:
+        bench = self.bench()
+        bench.ask()
+        bench.link.remember()  # before the answer is there
+        bench.run_to(bench.now_ms + 500)
+        assert not bench.link.memories()
+        self.asked_for(bench)
+        bench.ask()
+        assert self.asked_for(bench), "the first question of the new file"
+
+    def test_a_memory_that_is_none_costs_the_answer(self) -> None:
+        bench = self.bench()
+        bench.far.answers = False
+        bench.ask()
+        bench.far.say = plan_line(bench.far.heard[-1], memory=["no object"])
+        bench.run_to(bench.now_ms + 200)
+        assert bench.link.take("node", Mode.ADAPTIVE) is None
+        assert not bench.link.memories()
+        assert bench.link.counts["optimizer_garbage"] == 1
+        bench.ask()
+        bench.far.say = plan_line(bench.far.heard[-1], memory={"long": "x" * 200_000})
+        bench.run_to(bench.now_ms + 200)
+        assert bench.link.counts["optimizer_garbage"] == 2
