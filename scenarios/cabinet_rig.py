@@ -106,7 +106,7 @@ def called_detectors(junction: Junction, actuation: Actuation) -> dict[str, tupl
 def ntcip_options(junction: Junction, actuation: Actuation) -> NtcipOptions:
     """Return the driver's options for the rig's controller without a wire; each group's link is its phase."""
     return NtcipOptions(
-        host="in memory",
+        host="in-memory",
         community_secret_file="none",
         phases={g.id: f"phase {g.links[0]}" for g in junction.groups},
         detectors=called_detectors(junction, actuation),
