@@ -63,7 +63,7 @@ def _head(one: Explanation, lang: Lang) -> str:
     if one.asked_ms != one.now_ms:
         lines.append(text_of(TEXTS, "asked", lang, time=told_at(one, one.asked_ms)))
     lines.append(text_of(TEXTS, "mode", lang, mode=one.mode, control=one.control))
-    if one.since is not None and one.decider:
+    if one.since is not None and one.base is not None:
         since = one.since
         event = name_of(since.event, lang)
         lines.append(text_of(TEXTS, "since", lang, time=told_at(one, since.now_ms), event=event, reason=retold(since.reason, lang)))

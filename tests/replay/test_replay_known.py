@@ -6,11 +6,13 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from controller import known, replay_known
+from controller.cabinet.operated import Wish
 from controller.cabinet.optimizer_process import make_planners
 from controller.cli import main
 from controller.errors import ConfigError
@@ -203,6 +205,29 @@ def test_times_are_of_the_clock_or_with_an_offset(days: Path, capsys: pytest.Cap
     assert "expected a time of the journal, 2026-01-06 00:00:00 UTC to 2026-01-06 00:02:" in capsys.readouterr().err
     assert main(["explain", str(days), "--at", "12:00:00"]) == 1
     assert FIRST in capsys.readouterr().err
+
+
+def test_an_override_and_signals_that_are_off_are_told_as_such(tmp_path: Path) -> None:
+    cabinet = InProcessCabinet(tmp_path, own_heads=True, seed=3)
+    cabinet.run_to(20_000)
+    for mode, who in ((Mode.FIXED, "kim"), (Mode.FLASH, "sam")):
+        now_ms, guard = cabinet.clock.now_ms(), cabinet.guard
+        assert guard is not None
+        guard.override(Wish(mode, now_ms + 60_000, cabinet.clock.utc() + timedelta(seconds=60), who, "road works"), now_ms)
+        cabinet.run_to(now_ms + 50_000)
+    cabinet.close()
+    fixed, off = (explained(tmp_path / FIRST, at) for at in ("07:00:40", "07:01:55"))
+    assert (fixed.mode, fixed.decider, off.mode, off.decider) == ("fixed", "fixed", "flash", "off")
+    assert "override (override by kim: road works)" in in_words(fixed, Lang.EN)
+    assert "Übersteuerung (Übersteuerung durch kim: road works)" in in_words(fixed, Lang.DE)
+    assert "now: signals off, or left to the controller" in in_words(off, Lang.EN)
+    assert "jetzt: Signale aus oder dem Steuergerät überlassen" in in_words(off, Lang.DE)
+    assert not off.alternatives
+    plan = as_object(off, Lang.EN)["plan"]
+    assert isinstance(plan, dict)
+    assert plan["steps"] == [{"stage": None, "until_s": None, "clear_s": 0.0}]
+    assert main(["explain", str(tmp_path), "--at", "07:01:55", "-o", str(tmp_path / "off.png")]) == 0
+    assert solved(tmp_path / FIRST).difference is None
 
 
 def planner_of(days: Path) -> tuple[str, list[known.Known]]:
