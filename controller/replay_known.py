@@ -53,7 +53,7 @@ class Asking:
                 planner.recall(memory)
                 self._sure.add(key)
             planner.submit(known.snapshot)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise JournalError(f"tick {known.snapshot.tick}: what {known.planner} of node {known.node_id} knew or remembered is damaged ({error!r})") from error
         return Again(known, planner, planner.poll(), key in self._sure)
 

@@ -27,7 +27,7 @@ MOST_TEXT: Final = 4_000
 MOST_NOTES: Final = 100
 AHEAD_MS: Final = 3_600_000  # a plan that is surer of the future than that is none
 CLEAR_MS: Final = 120_000
-MOST_MEMORY: Final = 100_000  # characters
+MOST_MEMORY: Final = 20_000  # characters; some hundred are usual
 
 
 class CodecError(ValueError):

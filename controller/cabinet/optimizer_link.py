@@ -40,7 +40,7 @@ class Asked(NamedTuple):
     key: tuple[str, str]  # node and mode; ("", "") for a ping
     asked_ms: int
     tick: int = 0
-    file: int = 0  # the journal's file, as `OptimizerLink.remember` counts them
+    file: int | None = None  # where it asks what the planner remembers: for which of the journal's files, as `OptimizerLink.remember` counts them
 
 
 class OptimizerLink:
@@ -79,10 +79,11 @@ class OptimizerLink:
         key = node, str(mode)
         self._answers.pop(key, None)
         rows, before = snapshot_rows(snapshot), self._told_before.get(key, REMEMBER_EVERY)
-        more = {"remember": True} if before >= REMEMBER_EVERY else {}
+        remember = before >= REMEMBER_EVERY
+        more = {"remember": True} if remember else {}
         if key in self._told_before:
             self._told_before[key] = before + 1
-        asked = Asked(self._next + 1, key, snapshot.now_ms, snapshot.tick, self._file)
+        asked = Asked(self._next + 1, key, snapshot.now_ms, snapshot.tick, self._file if remember else None)
         if not self._question(asked, line_of(ask=asked.id, node=node, mode=str(mode), snapshot=rows, **more)):
             self._told_before.pop(key, None)
 

@@ -6,27 +6,35 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support_control import cover
+from support_two_nodes import two_nodes, two_rings
 
 from controller import known, replay_known
+from controller.cabinet.day_journal import DayJournal
+from controller.cabinet.guard import Guard
 from controller.cabinet.operated import Wish
+from controller.cabinet.optimizer_link import OptimizerLink
 from controller.cabinet.optimizer_process import make_planners
 from controller.cli import main
+from controller.clock import ManualClock
 from controller.errors import ConfigError
 from controller.explain import Explanation, explain
 from controller.explain_commands import moment_ms, read_moment
 from controller.explain_json import as_object
 from controller.explain_text import in_words
 from controller.journal_reader import JournalReader
-from controller.journal_schema import SCHEMA_VERSION
+from controller.journal_schema import SCHEMA_VERSION, junction_text
 from controller.replay import Outcome
 from controller.supervisor import Mode
 from controller.words import Lang
+from hardware.fake import FakeHeads, FakeInputs
+from hardware.registry import open_site
 from scenarios.cabinet_faults import Fault
-from scenarios.cabinet_inprocess import InProcessCabinet
+from scenarios.cabinet_inprocess import InProcessCabinet, QueueOptimizer
 
 # The first guard's second file begins at midnight (60 s); the third is the second guard's.
 KILLED_S, FROZEN_S, GUARD_KILLED_S, END_S = 90, 150, 230, 300
@@ -228,6 +236,29 @@ def test_an_override_and_signals_that_are_off_are_told_as_such(tmp_path: Path) -
     assert plan["steps"] == [{"stage": None, "until_s": None, "clear_s": 0.0}]
     assert main(["explain", str(tmp_path), "--at", "07:01:55", "-o", str(tmp_path / "off.png")]) == 0
     assert solved(tmp_path / FIRST).difference is None
+
+
+def test_each_of_two_nodes_is_asked_again_and_explained(tmp_path: Path) -> None:
+    one = two_nodes(two_rings())
+    process = QueueOptimizer(make_planners(one))
+    link = OptimizerLink(one, lambda: process, junction_text(one))
+    clock = ManualClock(0, datetime(2026, 1, 5, 7, tzinfo=UTC))
+    journal = DayJournal(tmp_path, "demo", clock.utc, threaded=False)
+    heads = open_site(one.site_spec(), FakeHeads(one.site_spec()), now_ms=0)
+    guard = Guard(one, Mode.ADAPTIVE, FakeInputs(cover(one.detectors[0].id, 5_000, 40_000)), heads, clock=clock, optimizer=link, journal=journal)
+    while guard.due_ms <= 60_000:
+        clock.wait_until(guard.due_ms)
+        guard.tick()
+    journal.close()
+    outcome = solved(tmp_path / FIRST)
+    assert outcome.difference is None
+    assert int(outcome.compared.split()[0]) > 100
+    with JournalReader(tmp_path / FIRST) as reader:
+        west, east = explain(reader, one.id, moment_ms(read_moment("07:00:45"), reader))
+    assert (west.node.id, east.node.id) == ("west", "east")
+    assert west.proof.compared > 30
+    assert east.proof.compared > 30
+    assert west.alternatives[0].stage < 4
 
 
 def planner_of(days: Path) -> tuple[str, list[known.Known]]:

@@ -355,3 +355,14 @@ class TestWhatPlannersRemember:
         bench.far.say = plan_line(bench.far.heard[-1], memory={"long": "x" * 200_000})
         bench.run_to(bench.now_ms + 200)
         assert bench.link.counts["optimizer_garbage"] == 2
+
+    def test_what_was_not_asked_for_is_not_kept(self) -> None:
+        bench = self.bench()
+        bench.run_to(bench.now_ms + 2_000, ask=True)
+        assert len(bench.link.memories()) == 1
+        bench.far.answers = False
+        bench.ask()
+        bench.far.say = plan_line(bench.far.heard[-1], memory={"more": 1})
+        bench.run_to(bench.now_ms + 200)
+        assert bench.link.take("node", Mode.ADAPTIVE) is not None
+        assert not bench.link.memories()
