@@ -28,7 +28,7 @@ EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells do
 
-_GLOBAL_OPTIONS: Final = (
+GLOBAL_OPTIONS: Final = (
     ("--debug", "Show the traceback of an error (or set UMLAUF_DEBUG=1)."),
     ("--version", "Print the version and exit."),
     ("--help", "Print this help and exit."),
@@ -102,7 +102,7 @@ def overview(commands: Mapping[str, EntryPoint]) -> str:
     lines = ["Usage: umlauf [--debug] COMMAND [OPTIONS]", "", "Adaptive traffic-signal control.", "", "Commands:"]
     lines += [f"  {name:<{width}}{summary(commands[name])}" for name in sorted(commands)]
     lines += ["", "Options:"]
-    lines += [f"  {option:<{width}}{text}" for option, text in _GLOBAL_OPTIONS]
+    lines += [f"  {option:<{width}}{text}" for option, text in GLOBAL_OPTIONS]
     lines += ["", "umlauf COMMAND --help tells the rest. To begin with:"]
     lines += ["  umlauf scenarios", "  umlauf simulate cross --control adaptive,fixed", "  umlauf simulate PATH.sumocfg"]
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from typing import Final
 
 PACKAGES: Final = {
     "Xvfb": "xvfb",
+    "groff": "groff-base",
     "mbpoll": "mbpoll",
     "promtool": "prometheus",
     "snmpd": "snmpd",
