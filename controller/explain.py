@@ -116,13 +116,14 @@ def explain(reader: JournalReader, junction_id: str, at_ms: int) -> list[Explana
     plans, plan_damage = up_to_damage(p for p in reader.plans() if p.junction_id == junction_id)
     events, event_damage = up_to_damage(e for e in reader.events() if e.junction_id == junction_id and e.tick <= tick)
     messages, message_damage = up_to_damage(m for m in reader.messages() if m.junction_id == junction_id and m.tick <= tick)
-    if not plans:
+    kept = is_kept(reader)
+    if not plans and not kept:
         raise JournalError(plan_damage or f"{reader.path}: expected plans of light {junction_id}, found none; nothing was decided in this run")
-    if damage or event_damage or message_damage or (plan_damage and plans[-1].tick < tick):
+    if damage or event_damage or message_damage or (plan_damage and not any(p.tick >= tick for p in plans)):
         raise JournalError(damage or event_damage or message_damage or plan_damage)
     frames, _ = up_to_damage(f for f in reader.frames() if f.junction_id == junction_id and f.tick < tick)
     base = Base(reader, row, at_ms, ticks, plans, len(events), frames, time_base if time_base.cabinet else None)
-    if is_kept(reader):
+    if kept:
         from controller.explain_known import explain_known
 
         return explain_known(base)

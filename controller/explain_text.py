@@ -89,13 +89,14 @@ def _proof(one: Explanation, lang: Lang) -> list[str]:
 
 
 def _decision(one: Explanation, lang: Lang) -> list[str]:
-    if one.row is None:
-        return [text_of(TEXTS, "no_plan", lang)]
-    plan, lines = one.row.plan, []
+    lines = []
     if one.decider and one.decider not in OPTIMIZED:
         lines.append(text_of(TEXTS, "no_optimizer", lang, planner=one.decider))
     if one.unanswered:
         lines.append(text_of(TEXTS, "unanswered", lang))
+    if one.row is None:
+        return [*lines, text_of(TEXTS, "no_plan" if one.base is None else "no_plan_here", lang)]
+    plan = one.row.plan
     if not one.fresh:
         lines.append(text_of(TEXTS, "old_plan", lang, time=told_at(one, one.row.now_ms), planner=plan.planner))
     if one.why is not None and lang is not Lang.EN and "forced" not in plan.detail:

@@ -54,6 +54,10 @@ TEXTS: Final = {
     # decision
     "decision": ("Decision", "Entscheidung"),
     "no_plan": ("No plan had been made yet.", "Es gab noch keinen Plan."),
+    "no_plan_here": (
+        "This file holds no plan up to here; the one in force, if there was any, is in the file before.",
+        "Diese Datei enthält bis hierher keinen Plan; der geltende, falls es einen gab, steht in der Datei davor.",
+    ),
     "old_plan": ("The plan in force was made at {time} by {planner}.", "Der geltende Plan entstand bei {time} durch {planner}."),
     "no_optimizer": (
         "No plan of the optimizer at this moment: {planner} decided in its place.",

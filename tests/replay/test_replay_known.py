@@ -201,6 +201,14 @@ def test_a_question_to_a_frozen_optimizer_says_so(days: Path) -> None:
         assert "Antwort kam nicht rechtzeitig" in in_words(one, Lang.DE)
 
 
+def test_a_file_that_begins_under_an_older_plan_says_so(days: Path, tmp_path: Path) -> None:
+    one = explained(changed(days / MIDNIGHT, tmp_path, "DELETE FROM plan"), "00:00:20")
+    assert one.row is None
+    assert one.alternatives
+    assert "This file holds no plan up to here" in in_words(one, Lang.EN)
+    assert "Diese Datei enthält bis hierher keinen Plan" in in_words(one, Lang.DE)
+
+
 def test_the_picture_is_drawn_of_each(days: Path, tmp_path: Path) -> None:
     for at in ("00:00:20", "00:00:32"):
         assert main(["explain", str(days / MIDNIGHT), "--at", at, "--lang", "de", "-o", str(tmp_path / "x.svg")]) == 0
