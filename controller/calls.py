@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from controller.node_model import NodeModel
+from controller.node_model import NodeModel, Way
 from controller.snapshot import LaneBelief, Snapshot
 from controller.transitions import TransitionTable
 
@@ -15,17 +15,13 @@ _SHORT_MS: Final = 1_500  # a lane that is seen no farther holds two vehicles at
 _PATIENCE_MS: Final = 60_000  # and so does one who has waited for a gap this long
 _AHEAD_MS: Final = 2_000  # beyond the transition: who comes so soon after it calls for it now
 
-Way = tuple[int, int]
-"""A lane's movement: index of the lane, index among the lane's movements."""
-
 
 class Calls:
     """The calls at one node, whose stages come in ``order``."""
 
     def __init__(self, model: NodeModel, order: tuple[int, ...], transitions: TransitionTable) -> None:
         self._model, self._order, self._transitions = model, order, transitions
-        self._open = tuple(frozenset((i, s.movement) for i, lane in enumerate(row) for s in lane) for row in model.service)
-        self._free = tuple(frozenset((i, s.movement) for i, lane in enumerate(row) for s in lane if not s.foes) for row in model.service)
+        self._open, self._free = model.ways, model.free_ways
 
     def needed(self, snapshot: Snapshot) -> list[int]:
         """Return the stages that are needed, in their order from the present one on; the present stage is not among them.

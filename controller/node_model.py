@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from controller.junction import Detector, Junction, Movement, Node, Purpose
 
+Way = tuple[int, int]
+"""A lane's movement: index of the lane, index among the lane's movements."""
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -17,7 +20,7 @@ class Service:
 
 
 class NodeModel:
-    """The lanes of a node and, per stage and lane, the movements served."""
+    """The lanes of a node and, per stage and lane, the movements served; ``ways``: all of a stage, ``free_ways``: those that need not yield."""
 
     def __init__(self, junction: Junction, node: Node) -> None:
         self.junction, self.node = junction, node
@@ -27,6 +30,8 @@ class NodeModel:
         self.lane_groups = tuple(frozenset(m.group for m in moves) for moves in self.movements)
         self.green = tuple(frozenset(s.green) for s in node.stages)
         self.service: tuple[tuple[tuple[Service, ...], ...], ...] = tuple(tuple(self._serves(green, moves) for moves in self.movements) for green in self.green)
+        self.ways = tuple(frozenset((i, s.movement) for i, lane in enumerate(row) for s in lane) for row in self.service)
+        self.free_ways = tuple(frozenset((i, s.movement) for i, lane in enumerate(row) for s in lane if not s.foes) for row in self.service)
 
     def _serves(self, green: frozenset[str], moves: tuple[Movement, ...]) -> tuple[Service, ...]:
         places = {x.id: i for i, x in enumerate(self.lanes)}
