@@ -1,5 +1,9 @@
 """The `actuated` planner: minimum green, extension lane by lane until the queue's end, maximum green, skipped stages.
 
+Where stages overlap it goes on as a dual ring does: from 1+5 to 1+6 while 1 still runs, each lane with a maximum green of its own. A lane
+that has had its queue's end is over there, whoever comes later: it can be ended by itself, so it need not wait until all are quiet at once
+(NEMA TS 2 without simultaneous gap out). Which stage comes next is `controller.stage_order`'s to say.
+
 Needs detectors only, no numba; an estimate only where a lane's stop loop is not trusted. It is what every other mode falls back to.
 """
 
@@ -12,7 +16,8 @@ from controller.junction import Junction, Node, Purpose
 from controller.node_model import NodeModel
 from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox
-from controller.snapshot import Snapshot
+from controller.snapshot import SignalState, Snapshot
+from controller.stage_order import StageOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,9 @@ class ActuatedPlanner(Mailbox):
             min([junction.group_by_id[g].max_green_ms or settings.max_green_s * 1000 for g in stage.green], default=settings.max_green_s * 1000)
             for stage in node.stages
         )
-        self._order = self._stage_order()
+        self._min_green_ms = {g: junction.group_by_id[g].min_green_ms for g in node.groups}
+        self._order = StageOrder(self._model, *self._turns())
+        self._over: set[int] = set()  # lanes that have had their queue's end in this green, where stages overlap
         self._called = [False] * len(self._model.lanes)
         self._counts: dict[str, int] = {}
         self._rival_since_ms: int | None = None
@@ -65,15 +72,23 @@ class ActuatedPlanner(Mailbox):
                 found.append(_Loop(d.id, self._settings.stop_gap_ms if stop else travel_ms + self._settings.advance_gap_ms, stop))
         return tuple(found)
 
-    def _stage_order(self) -> tuple[int, ...]:
+    def _turns(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the stages that have a turn, the programme's first, and those that serve nobody whom these do not serve as well."""
         index = {s.id: i for i, s in enumerate(self._node.stages)}
         programme = self._node.programmes[0].steps if self._node.programmes else ()
-        order = list(dict.fromkeys(index[p.stage] for p in programme))
-        return (*order, *(i for i, s in enumerate(self._node.stages) if i not in order and s.green and not s.free))
+        turns, others = list(dict.fromkeys(index[p.stage] for p in programme)), list[int]()
+        ways, free = self._model.ways, self._model.free_ways
+        for k, stage in enumerate(self._node.stages):
+            if k not in turns and stage.green and not stage.free:
+                known = ways[k] <= frozenset().union(*(ways[t] for t in turns)) and free[k] <= frozenset().union(*(free[t] for t in turns))
+                (others if known else turns).append(k)
+        return tuple(turns), tuple(others)
 
     def submit(self, snapshot: Snapshot) -> None:
         """Update the calls, then keep, end or skip."""
-        stage, now_ms = snapshot.signals.stage, snapshot.now_ms
+        signals, now_ms = snapshot.signals, snapshot.now_ms
+        stage = signals.stage
+        self._order.see(stage)
         self._update_calls(snapshot)
         if not self._begun:
             self._begun = True
@@ -84,17 +99,47 @@ class ActuatedPlanner(Mailbox):
             return
         if self._rival_since_ms is None:
             self._rival_since_ms = now_ms
-        if now_ms < max(snapshot.signals.earliest_leave_ms, snapshot.signals.settled_ms):
+        if now_ms >= signals.settled_ms:
+            self._decide(rivals, self._rival_since_ms, snapshot)
+
+    def _decide(self, rivals: list[int], rival_since_ms: int, snapshot: Snapshot) -> None:
+        """Keep the stage, end it, or end a part of it."""
+        signals, now_ms = snapshot.signals, snapshot.now_ms
+        stage, young = signals.stage, self._young(snapshot.signals, now_ms)
+        extending = self._extending(stage, young, snapshot)
+        running = [i for i in extending if now_ms - max(rival_since_ms, self._since_ms(i, signals)) < self._max_green_ms[stage]]
+        keep = young.union(*(self._model.lane_groups[i] & self._model.green[stage] for i in running))
+        if running or now_ms < signals.earliest_leave_ms:
+            target = self._order.part(rivals, keep)
+        else:
+            target, keep = self._order.step(rivals), frozenset()
+            self._rival_since_ms = None
+        if target is None:
             return
-        since_ms = max(self._rival_since_ms, snapshot.signals.settled_ms)
-        extending = [i for i in range(len(self._model.lanes)) if self._extends(i, stage, snapshot)]
-        if extending and now_ms - since_ms < self._max_green_ms[stage]:
-            return
-        target = self._next(stage, rivals)
-        why, ended = ("its maximum green is over", "max_out") if extending else ("its queues have ended", "gap_out")
         name, to = self._node.stages[stage].id, self._node.stages[target].id
+        why, ended = ("its maximum green is over", "max_out") if len(extending) > len(running) else ("its queues have ended", "gap_out")
+        if keep:
+            why = f"{why}, but {', '.join(sorted(keep))} goes on"
         self._plan = Plan(self.name, now_ms, (PlanStep(target, None),), f"ends {name}: {why}; {to} is called", {"ended": ended})
-        self._rival_since_ms = None
+
+    def _since_ms(self, lane: int, signals: SignalState) -> int:
+        """Return since when the lane's maximum green counts: where it went on from stage to stage, since its own begin."""
+        begun_ms = [signals.green_since_ms.get(g) for g in self._model.lane_groups[lane] & self._model.green[signals.stage]]
+        return max((ms for ms in begun_ms if ms is not None), default=signals.settled_ms) if self._order.in_part else signals.settled_ms
+
+    def _young(self, signals: SignalState, now_ms: int) -> frozenset[str]:
+        """Return the stage's groups that have not had their minimum green."""
+        begun_ms = {g: signals.green_since_ms.get(g) for g in self._model.green[signals.stage]}
+        return frozenset(g for g, since_ms in begun_ms.items() if since_ms is None or now_ms < since_ms + self._min_green_ms[g])
+
+    def _extending(self, stage: int, young: frozenset[str], snapshot: Snapshot) -> list[int]:
+        """Return the lanes whose queues have not ended; where stages overlap, an end is final after the minimum green."""
+        extending = [i for i in range(len(self._model.lanes)) if self._extends(i, stage, snapshot)]
+        if not self._order.overlaps(stage):
+            return extending
+        old = {i for i, groups in enumerate(self._model.lane_groups) if (now := groups & self._model.green[stage]) and not now & young}
+        self._over = (self._over & old) | old.difference(extending)
+        return [i for i in extending if i not in self._over]
 
     def _update_calls(self, snapshot: Snapshot) -> None:
         """Set and clear the calls: a vehicle seen while its lane is not served calls, until the lane was served and its loops are free."""
@@ -121,15 +166,6 @@ class ActuatedPlanner(Mailbox):
     def _rivals(self, stage: int) -> list[int]:
         """Return the lanes that call and are not wholly served now."""
         return [i for i, called in enumerate(self._called) if called and not self._covers(stage, i)]
-
-    def _next(self, stage: int, rivals: list[int]) -> int:
-        """Return the next stage in order that serves a rival; the first one where none does."""
-        here = self._order.index(stage) if stage in self._order else -1
-        for k in range(1, len(self._order) + (here < 0)):
-            candidate = self._order[(here + k) % len(self._order)]
-            if any(len(self._model.service[candidate][i]) > len(self._model.service[stage][i]) for i in rivals):
-                return candidate
-        return self._order[(here + 1) % len(self._order)]
 
     def _blind(self, lane: int, snapshot: Snapshot) -> bool:
         """Return whether no stop loop of the lane is trusted: what is believed of its queue stands in."""

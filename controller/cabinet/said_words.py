@@ -32,6 +32,7 @@ SAID: Final = {
     "ends": ("ends {stage}: {why}", "beendet {stage}: {why}"),
     "max_out": ("its maximum green is over", "die höchste Freigabezeit ist um"),
     "gap_out": ("its queues have ended", "der Rückstau ist abgebaut"),
+    "goes_on": ("{why}, but {groups} goes on", "{why}, aber {groups} läuft weiter"),
     "longest_green": ("its longest green is over", "die längste Freigabezeit ist um"),
     "gone": ("its queues are gone", "der Rückstau ist abgebaut"),
     "is_next": ("{stage} is next", "{stage} folgt"),
