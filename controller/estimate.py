@@ -20,7 +20,7 @@ FLOW_MEMORY_S: Final = 300.0
 GAP_MS: Final = 4_000  # who comes within this time keeps a permitted turn waiting
 EXIT_FULL_AFTER_MS: Final = 4_000  # an exit loop covered this long: standing traffic
 NEAR_M: Final = 20.0  # behind a loop so near there is room for one vehicle more: none must follow the one that may stand there
-NEAR_FULL_AFTER_MS: Final = 2_000  # at 3.5 m/s a vehicle covers a loop of 2 m for so long
+NEAR_FULL_AFTER_MS: Final = 500  # at 14 m/s a vehicle covers a loop of 2 m for so long: who is slower may yet stand
 
 MOST_FLOW_VEH_S: Final = 1.0  # of a lane; more was never learned
 HIDDEN_MS: Final = 60_000  # who has come longer ago has gone another way, or the street behind is full
