@@ -93,6 +93,10 @@ def test_all_modes_faults_and_aspects_have_names() -> None:
         ("adaptive to actuated: the hold-down is over", "adaptiv zu verkehrsabhängig: die Sperrzeit ist vorbei"),
         ("something that nobody has foreseen", "something that nobody has foreseen"),
         ("", ""),
+        (
+            "the optimizer process has ended; it was killed; another one is started in 1 s",
+            "der Optimierer-Prozess hat geendet; er wurde gewaltsam beendet; ein neuer wird in 1 s gestartet",
+        ),
     ],
 )
 def test_the_daemons_sentences_in_german(english: str, german: str) -> None:
