@@ -36,6 +36,7 @@ T = TypeVar("T")
 CHECK_COMMUNITY: Final = "address, port, SNMP version, community and cable"
 CHECK_USER: Final = "address, port, priv_secret_file, cable, and that the controller speaks SNMPv3"
 GRACE_S: Final = 2.0  # beyond all retries, before the engine itself counts as stuck
+OPEN_S: Final = 30.0  # asks nobody, but builds an engine and derives keys, which a busy machine takes seconds for
 MODELS: Final = {"1": 0, "2c": 1, "3": 3}  # pysnmp's numbers of the message processing models (RFC 3412, 7)
 AUTH: Final = {
     "SHA-224": config.USM_AUTH_HMAC128_SHA224,
@@ -94,7 +95,7 @@ class SnmpTransport:
         self._engine: Any = None
         self._closed = False
         try:
-            self._run(self._open(host, quirks.port, access, MODELS[quirks.version], timeout_ms, retries))
+            self._run(self._open(host, quirks.port, access, MODELS[quirks.version], timeout_ms, retries), OPEN_S)
         except PortError:
             self.close()
             raise
@@ -203,17 +204,18 @@ class SnmpTransport:
             return bytes(value)
         raise PortError(f"{self._where}: object {dotted(oid)}: expected a number or octets, found {type(value).__name__}")
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run in the engine's thread and wait. Raises `PortError` also where the engine is stuck."""
+    def _run(self, work: Coroutine[Any, Any, T], give_up_s: float = 0.0) -> T:
+        """Run in the engine's thread and wait, without ``give_up_s`` as long as a request may take. Raises `PortError` also where the engine is stuck."""
         if self._closed:
             work.close()
             raise PortError(f"{self._where}: expected an open transport, found it closed")
+        give_up_s = give_up_s or self._give_up_s
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
-            return future.result(self._give_up_s)
+            return future.result(give_up_s)
         except FutureTimeoutError:
             future.cancel()
-            raise NoAnswerError(f"{self._where}: no answer within {self._give_up_s:.1f} s; check address, port and cable") from None
+            raise NoAnswerError(f"{self._where}: no answer within {give_up_s:.1f} s; check address, port and cable") from None
         except PortError:
             raise
         except (PySnmpError, OSError) as error:
