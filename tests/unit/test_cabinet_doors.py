@@ -154,18 +154,23 @@ def test_roles_by_certificate(site_file: Callable[..., Path], run: Callable[[Sit
     ]
 
 
+def doubtful_certificate(kind: str, keys: Authority, folder: Path) -> Path | None:
+    """Return what a caller shows who is not to be let in."""
+    (folder / "other").mkdir()
+    return {
+        "none": lambda: None,
+        "foreign": lambda: Authority(folder / "other", "clients").issue("otto"),
+        "expired": lambda: keys.issue("otto", days=-1),
+        "no role": lambda: keys.issue("emil"),
+    }[kind]()
+
+
 @pytest.mark.parametrize("kind", ["none", "foreign", "expired", "no role"])
 def test_whoever_cannot_prove_a_role_gets_nothing(
     site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority, tmp_path: Path, kind: str
 ) -> None:
     running = run(read_site(site_file(*FOLDERS, add=REMOTE + CERTIFICATES)))
-    (tmp_path / "other").mkdir()
-    certificate = {
-        "none": lambda: None,
-        "foreign": lambda: Authority(tmp_path / "other", "clients").issue("otto"),
-        "expired": lambda: keys.issue("otto", days=-1),
-        "no role": lambda: keys.issue("emil"),
-    }[kind]()
+    certificate = doubtful_certificate(kind, keys, tmp_path)
     try:
         answers = call(running.remote_port, tmp_path, [OVERRIDE], certificate)
     except (ssl.SSLError, ConnectionError):
@@ -203,13 +208,7 @@ def test_whoever_is_thrown_out_is_told_what_is_likely_wrong(
     site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority, tmp_path: Path, kind: str, says: str
 ) -> None:
     running = run(read_site(site_file(*FOLDERS, add=REMOTE + CERTIFICATES)))
-    (tmp_path / "other").mkdir()
-    certificate = {
-        "none": lambda: None,
-        "foreign": lambda: Authority(tmp_path / "other", "clients").issue("otto"),
-        "expired": lambda: keys.issue("otto", days=-1),
-        "no role": lambda: keys.issue("emil"),
-    }[kind]()
+    certificate = doubtful_certificate(kind, keys, tmp_path)
     shown = {} if certificate is None else {"certificate_file": str(certificate), "key_file": str(certificate.with_suffix(".key"))}
     told = said_to(profile_of(tmp_path, running.remote_port, **shown))
     assert says in told
