@@ -77,8 +77,8 @@ def test_who_is_not_let_in_is_told_why_and_no_secret_is(agent: tuple[str, int], 
 
 def test_secrets_may_hold_any_letters() -> None:
     for access in (replace(USER, auth_secret="Zwölf Boxkämpfer", priv_secret="für 12 €uro"), Community("Gemeinde für 12 €")):
-        given = {"user": access} if isinstance(access, User) else {"community": access.name}
-        one = SnmpAgent(Watched().controller, **given)  # type: ignore[arg-type]
+        controller = Watched().controller
+        one = SnmpAgent(controller, user=access) if isinstance(access, User) else SnmpAgent(controller, community=access.name)
         try:
             with asked("127.0.0.1", one.port, access) as transport:
                 assert list(transport.get_many([TABLE.oid("unitBackupTime")])) == [10]

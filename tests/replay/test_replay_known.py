@@ -8,6 +8,8 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from support_control import cover
@@ -293,15 +295,10 @@ def test_a_planner_that_recalls_goes_on_as_the_one_that_remembers(days: Path) ->
 
 
 def test_a_simulations_journal_is_asked_without_an_offset() -> None:
-    class Simulation:
-        meta = {"created_utc": "2026-01-05T07:00:00+00:00"}  # noqa: RUF012
-
-        def notes(self) -> tuple[()]:
-            return ()
-
+    simulation: Any = SimpleNamespace(meta={"created_utc": "2026-01-05T07:00:00+00:00"}, notes=tuple)
     with pytest.raises(ConfigError, match="which knows no UTC"):
-        moment_ms(read_moment("07:30:00+01:00"), Simulation())  # type: ignore[arg-type]
-    assert moment_ms(read_moment("07:30:00"), Simulation()) == 27_000_000  # type: ignore[arg-type]
+        moment_ms(read_moment("07:30:00+01:00"), simulation)
+    assert moment_ms(read_moment("07:30:00"), simulation) == 27_000_000
 
 
 def test_chunks_can_be_read_from_any_whole_one(days: Path) -> None:
