@@ -25,6 +25,9 @@ EXIT_M: Final = 30.0
 EXIT_STORAGE_M: Final = 50.0
 TRANSIT_WEIGHT: Final = 40.0  # persons in a bus or tram against those in a car: a half-full one in the peak hour
 PREFIX: Final = "umlauf:"
+# SUMO keeps all that crossed a loop in the running period and the one before, and walks through it at each reading (`MSInductLoop`): with
+# one long period a day grows by 130 B for each vehicle and loop, and each step takes longer than the one before.
+PERIOD_S: Final = 60
 
 
 @dataclass(slots=True)
@@ -181,7 +184,7 @@ def write_loops(junctions: Sequence[Junction], path: Path) -> None:
             lane, pos = d.place
             lines.append(
                 f"    <inductionLoop id={quoteattr(PREFIX + d.id)} lane={quoteattr(lane)} "
-                f'pos="{pos:.2f}" length="{d.length_m:.2f}" period="1000000" file="NUL" friendlyPos="true"/>'
+                f'pos="{pos:.2f}" length="{d.length_m:.2f}" period="{PERIOD_S}" file="NUL" friendlyPos="true"/>'
             )
     lines.append("</additional>")
     try:
