@@ -14,6 +14,7 @@ from controller.recorder import Recorder
 from controller.red_meter import RedMeter
 from controller.sequencer import Sequencing
 from controller.snapshot import SignalState, Snapshot
+from controller.solve_times import SolveTimes
 from controller.supervisor import Event, Mode, ModeChange, Supervisor
 from hardware.signals import Aspect
 
@@ -66,6 +67,7 @@ class NodeControl:
         self.asked: Planner | None = None
         self.plan: Plan | None = None  # the newest
         self.decisions = 0  # plans taken
+        self.solve_ms = SolveTimes()
         self._anew = False  # the sequencer has lost its plan, or follows one of another mode
 
     def state(self, now_ms: int) -> SignalState:
@@ -86,8 +88,8 @@ class NodeControl:
         self.sequencer.restart(now_ms)
         self._anew = True
 
-    def decide(self, snapshot: Snapshot, journal: JournalRows | None) -> float | None:
-        """Ask the mode's planner and follow its plan. Return how many milliseconds a solver took, None where none ran.
+    def decide(self, snapshot: Snapshot, journal: JournalRows | None) -> None:
+        """Ask the mode's planner and follow its plan.
 
         A planner that fails is an event for the supervisor; its fallback decides in the same tick.
         """
@@ -101,7 +103,7 @@ class NodeControl:
                     journal.plan(self._junction_id, self.id, snapshot.tick, snapshot.now_ms, plan)
             if self._clearing.active(snapshot.now_ms):
                 self._keep_known("clearing", snapshot, journal)
-                return None
+                return
         moment = Moment(snapshot.tick, snapshot.now_ms, journal)
         self._change(self.supervisor.tick(snapshot.now_ms), moment)
         planner, plan = self._ask(snapshot, moment)
@@ -112,7 +114,8 @@ class NodeControl:
         self._anew = False
         self._keep_known(planner.name, snapshot, journal)
         self._record(planner, plan, moment)
-        return planner.last_solve_ms
+        if planner.last_solve_ms is not None:
+            self.solve_ms.add(planner.last_solve_ms)
 
     def take(self, record: Recorder, now_ms: int) -> None:
         """Follow the plan that the planner asked last has made meanwhile, if it still decides."""

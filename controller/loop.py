@@ -31,7 +31,6 @@ class JunctionControl:
     nodes: tuple[NodeControl, ...]
     record: Recorder
     plan_grid: Grid = field(default_factory=lambda: Grid(1_000))
-    solve_ms: list[float] = field(default_factory=list)
 
     def tick(self, now_ms: int) -> None:
         """Do one tick at monotonic time ``now_ms``. Raises `PortError` on a lost device, `FrameRefusedError` from the interlock."""
@@ -67,7 +66,8 @@ class JunctionControl:
         lanes = self.estimator.beliefs(now_ms)
         seen = self.detection.states(), lanes, self.estimator.blocked_exits(), *self.neighbours.told(lanes, now_ms)
         snapshots = [Snapshot(self.record.number, now_ms, state, *seen) for state in signals]
-        self.solve_ms += [ms for node, s in zip(self.nodes, snapshots, strict=True) if (ms := node.decide(s, self.record.journal)) is not None]
+        for node, snapshot in zip(self.nodes, snapshots, strict=True):
+            node.decide(snapshot, self.record.journal)
         self.neighbours.tell(snapshots, self.nodes)
 
     def _show(self, now_ms: int) -> None:

@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 
 
 class Control(Protocol):
-    """Switches one light. ``solve_ms`` grows by one value per solve; a control that solves nothing leaves it empty."""
-
-    solve_ms: list[float]
+    """Switches one light."""
 
     @property
     def nodes(self) -> Sequence[NodeControl]:

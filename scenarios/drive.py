@@ -13,6 +13,7 @@ from controller.clock import elapsed_s
 from controller.errors import UmlaufError
 from controller.journal import Journal
 from controller.journal_schema import FILE_NAME
+from controller.solve_times import SolveTimes
 from hardware.ports import FrameRefusedError, PortError
 from hardware.sumo import SumoWorld
 from scenarios.arguments import STATISTICS, TRIPINFO, Window, sumo_args
@@ -22,7 +23,7 @@ from scenarios.controls import Control, build_control, stop_loops_of
 from scenarios.detector_faults import faults_at
 from scenarios.floor import Heedless
 from scenarios.handback import Held, hand_back
-from scenarios.metrics import measure, read_safety, read_trips, solve_times
+from scenarios.metrics import measure, read_safety, read_trips
 from scenarios.neighbour_link import PostOffice
 from scenarios.prepare import Prepared, prepare
 from scenarios.queues import QueueRecorder
@@ -210,7 +211,7 @@ def _figures(running: Running, status: str) -> Mapping[str, object]:
         "interlock_refusals": None if case.sumo_driven else sum(held.interlock.refusals for held in running.held),
         "longest_red_s": None if reds_s is None else max((s for groups in reds_s.values() for s in groups.values()), default=0.0),
         "longest_reds_s": reds_s,
-        "solve_ms": solve_times([value for control in running.controls for value in control.solve_ms]),
+        "solve_ms": SolveTimes.together(node.solve_ms for control in running.controls for node in control.nodes).figures_ms(),
         "wall_s": round(running.wall_s, 3),
         "cpu_s": round(running.cpu_s, 3),
         "simulation_s": (world.now_ms - running.begin_ms) / 1000,

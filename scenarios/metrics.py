@@ -120,16 +120,3 @@ def _mean(values: Iterator[float]) -> float | None:
         total += value
         count += 1
     return total / count if count else None
-
-
-def percentile(values: list[float], ratio: float) -> float | None:
-    """Return the value below which ``ratio`` of the values lie (nearest rank), None of nothing."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, -(-int(ratio * 1000) * len(ordered) // 1000) - 1))]
-
-
-def solve_times(values_ms: list[float]) -> dict[str, float | None]:
-    """Return mean, 99th percentile and maximum of the solve times, None where nothing was solved."""
-    return {"mean": _mean(iter(values_ms)), "p99": percentile(values_ms, 0.99), "max": max(values_ms, default=None)}

@@ -330,7 +330,6 @@ class Guard:
         """Tell the supervisors what the tick has shown."""
         inputs, states = self.control.inputs, self.control.detection.states()
         self.detector_events += len(inputs.events)
-        self.control.solve_ms.clear()
         for node in self.control.nodes:
             del node.mode_changes[:-MOST_CHANGES]
         self._heard_ms |= {name: now_ms for name, failed in (("inputs", inputs.lost), ("signals", error)) if failed is None}

@@ -32,7 +32,7 @@ from hardware.signals import Aspect, Frame
 import scenarios.controls as controls, scenarios.child as child
 ours = controls._ours
 class Rogue:
-    solve_ms, mode_changes, nodes = [], [], []
+    mode_changes, nodes = [], []
     def __init__(self, place, planner): self.place, self.inner = place, ours(place, planner)
     def tick(self, now_ms):
         if now_ms < 70_000: return self.inner.tick(now_ms)

@@ -308,7 +308,7 @@ def test_a_refused_frame_makes_the_run_fail_loudly(tmp_path: Path) -> None:
         "from hardware.signals import Aspect, Frame\n"
         "import scenarios.controls as controls, scenarios.child as child\n"
         "class Rogue:\n"
-        "    solve_ms, mode_changes, nodes = [], [], []\n"
+        "    mode_changes, nodes = [], []\n"
         "    def __init__(self, place, planner): self.place = place\n"
         "    def tick(self, now_ms): self.place.heads.show(Frame(now_ms, (Aspect.GREEN,) * len(self.place.junction.groups)), now_ms)\n"
         "controls._ours = Rogue\n"

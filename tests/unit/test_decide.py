@@ -171,12 +171,14 @@ def test_plans_digests_and_mode_changes_are_journalled(tmp_path: Path) -> None:
     assert "bad arrays" in mode.reason
 
 
-def test_the_solver_s_time_is_returned() -> None:
+def test_the_solver_s_time_counts_where_one_ran() -> None:
     best = Scripted(EW)
     one = control(best)
-    assert one.decide(snapshot(one, 0), None) is None
+    one.decide(snapshot(one, 0), None)
+    assert one.solve_ms.solves == 0
     best.last_solve_ms = 1.5
-    assert one.decide(snapshot(one, 1_000), None) == 1.5
+    one.decide(snapshot(one, 1_000), None)
+    assert (one.solve_ms.solves, one.solve_ms.max_ms) == (1, 1.5)
 
 
 def test_beliefs_may_be_empty() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.metrics import Trip, measure, percentile, read_safety, read_trips, resco_delay_s, solve_times
+from scenarios.metrics import Trip, measure, read_safety, read_trips, resco_delay_s
 
 TRIPINFO = """<tripinfos>
     <tripinfo id="a" depart="10.00" departDelay="2.00" arrival="60.00" timeLoss="8.00" waitingTime="5.00" waitingCount="1" vaporized="">
@@ -68,13 +68,3 @@ def test_safety_figures_and_their_absence(tmp_path: Path) -> None:
     assert read_safety(path) == {"teleports": 2, "collisions": 1, "emergency_brakings": 7}
     path.write_text("<statistics><tele")
     assert read_safety(path) == {"teleports": None, "collisions": None, "emergency_brakings": None}
-
-
-@pytest.mark.parametrize(("ratio", "expected"), [(0.5, 50.0), (0.99, 99.0), (1.0, 100.0)])
-def test_percentile_is_the_nearest_rank(ratio: float, expected: float) -> None:
-    assert percentile([float(value) for value in range(100, 0, -1)], ratio) == expected
-
-
-def test_solve_times_of_nothing_are_none() -> None:
-    assert solve_times([]) == {"mean": None, "p99": None, "max": None}
-    assert solve_times([1.0, 3.0]) == {"mean": 2.0, "p99": 3.0, "max": 3.0}
