@@ -157,10 +157,10 @@ class Coordination:
     def _tell_departures(
         self, now_ms: int, lanes: Mapping[str, LaneBelief], nodes: Sequence[Predicting], letters: dict[str, tuple[list[Stream], list[Stored]]]
     ) -> None:
+        self._left = [[p for p in left if p[0] + way_ms > now_ms] for left, way_ms in zip(self._left, self._way_ms, strict=True)]
         predicted = [lane for node in nodes for lane in node.predicted()]
         if not predicted:
             return
-        self._left = [[p for p in left if p[0] + way_ms > now_ms] for left, way_ms in zip(self._left, self._way_ms, strict=True)]
         packets = [list(left) for left in self._left]
         for lane in predicted:
             if self._ways[lane.lane]:

@@ -211,3 +211,11 @@ def test_who_is_on_the_way_is_told_until_they_have_arrived() -> None:
     assert on_the_way[14_000] == [10_600, 11_600, 12_600]
     assert on_the_way[30_000] == [12_600], "the others have had the time to arrive"
     assert on_the_way[32_000] == []
+
+
+def test_who_has_left_is_forgotten_though_nobody_predicts() -> None:
+    """Under actuated or fixed control nothing is told of them, for as long as that lasts."""
+    first = Coordination(pair()[0], Box())
+    for now_ms in range(10_000, 1_000_000, 1_000):
+        first.tell([seen(now_ms, beliefs(last_leave_ms=now_ms - 400))], [Plans()])
+    assert 0 < sum(len(left) for left in first._left) < 40
