@@ -47,7 +47,7 @@ class JournalWriter:
         self.failing = False
         self.broken = False  # the present file cannot be gone on with: a new one must be begun
         self._folder, self._connect = folder, connect
-        self._mine: set[Path] = set()
+        self._mine: deque[Path] = deque()  # the newest of this process's files: one a day at least, so none that is due to go is among them
         self._jobs: deque[Open | Write] = deque()
         self._connection: sqlite3.Connection | None = None
         self._failures = 0
@@ -148,7 +148,9 @@ class JournalWriter:
             remove(path)  # or a disk that stays full would be strewn with empty files
             raise
         self.broken = False
-        self._mine.add(path)
+        self._mine.append(path)
+        while len(self._mine) > job.keep_days + 1:
+            self._mine.popleft()
         for path in expired(self._folder, job.site, job.day, job.keep_days):
             if path in self._mine:  # its date is of a clock that was wrong
                 continue

@@ -36,7 +36,7 @@ class Service:
         self.remote: RemoteDoor | None = None
         self._overrides: dict[str, OverrideStatus] = {}  # by node, as the last status told them
         self._retry_ms: int | None = None
-        self._told: set[str] = set()
+        self._told: dict[str, str] = {}  # by door, why it could not be opened
 
     def poll(self, now_ms: int) -> tuple[str, ...]:
         """Serve whoever asks, for a few milliseconds at most; return what the guard should record: doors that cannot be opened."""
@@ -87,10 +87,10 @@ class Service:
         try:
             open_it()
         except (UmlaufError, OSError) as error:
-            text = f"{name}: {error}"
-            if text not in self._told:
-                self._told.add(text)
-                news.append(f"{text}; it is tried again every {RETRY_MS // 1000} s")
+            why = str(error)
+            if self._told.get(name) != why:
+                self._told[name] = why
+                news.append(f"{name}: {why}; it is tried again every {RETRY_MS // 1000} s")
 
     def _open_socket(self) -> None:
         self.socket = ControlSocket(self._site.socket, self.desk, group=self._site.socket_group, mode=self._site.socket_mode)

@@ -357,6 +357,22 @@ def test_a_taken_port_and_a_missing_folder_are_told_and_mended_later(site_file: 
         service.close()
 
 
+def test_of_a_door_that_fails_in_ever_new_ways_only_the_newest_is_remembered(site_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(read_site(site_file(*FOLDERS)), PlayedGuard(), SystemClock())
+    tries = iter(range(100))
+
+    def fail() -> None:
+        raise OSError(f"try {next(tries) // 2}")
+
+    monkeypatch.setattr(service, "_open_socket", fail)
+    try:
+        news = [line for now_ms in range(0, 6 * RETRY_MS, RETRY_MS) for line in service.poll(now_ms)]
+        assert [line.split(";")[0] for line in news] == [f"operator socket: try {n}" for n in range(3)]
+        assert len(service._told) == 1
+    finally:
+        service.close()
+
+
 def test_the_end_of_an_override_is_written_down(site_file: Callable[..., Path]) -> None:
     site = read_site(site_file(*FOLDERS))
     service = Service(site, PlayedGuard(), SystemClock())

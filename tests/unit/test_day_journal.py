@@ -213,6 +213,16 @@ def test_old_files_of_this_site_go_and_others_stay(tmp_path: Path) -> None:
     assert any("was removed" in text for _, _, text in one.guard.events)
 
 
+def test_a_daemon_that_runs_for_longer_than_files_are_kept_removes_its_own(tmp_path: Path) -> None:
+    one = Recorded(tmp_path, keep_days=3)
+    for day in range(12):
+        one.step = timedelta(days=day)
+        one.run_to(2_000 * (day + 1))
+    one.day_journal.close()
+    assert [path.name for path in find_journals(tmp_path)] == [f"corner-2026-01-{day}.sqlite" for day in (13, 14, 15, 16)]
+    assert len(one.day_journal.writer._mine) == 4
+
+
 @pytest.mark.parametrize(
     ("name", "day"),
     [
