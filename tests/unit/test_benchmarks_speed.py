@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 from benchmarks import many, memory, overhead, startup
+from controller.errors import ScenarioError
 
 OUTSIDE = ("left", "right", "top", "bottom")
 
@@ -44,12 +46,25 @@ def test_growth_is_that_of_the_second_half() -> None:
 
 def test_a_day_has_the_trips_of_its_hours(tmp_path: Path) -> None:
     root = ET.parse(memory.write_day("cross", tmp_path, 24.0).parent / "day.rou.xml").getroot()
-    by_hour = [0.0] * 24
-    for flow in root.iter("flow"):
-        by_hour[int(flow.attrib["begin"]) // 3600] += 3600 * float(flow.attrib["probability"])
+    departs_s = [float(trip.attrib["depart"]) for trip in root]
+    assert departs_s == sorted(departs_s), "SUMO passes over those that come too late in the file"
+    assert len({trip.attrib["id"] for trip in root}) == len(departs_s)
+    by_hour = [sum(3600 * hour <= at_s < 3600 * (hour + 1) for at_s in departs_s) for hour in range(24)]
     full = by_hour[7]
-    assert full == pytest.approx(2 * 750 + 2 * 350, rel=0.01)
-    assert by_hour == pytest.approx([full * pct / 100 for pct in memory.DAY_PCT], rel=0.01)
+    assert full == pytest.approx(2 * 750 + 2 * 350, rel=0.03)
+    assert by_hour == [round(full * pct / 100) for pct in memory.DAY_PCT]
+    morning, afternoon = (
+        [(s.attrib["from"], round(float(s.attrib["depart"]) % 3600, 2)) for s in root if float(s.attrib["depart"]) // 3600 == h] for h in (7, 16)
+    )
+    assert morning == afternoon, "the peaks must be the same, or their difference in memory would say nothing"
+
+
+def test_a_day_needs_trips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "no.rou.xml").write_text('<routes><flow id="a" from="x" to="y" end="9" number="1"/></routes>', encoding="utf-8")
+    config = dataclasses.replace(memory.load_config(memory.find_scenario("cross")), routes=(tmp_path / "no.rou.xml",))
+    monkeypatch.setattr(memory, "load_config", lambda found: config)
+    with pytest.raises(ScenarioError, match="expected trips from edge to edge, found none"):
+        memory.write_day("cross", tmp_path, 1.0)
 
 
 def test_flows_of_a_grid_begin_and_end_outside(tmp_path: Path) -> None:
