@@ -27,7 +27,7 @@ from scenarios.arguments import sumo_args
 from scenarios.case import Case
 from scenarios.catalogue import RESCO_NAMES
 from scenarios.controls import build_control, stop_loops_of
-from scenarios.metrics import measure, read_trips
+from scenarios.metrics import TripFile, measure
 from scenarios.neighbour_link import PostOffice
 from scenarios.prepare import Prepared, prepare
 from scenarios.saturation import SaturationMeter
@@ -85,7 +85,7 @@ def probe_case(case: Case) -> dict[str, Any]:
         version = world.version()
     finally:
         world.close()
-    delay_s = measure(read_trips(case.file("tripinfo.xml"))[0], end_s)["mean_delay_s"]
+    delay_s = measure(TripFile(case.file("tripinfo.xml")), end_s)["mean_delay_s"]
     return {
         **{name: getattr(case, name) for name in ("scenario", "control", "seed", "rules", "detection", "insertion", "begin_s", "end_s")},
         "sumo_version": version,

@@ -30,7 +30,7 @@ from hardware.sumo import SumoWorld
 from scenarios.arguments import sumo_args
 from scenarios.case import RULES, Case
 from scenarios.controls import view_of
-from scenarios.metrics import measure, read_trips
+from scenarios.metrics import TripFile, measure
 from scenarios.prepare import prepare
 from scenarios.simulate import Request, cases_of
 
@@ -79,7 +79,7 @@ def run_rung(case: Case, rung: str, foresight: Foresight) -> tuple[dict[str, Any
                 entry.step(world.now_ms)
     finally:
         world.close()
-    trips = measure(read_trips(case.file("tripinfo.xml"))[0], end_s)
+    trips = measure(TripFile(case.file("tripinfo.xml")), end_s)
     learned = Foresight(
         {lane: found for probe in probes for lane, found in probe.discharge().items()}, {k: v for e in entries for k, v in e.entries_ms.items()}
     )

@@ -30,7 +30,7 @@ from controller.errors import SimulationError, UmlaufError
 from hardware.sumo import SumoWorld
 from scenarios.arguments import TLS_STATES, sumo_args
 from scenarios.case import Case
-from scenarios.metrics import measure, read_trips
+from scenarios.metrics import TripFile, measure
 from scenarios.prepare import Prepared, prepare
 from scenarios.runner import make_folder, run_one
 from scenarios.simulate import Request, cases_of
@@ -74,7 +74,7 @@ def run_bare(case: Case, replay: Path | None) -> dict[str, float | None]:
         world.step()
     wall_s, used_s = elapsed_s() - begun_s, cpu_s() - begun_cpu_s
     world.close()
-    return {"wall_s": wall_s, "cpu_s": used_s, "mean_delay_s": _number(measure(read_trips(case.file("tripinfo.xml"))[0], end_s)["mean_delay_s"])}
+    return {"wall_s": wall_s, "cpu_s": used_s, "mean_delay_s": _number(measure(TripFile(case.file("tripinfo.xml")), end_s)["mean_delay_s"])}
 
 
 def _number(value: float | None) -> float | None:

@@ -14,7 +14,7 @@ from hardware.sumo import SumoWorld
 from scenarios.case import Case, parse_address
 from scenarios.config import SumoConfig
 from scenarios.loops import PREFIX
-from scenarios.metrics import read_trips
+from scenarios.metrics import TripFile
 
 POLL_S: Final = 0.2
 POLLS: Final = 25  # how long a SUMO that we left is given to write its files
@@ -78,7 +78,7 @@ def _file(option: str, case: Case) -> Path:
 def await_outputs(outputs: Outputs) -> None:
     """Wait until the SUMO that we left has written its tripinfo, at most some seconds."""
     for _ in range(POLLS):
-        if outputs.tripinfo.is_file() and read_trips(outputs.tripinfo)[1]:
+        if outputs.tripinfo.is_file() and TripFile(outputs.tripinfo).is_whole():
             return
         if not outputs.tripinfo.parent.is_dir() or outputs.tripinfo.name.startswith("not-written"):
             return

@@ -23,7 +23,7 @@ from scenarios.controls import Control, build_control, stop_loops_of
 from scenarios.detector_faults import faults_at
 from scenarios.floor import Heedless
 from scenarios.handback import Held, hand_back
-from scenarios.metrics import measure, read_safety, read_trips
+from scenarios.metrics import TripFile, measure, read_safety
 from scenarios.neighbour_link import PostOffice
 from scenarios.prepare import Prepared, prepare
 from scenarios.queues import QueueRecorder
@@ -202,7 +202,7 @@ def _close(world: SumoWorld) -> None:
 def _figures(running: Running, status: str) -> Mapping[str, object]:
     prepared, world = running.prepared, running.world
     case = prepared.case
-    trips, complete = read_trips(running.outputs.tripinfo)
+    trips = TripFile(running.outputs.tripinfo)
     reds_s = _longest_reds_s(running)
     return {
         **measure(trips, world.now_ms / 1000),
@@ -216,7 +216,7 @@ def _figures(running: Running, status: str) -> Mapping[str, object]:
         "cpu_s": round(running.cpu_s, 3),
         "simulation_s": (world.now_ms - running.begin_ms) / 1000,
         "status": status,
-        "trips_complete": complete,
+        "trips_complete": trips.complete,
         "saturation_flow_veh_h": running.meter.flow_veh_h(),
         "saturation_headways": running.meter.headways,
         "mode_changes": sum(len(control.mode_changes) for control in running.controls),

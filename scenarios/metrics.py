@@ -8,7 +8,8 @@ SUMO writes one ``tripinfo`` for each (``write-unfinished``, ``write-undeparted`
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,17 +34,34 @@ class Trip:
         return self.depart_s >= 0
 
 
-def read_trips(path: Path) -> tuple[list[Trip], bool]:
-    """Return the trips of a tripinfo file and whether the file was complete (a crash cuts it off)."""
-    trips: list[Trip] = []
-    try:
-        for _, element in ET.iterparse(path, events=("end",)):
-            if element.tag == "tripinfo":
-                trips.append(_trip(element))
-                element.clear()
-    except (ET.ParseError, FileNotFoundError):
-        return trips, False
-    return trips, True
+class TripFile:
+    """The trips of a tripinfo file, read anew each time they are gone through: a day's need not be in memory at once.
+
+    ``complete`` tells, after that, whether the file was whole; a crash cuts it off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.complete = False
+
+    def __iter__(self) -> Iterator[Trip]:
+        self.complete = False
+        try:
+            elements = ET.iterparse(self._path, events=("start", "end"))
+            _, root = next(elements)
+            for event, element in elements:
+                if event == "end" and element.tag == "tripinfo":
+                    yield _trip(element)
+                    root.clear()
+        except (ET.ParseError, FileNotFoundError):
+            return
+        self.complete = True
+
+    def is_whole(self) -> bool:
+        """Read the file to its end, and tell whether it has one."""
+        for _ in self:
+            pass
+        return self.complete
 
 
 def _trip(element: ET.Element) -> Trip:
@@ -60,40 +78,55 @@ def _trip(element: ET.Element) -> Trip:
     )
 
 
-def measure(trips: list[Trip], end_s: float) -> dict[str, float | int | None]:
+def measure(trips: Iterable[Trip], end_s: float) -> dict[str, float | int | None]:
     """Return the figures of a run that ended at ``end_s``. Means of nothing are None.
 
     ``max_wait_s`` is the longest time that one vehicle stood: its halts on the road and its wait for insertion together.
     """
-    inserted = [trip for trip in trips if trip.inserted]
-    finished = [trip for trip in inserted if trip.finished]
-    emissions_g = [trip.co2_g for trip in inserted if trip.co2_g is not None]
+    delay_s, inserted_delay_s, stops, co2_g, finished_loss_s = _Mean(), _Mean(), _Mean(), _Mean(), _Mean()
+    never: list[Trip] = []
+    max_wait_s: float | None = None
+    last: Trip | None = None  # to depart
+    for trip in trips:
+        delay_s.add(trip.time_loss_s + trip.depart_delay_s)
+        max_wait_s = max(max_wait_s or 0.0, trip.waiting_s + trip.depart_delay_s)
+        if not trip.inserted:
+            never.append(trip)
+            continue
+        inserted_delay_s.add(trip.time_loss_s + trip.depart_delay_s)
+        stops.add(trip.stops)
+        if trip.co2_g is not None:
+            co2_g.add(trip.co2_g)
+        if trip.finished:
+            finished_loss_s.add(trip.time_loss_s)
+        if last is None or trip.depart_s > last.depart_s:
+            last = trip
     return {
-        "mean_delay_s": _mean(trip.time_loss_s + trip.depart_delay_s for trip in trips),
-        "vehicles": len(trips),
-        "finished": len(finished),
-        "unfinished": len(inserted) - len(finished),
-        "never_inserted": len(trips) - len(inserted),
-        "stops_per_vehicle": _mean(float(trip.stops) for trip in inserted),
-        "max_wait_s": max((trip.waiting_s + trip.depart_delay_s for trip in trips), default=None),
-        "co2_g_per_vehicle": _mean(iter(emissions_g)),
-        "finished_time_loss_s": _mean(trip.time_loss_s for trip in finished),
-        "resco_delay_s": resco_delay_s(trips, end_s),
+        "mean_delay_s": delay_s.value,
+        "vehicles": delay_s.count,
+        "finished": finished_loss_s.count,
+        "unfinished": stops.count - finished_loss_s.count,
+        "never_inserted": len(never),
+        "stops_per_vehicle": stops.value,
+        "max_wait_s": max_wait_s,
+        "co2_g_per_vehicle": co2_g.value,
+        "finished_time_loss_s": finished_loss_s.value,
+        "resco_delay_s": _resco_delay_s(inserted_delay_s, last, never, end_s),
     }
 
 
-def resco_delay_s(trips: list[Trip], end_s: float) -> float | None:
+def _resco_delay_s(of_inserted_s: _Mean, last: Trip | None, never: Iterable[Trip], end_s: float) -> float | None:
     """Return the delay as the RESCO benchmark computes it (Ault & Sharon 2021).
 
-    It counts a never-inserted vehicle only where it was due after the due time of the vehicle that departed last.
+    It counts a never-inserted vehicle only where it was due after the due time of the vehicle that departed ``last``.
     """
-    inserted = [trip for trip in trips if trip.inserted]
-    if not inserted:
+    if last is None:
         return None
-    last = max(inserted, key=lambda trip: trip.depart_s)
-    last_due_s = last.depart_s - last.depart_delay_s
-    late = [trip for trip in trips if not trip.inserted and end_s - trip.depart_delay_s > last_due_s]
-    return _mean(trip.time_loss_s + trip.depart_delay_s for trip in [*inserted, *late])
+    mean_s, last_due_s = copy(of_inserted_s), last.depart_s - last.depart_delay_s
+    for trip in never:
+        if end_s - trip.depart_delay_s > last_due_s:
+            mean_s.add(trip.time_loss_s + trip.depart_delay_s)
+    return mean_s.value
 
 
 def read_safety(path: Path) -> dict[str, int | None]:
@@ -114,9 +147,16 @@ def _count(root: ET.Element, tag: str, attribute: str) -> int | None:
     return int(element.get(attribute, "0")) if element is not None else None
 
 
-def _mean(values: Iterator[float]) -> float | None:
-    total, count = 0.0, 0
-    for value in values:
-        total += value
-        count += 1
-    return total / count if count else None
+class _Mean:
+    """The mean of what was added, None of nothing."""
+
+    def __init__(self) -> None:
+        self._total, self.count = 0.0, 0
+
+    def add(self, value: float) -> None:
+        self._total += value
+        self.count += 1
+
+    @property
+    def value(self) -> float | None:
+        return self._total / self.count if self.count else None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scenarios.arguments import TLS_STATES, TRIPINFO
-from scenarios.metrics import read_trips
+from scenarios.metrics import TripFile
 from scenarios.queues import LIGHTS, QUEUES, Link
 
 BIN_S: Final = 300.0
@@ -80,7 +80,7 @@ def delay_over_time(runs: Sequence[Run], width_s: float) -> Series:
     """Return the mean delay of the vehicles due to depart in each bin, over all runs given, those never inserted included."""
     values: dict[float, list[float]] = defaultdict(list)
     for run in runs:
-        for trip in read_trips(run.folder / TRIPINFO)[0]:
+        for trip in TripFile(run.folder / TRIPINFO):
             due_s = trip.depart_s - trip.depart_delay_s if trip.inserted else run.end_s - trip.depart_delay_s
             values[_bin(due_s, run.begin_s, width_s)].append(trip.time_loss_s + trip.depart_delay_s)
     return {at: sum(of) / len(of) for at, of in sorted(values.items())}

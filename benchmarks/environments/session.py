@@ -15,7 +15,7 @@ from scenarios.arguments import STATISTICS, TRIPINFO, sumo_args
 from scenarios.case import Case
 from scenarios.controls import Control, build_control, stop_loops_of
 from scenarios.handback import Held
-from scenarios.metrics import measure, read_safety, read_trips
+from scenarios.metrics import TripFile, measure, read_safety
 from scenarios.neighbour_link import PostOffice
 from scenarios.prepare import Prepared, prepare
 from scenarios.saturation import SaturationMeter
@@ -104,7 +104,7 @@ class Session:
         """End the simulation; return the run's figures, and as ``rest`` the reward that SUMO's trip records show to be missing."""
         end_s = self.world.now_ms / 1000
         self.close()
-        trips, _ = read_trips(self._case.file(TRIPINFO))
+        trips = TripFile(self._case.file(TRIPINFO))
         total_s = sum(trip.time_loss_s + trip.depart_delay_s for trip in trips)
         rest, self._rewarded_s = self._rewarded_s - total_s, total_s
         refusals = sum(held.interlock.refusals for held in self._held)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from scenarios.metrics import Trip, measure, read_safety, read_trips, resco_delay_s
+from scenarios.metrics import Trip, TripFile, measure, read_safety
 
 TRIPINFO = """<tripinfos>
     <tripinfo id="a" depart="10.00" departDelay="2.00" arrival="60.00" timeLoss="8.00" waitingTime="5.00" waitingCount="1" vaporized="">
@@ -19,16 +20,16 @@ TRIPINFO = """<tripinfos>
 """
 
 
-def trips_of(tmp_path: Path, text: str) -> tuple[list[Trip], bool]:
+def trips_of(tmp_path: Path, text: str) -> TripFile:
     path = tmp_path / "tripinfo.xml"
     path.write_text(text)
-    return read_trips(path)
+    return TripFile(path)
 
 
 def test_every_vehicle_due_counts_in_the_mean(tmp_path: Path) -> None:
-    trips, complete = trips_of(tmp_path, TRIPINFO)
+    trips = trips_of(tmp_path, TRIPINFO)
     figures = measure(trips, 100.0)
-    assert complete
+    assert trips.complete
     assert figures["mean_delay_s"] == pytest.approx((2 + 8 + 30 + 40) / 3)
     assert (figures["vehicles"], figures["finished"], figures["unfinished"], figures["never_inserted"]) == (3, 1, 1, 1)
     assert figures["finished_time_loss_s"] == 8.0
@@ -38,10 +39,24 @@ def test_every_vehicle_due_counts_in_the_mean(tmp_path: Path) -> None:
 
 
 def test_a_file_cut_off_by_a_crash_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    trips, complete = trips_of(tmp_path, TRIPINFO[: TRIPINFO.index('<tripinfo id="c"') + 20])
+    trips = trips_of(tmp_path, TRIPINFO[: TRIPINFO.index('<tripinfo id="c"') + 20])
     assert [trip.finished for trip in trips] == [True, False]
-    assert not complete
-    assert read_trips(tmp_path / "absent.xml") == ([], False)
+    assert not trips.complete
+    absent = TripFile(tmp_path / "absent.xml")
+    assert (list(absent), absent.complete, absent.is_whole()) == ([], False, False)
+
+
+def test_a_day_of_trips_takes_no_more_room_than_an_hour(tmp_path: Path) -> None:
+    one = TRIPINFO[TRIPINFO.index("<tripinfo id") : TRIPINFO.index("<personinfo")]
+    peaks_kb = []
+    for copies in (500, 5_000):
+        trips = trips_of(tmp_path, f"<tripinfos>{one * copies}</tripinfos>")
+        tracemalloc.start()
+        assert measure(trips, 100.0)["vehicles"] == 2 * copies
+        peaks_kb.append(tracemalloc.get_traced_memory()[1] / 1024)
+        tracemalloc.stop()
+    assert trips.is_whole()
+    assert peaks_kb[1] < 2 * peaks_kb[0]
 
 
 def test_nothing_measured_gives_none_and_not_zero() -> None:
@@ -58,7 +73,7 @@ def trip(depart_s: float, delay_s: float, loss_s: float = 0.0) -> Trip:
 def test_resco_formula_forgets_those_due_before_the_last_departure() -> None:
     # the last departure (at 90) was due at 80; of the two never inserted, due at 50 and 95, only the second is counted
     trips = [trip(10, 0, 5), trip(90, 10, 5), trip(-1, 50), trip(-1, 5)]
-    assert resco_delay_s(trips, 100.0) == pytest.approx((5 + 15 + 5) / 3)
+    assert measure(trips, 100.0)["resco_delay_s"] == pytest.approx((5 + 15 + 5) / 3)
     assert measure(trips, 100.0)["mean_delay_s"] == pytest.approx((5 + 15 + 50 + 5) / 4)
 
 
