@@ -205,7 +205,8 @@ def with_alternatives(one: Explanation, planner: AdaptivePlanner, snapshot: Snap
         return one
     steps = one.row.plan.steps
     caught = planner.caught_by(snapshot, steps[0].stage)
-    return replace(one, why=reason_of(planner.lanes, snapshot, problem, steps, _recorded_costs(one), caught, *planner.exits_told(snapshot)))
+    told = planner.exits_told(snapshot)
+    return replace(one, why=reason_of(planner.lanes, snapshot, problem, steps, _recorded_costs(one), caught, *told, runs_full=planner.runs_full))
 
 
 def _recorded_costs(one: Explanation) -> dict[int, int]:

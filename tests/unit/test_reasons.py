@@ -53,6 +53,11 @@ def test_a_kept_stage_in_english_and_german() -> None:
             "; nichts wird in 5 s frei, denn Fahrzeuge aus s, n warten im Knotenpunkt; ein Wechsel kostet 5 s",
         ),
         ({"held_ms": 3_000}, "no switch before 3 s (minimum green or transition)", "kein Wechsel vor 3 s (Mindestfreigabezeit oder Phasenübergang)"),
+        (
+            {"held_ms": 1_000, "runs_full": True},
+            "up to 12 s; its queues still leave at saturation flow, and more comes than can be served; EW",
+            "bis zu 12 s; seine Schlangen fließen noch mit Sättigungsverkehrsstärke ab, und es kommt mehr, als bedient werden kann; EW",
+        ),
         ({"rival_more_ms": 300}, "EW at once would cost about the same", "EW sofort würde etwa gleich viel kosten"),
         ({"rival_more_ms": 1_000}, "cost 1 vehicle-second more", "würde 1 Fahrzeugsekunde mehr kosten"),
         ({"waiting": ()}, "nobody waits elsewhere", "anderswo wartet niemand"),
