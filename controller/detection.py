@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from controller.detector_followers import Followers, Platoons
 from controller.detector_lines import Lines
-from controller.detector_rules import HOLD_DOWN_MS, LIMITS, LONGEST_HOLD_DOWN_MS, LOOK_MS, OF_DEVICE, RELAPSE_MS, Fault, Limits
+from controller.detector_rules import HOLD_DOWN_MS, LIMITS, LONGEST_HOLD_DOWN_MS, LOOK_MS, MISCOUNTS, OF_DEVICE, RELAPSE_MS, Fault, Limits
 from controller.detector_verdicts import Finding, Verdicts
 from controller.detector_witness import Witnesses
 from controller.detector_words import why
@@ -53,6 +54,7 @@ class HealthEvent(NamedTuple):
 class _Loop:
     detector: Detector
     limits: Limits
+    followers: Followers
     occupied: bool = False
     changed_ms: int = 0
     count: int = 0
@@ -89,7 +91,8 @@ class Detection:
         self, junction: Junction, start_ms: int, *, line_of: Mapping[str, str] | None = None, limits: Mapping[str, Limits] | None = None, week_ms: int = 0
     ) -> None:
         own = limits or {}
-        self._loops = {d.id: _Loop(d, own.get(d.id, LIMITS[d.purpose]), changed_ms=start_ms, minute_ms=start_ms) for d in junction.detectors}
+        now = Platoons()
+        self._loops = {d.id: _Loop(d, own.get(d.id, LIMITS[d.purpose]), Followers(now), changed_ms=start_ms, minute_ms=start_ms) for d in junction.detectors}
         self._states = {i: _state(loop) for i, loop in self._loops.items()}
         self._flows = Flows(junction, Profile(self._loops, week_ms), start_ms)
         self._witnesses = Witnesses(junction)
@@ -208,7 +211,9 @@ def _presence(loop: _Loop, event: InputEvent) -> Edge | None:
 
 
 def _follow(loop: _Loop, gap_ms: int) -> None:
-    """Learn how often a pulse comes sooner after the one before than a vehicle can follow: where that one drove."""
+    """Learn how often a pulse comes soon after the one before, and sooner than a vehicle can follow: where that one drove."""
+    if loop.trusted or loop.fault in MISCOUNTS:
+        loop.followers.take(gap_ms, learns=loop.trusted)
     if 0 < loop.pulse_ms < _MOVES_MS:
         loop.echo_ratio += _ECHO_RATE * ((gap_ms < _FOLLOWS_MS) - loop.echo_ratio)
 

@@ -56,6 +56,11 @@ class Evidence(NamedTuple):
     due_covered_veh: float  # and while it was covered
     over_ratio: float  # log-likelihood ratio for twice as many vehicles as the others saw
     under_ratio: float  # and for half as many
+    no_follower_ratio: float  # log-likelihood ratio for every second vehicle missed, by the gaps between those who come soon after one another
+    half_ratio: float  # and by the counts of the others, which convict where
+    half_gaps_ratio: float  # so much is said by the gaps, too, if all of the others' vehicles pass the loop
+    half_learned_gaps_ratio: float  # or so much if a share of them does that is learned
+    half_unknown_gaps_ratio: float  # or so much if nothing is known of it
     few_ratio: float  # it counted less than this part of those who passed the loops before it and those behind
     learned_veh: int  # after so many vehicles the ratio between two stations is known
     line_edges: int  # so many edges were due from a line in its silence; traffic comes in platoons, and half as many were seen to be missing
@@ -83,6 +88,11 @@ EVIDENCE: Final = Evidence(
     due_covered_veh=35.0,
     over_ratio=10.0,
     under_ratio=9.0,
+    no_follower_ratio=15.0,
+    half_ratio=9.0,
+    half_gaps_ratio=1.5,
+    half_learned_gaps_ratio=5.0,
+    half_unknown_gaps_ratio=12.0,
     few_ratio=0.6,
     learned_veh=50,
     line_edges=200,

@@ -12,6 +12,7 @@ from math import log
 from typing import Final, NamedTuple
 
 from controller.detector_between import between_of
+from controller.detector_halves import halves_of
 from controller.detector_rules import EVIDENCE, Fault
 from controller.detector_witness import Counted, Witness, Witnesses
 from controller.detector_words import why
@@ -37,6 +38,7 @@ class Verdicts:
 
     def __init__(self, junction: Junction, witnesses: Witnesses, flows: Flows) -> None:
         self._of, self._between, self._flows = witnesses.of, between_of(witnesses.of, junction), flows
+        self._halves = halves_of(witnesses.of, junction)
         self._missed: dict[str, tuple[float, tuple[str, ...]]] = {}  # per loop, who must have passed it unseen, against what proves it, and who says so
         self._suspects: frozenset[str] = frozenset()
         self._flow_ratio = 0.0
@@ -50,6 +52,8 @@ class Verdicts:
         self._suspects = frozenset(x for x, (proof, _) in self._missed.items() if proof >= SUSPECT_RATIO or self._flows.due_veh[x] >= SUSPECT_DUE_VEH)
         for name, between in self._between.items():
             between.look(loops[name])
+        for name, halves in self._halves.items():
+            halves.look(loops[name])
 
     def _missed_at(self, name: str, loop: Counted) -> tuple[float, tuple[str, ...]]:
         """Return who must have passed a loop since it last changed, against what proves it, and who says so."""
@@ -97,6 +101,15 @@ class Verdicts:
             return Finding(Fault.OVERCOUNT, why("overcount", seen=_seen(strong)))
         if max(under, default=0.0) >= EVIDENCE.under_ratio and self._guilty(name, strong, [x / EVIDENCE.under_ratio for x in under], loops):
             return Finding(Fault.UNDERCOUNT, why("undercount", seen=_seen(strong)))
+        return self._half(name, loops[name])
+
+    def _half(self, name: str, loop: Counted) -> Finding | None:
+        """Return whether a loop misses every second vehicle, by its gaps and the others' counts, or by its gaps alone if others were seen before."""
+        gaps_ratio, soon, halves = loop.followers.charge_ratio, loop.followers.without, self._halves[name]
+        if halves.charge_ratio >= EVIDENCE.half_ratio and gaps_ratio >= halves.gaps_ratio:
+            return Finding(Fault.UNDERCOUNT, why("half", seen=" and ".join(halves.loops), soon=soon))
+        if gaps_ratio >= EVIDENCE.no_follower_ratio and loop.followers.known:
+            return Finding(Fault.UNDERCOUNT, why("no_followers", soon=soon))
         return None
 
     def _live(self, name: str) -> list[Witness]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from math import log, sqrt
 from typing import Final, Protocol
 
+from controller.detector_followers import Followers
 from controller.detector_rules import EVIDENCE, LOOK_MS, MISCOUNTS, Fault
 from controller.junction import Detector, Junction, Purpose
 
@@ -64,6 +65,11 @@ class Counted(Protocol):
     @property
     def fault(self) -> Fault | None:
         """Return why it is not."""
+        ...
+
+    @property
+    def followers(self) -> Followers:
+        """Return who of its vehicles follow each other."""
         ...
 
 

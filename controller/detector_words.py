@@ -47,6 +47,14 @@ WHY: Final[Mapping[str, tuple[str, str]]] = {
         "counts about half as many vehicles as pass: {counted} where, by {seen}, {passed} have passed",
         "zählt etwa halb so viele Fahrzeuge, wie fahren: {counted}, wo nach {seen} {passed} gefahren sind",
     ),
+    "no_followers": (
+        "counts about half as many vehicles as pass: of {soon} that came soon after another one none followed closely",
+        "zählt etwa halb so viele Fahrzeuge, wie fahren: von {soon}, die bald nach einem anderen kamen, folgte keines dicht",
+    ),
+    "half": (
+        "counts about half as many vehicles as {seen}, and of {soon} that came soon after another one none followed closely",
+        "zählt etwa halb so viele Fahrzeuge wie {seen}, und von {soon}, die bald nach einem anderen kamen, folgte keines dicht",
+    ),
     "line": (
         "silent line: all its {loops} loops are silent for {long} s, in which {edges} edges were due",
         "Leitung stumm: alle {loops} Schleifen seit {long} s, in denen {edges} Flanken fällig waren",
