@@ -93,10 +93,10 @@ class Halves:
     @property
     def gaps_ratio(self) -> float:
         """Return how much the gaps must say besides: the more, the less is known of the share that passes."""
-        e = EVIDENCE
-        if self._whole:
+        e, told = EVIDENCE, [one for one in self._comparisons if one.tells]
+        if self._whole and len(told) == len(self._comparisons):
             return e.half_gaps_ratio
-        return e.half_learned_gaps_ratio if all(one.learned for one in self._comparisons if one.tells) else e.half_unknown_gaps_ratio
+        return e.half_learned_gaps_ratio if all(one.learned for one in told) else e.half_unknown_gaps_ratio
 
     def look(self, loop: Counted) -> None:
         """Compare the loop's counts with those of its witnesses."""
@@ -104,10 +104,7 @@ class Halves:
         for one in self._comparisons:
             one.look(loop.count, judged=judged, learns=loop.trusted and followers != self._followers)
         self._followers = followers
-        told = [one.charge_ratio for one in self._comparisons if one.tells]
-        # One side alone may have seen vehicles that change lanes on the way.
-        enough = len(told) == len(self._comparisons) if self._whole else bool(told)
-        self.charge_ratio = min(told) if enough and told else 0.0
+        self.charge_ratio = min((one.charge_ratio for one in self._comparisons if one.tells), default=0.0)
 
 
 def halves_of(witnesses: Mapping[str, Sequence[Witness]], junction: Junction) -> dict[str, Halves]:
@@ -116,8 +113,8 @@ def halves_of(witnesses: Mapping[str, Sequence[Witness]], junction: Junction) ->
 
 
 def _halves(witnesses: Sequence[Witness], purpose: Purpose) -> Halves:
+    if purpose is Purpose.EXIT:
+        return Halves((), whole=False)  # drivers choose their lane before it, and otherwise from one minute to the next
     closed = [w for w in witnesses if w.closed]
     lane = [w for w in closed if not w.mates]
-    if len(lane) > 1 and purpose is not Purpose.EXIT:
-        return Halves(lane, whole=True)
-    return Halves(closed or witnesses, whole=False)
+    return Halves(lane, whole=True) if len(lane) > 1 else Halves(closed or witnesses, whole=False)
