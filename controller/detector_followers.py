@@ -64,7 +64,8 @@ class Followers:
         follows = gap_ms < FOLLOWS_MS
         usual_ratio = max(min(self._followers / self._soon, self._now.ratio), HALF_RATIO)
         if follows:
-            self.charge_ratio = max(0.0, self.charge_ratio + log(HALF_RATIO / usual_ratio))
+            # However few followed before, a loop that misses half sees next to none.
+            self.charge_ratio = max(0.0, self.charge_ratio + log(HALF_RATIO / max(usual_ratio, FIRST_RATIO)))
             self.seen += 1
             self._learn()
         else:

@@ -64,8 +64,8 @@ class _Comparison:
         """Return the share of the witness's vehicles that passes the loop, a learned one less what it may be off by chance."""
         if not (self._whole or self.learned):
             return 1.0
-        surely_veh = self._own_veh if self._whole else self._own_veh - sqrt(self._own_veh)
-        return min(max(surely_veh, 0.0) / self._seen_veh, 1.0)
+        share_ratio = min(self._own_veh / self._seen_veh, 1.0)
+        return share_ratio if self._whole else max(share_ratio - sqrt(share_ratio * (1.0 - share_ratio) / self._seen_veh), 0.0)
 
     def _learn(self) -> None:
         self._own_veh += self._pending_own
@@ -89,6 +89,11 @@ class Halves:
     def loops(self) -> tuple[str, ...]:
         """Return the loops of those who tell."""
         return tuple(dict.fromkeys(x for one in self._comparisons if one.tells for x in one.witness.loops))
+
+    @property
+    def known(self) -> bool:
+        """Return whether somebody can say how many should have passed."""
+        return any(one.tells and (self._whole or one.learned) for one in self._comparisons)
 
     @property
     def gaps_ratio(self) -> float:

@@ -104,11 +104,11 @@ class Verdicts:
         return self._half(name, loops[name])
 
     def _half(self, name: str, loop: Counted) -> Finding | None:
-        """Return whether a loop misses every second vehicle, by its gaps and the others' counts, or by its gaps alone if others were seen before."""
+        """Return whether a loop misses every second vehicle, by its gaps and the others' counts, or by its gaps alone where nobody counts with it."""
         gaps_ratio, soon, halves = loop.followers.charge_ratio, loop.followers.without, self._halves[name]
         if halves.charge_ratio >= EVIDENCE.half_ratio and gaps_ratio >= halves.gaps_ratio:
             return Finding(Fault.UNDERCOUNT, why("half", seen=" and ".join(halves.loops), soon=soon))
-        if gaps_ratio >= EVIDENCE.no_follower_ratio and loop.followers.known:
+        if gaps_ratio >= EVIDENCE.no_follower_ratio and loop.followers.known and not halves.known:
             return Finding(Fault.UNDERCOUNT, why("no_followers", soon=soon))
         return None
 
