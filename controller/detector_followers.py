@@ -3,8 +3,8 @@
 Wherever vehicles come soon after one another, in a queue that discharges, in a platoon or by chance, a part of them comes so soon that nobody fits
 between: among random arrivals a seventh, among platoons half and more. That part depends on the street and the hour, and hardly on how many
 drive. So it is learned for each loop and never taken for higher than what all loops of the junction show at the time; at night both sink. A sequential
-test (Wald, Sequential Analysis, 1947) asks whether the part may have become that of a loop which misses half. It needs no other loop, and one
-vehicle that follows closely clears a loop again.
+test (Wald, Sequential Analysis, 1947) asks whether the part may have become that of a loop which misses half. It needs no other loop, and a few
+vehicles that follow closely clear a loop again.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ class Platoons:
 
 
 class Followers:
-    """One loop's test. ``charge_ratio``: the log-likelihood ratio for every second vehicle missed; ``without``: who came soon since the last follower."""
+    """One loop's test. ``charge_ratio``: the log-likelihood ratio for every second vehicle missed."""
 
-    __slots__ = ("_followers", "_now", "_soon", "charge_ratio", "seen", "without")
+    __slots__ = ("_followers", "_now", "_soon", "_without", "charge_ratio", "seen")
 
     def __init__(self, now: Platoons) -> None:
         self._now = now
         self._followers, self._soon = FIRST_RATIO * FIRST_VEH, FIRST_VEH
         self.charge_ratio = 0.0
         self.seen = 0  # followers since the start
-        self.without = 0
+        self._without = 0  # who came soon since the last one
 
     @property
     def known(self) -> bool:
@@ -70,15 +70,15 @@ class Followers:
             self._learn()
         else:
             self.charge_ratio = min(self.charge_ratio + log((1.0 - HALF_RATIO) / (1.0 - usual_ratio)), MOST_RATIO)
-            self.without += 1
+            self._without += 1
         if learns:
             self._now.take(follows=follows)
 
     def _learn(self) -> None:
         """Learn from all who came since the last follower: those after whom none came may be the fault's."""
         self._followers += 1.0
-        self._soon += self.without + 1.0
-        self.without = 0
+        self._soon += self._without + 1.0
+        self._without = 0
         if self._soon > MEMORY_VEH:
             self._followers *= MEMORY_VEH / self._soon
             self._soon = MEMORY_VEH

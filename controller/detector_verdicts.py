@@ -105,11 +105,11 @@ class Verdicts:
 
     def _half(self, name: str, loop: Counted) -> Finding | None:
         """Return whether a loop misses every second vehicle, by its gaps and the others' counts, or by its gaps alone where nobody counts with it."""
-        gaps_ratio, soon, halves = loop.followers.charge_ratio, loop.followers.without, self._halves[name]
+        gaps_ratio, halves = loop.followers.charge_ratio, self._halves[name]
         if halves.charge_ratio >= EVIDENCE.half_ratio and gaps_ratio >= halves.gaps_ratio:
-            return Finding(Fault.UNDERCOUNT, why("half", seen=" and ".join(halves.loops), soon=soon))
+            return Finding(Fault.UNDERCOUNT, why("half", seen=" and ".join(halves.loops)))
         if gaps_ratio >= EVIDENCE.no_follower_ratio and loop.followers.known and not halves.known:
-            return Finding(Fault.UNDERCOUNT, why("no_followers", soon=soon))
+            return Finding(Fault.UNDERCOUNT, why("no_followers"))
         return None
 
     def _live(self, name: str) -> list[Witness]:

@@ -48,12 +48,12 @@ WHY: Final[Mapping[str, tuple[str, str]]] = {
         "zählt etwa halb so viele Fahrzeuge, wie fahren: {counted}, wo nach {seen} {passed} gefahren sind",
     ),
     "no_followers": (
-        "counts about half as many vehicles as pass: of {soon} that came soon after another one none followed closely",
-        "zählt etwa halb so viele Fahrzeuge, wie fahren: von {soon}, die bald nach einem anderen kamen, folgte keines dicht",
+        "counts about half as many vehicles as pass: hardly any follows another one closely, as they did before",
+        "zählt etwa halb so viele Fahrzeuge, wie fahren: kaum eines folgt dicht auf ein anderes, wie es vorher war",
     ),
     "half": (
-        "counts about half as many vehicles as {seen}, and of {soon} that came soon after another one none followed closely",
-        "zählt etwa halb so viele Fahrzeuge wie {seen}, und von {soon}, die bald nach einem anderen kamen, folgte keines dicht",
+        "counts about half as many vehicles as {seen} let expect, and hardly any follows another one closely",
+        "zählt etwa halb so viele Fahrzeuge, wie {seen} erwarten lassen, und kaum eines folgt dicht auf ein anderes",
     ),
     "line": (
         "silent line: all its {loops} loops are silent for {long} s, in which {edges} edges were due",

@@ -129,7 +129,7 @@ def test_a_mended_loop_is_taken_back() -> None:
 def test_the_reason_tells_what_was_seen() -> None:
     said = [h.why for loop in ("e0/45", "wout/x") for h in run([LoopFault(loop, FaultKind.HALF, BEGIN_MS)], traffic()) if not h.trusted]
     assert said[0].startswith("counts about half as many vehicles")
-    assert "none followed closely" in said[1]
+    assert "hardly any follows another one closely" in said[1]
 
 
 # One loop's test by its gaps alone.
