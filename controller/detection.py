@@ -94,6 +94,7 @@ class Detection:
         now = Platoons()
         self._loops = {d.id: _Loop(d, own.get(d.id, LIMITS[d.purpose]), Followers(now), changed_ms=start_ms, minute_ms=start_ms) for d in junction.detectors}
         self._states = {i: _state(loop) for i, loop in self._loops.items()}
+        self._told: Mapping[str, DetectorState] | None = None  # the states as they were told, until one changes
         self._flows = Flows(junction, Profile(self._loops, week_ms), start_ms)
         self._witnesses = Witnesses(junction)
         self._verdicts = Verdicts(junction, self._witnesses, self._flows)
@@ -115,7 +116,7 @@ class Detection:
             loop.due_ms = now_ms
             if event.kind is InputKind.PRESENCE:
                 edge = _presence(loop, event)
-                self._states[event.source] = _state(loop)
+                self._set(loop)
                 if edge is not None and loop.trusted:
                     edges.append(edge)
             elif event.kind is InputKind.DETECTOR_FAULT:
@@ -128,12 +129,14 @@ class Detection:
             self._look(now_ms)
         health = [change for loop in self._loops.values() if loop.due_ms <= now_ms and (change := _judge(loop, now_ms)) is not None]
         for change in health:
-            self._states[change.detector] = _state(self._loops[change.detector])
+            self._set(self._loops[change.detector])
         return edges, health
 
-    def states(self) -> dict[str, DetectorState]:
-        """Return every detector's state."""
-        return dict(self._states)
+    def states(self) -> Mapping[str, DetectorState]:
+        """Return every detector's state; the same mapping as long as none changes."""
+        if self._told is None:
+            self._told = dict(self._states)
+        return self._told
 
     def state(self, detector_id: str) -> DetectorState:
         """Return one detector's state. Raises KeyError for an unknown id."""
@@ -167,19 +170,21 @@ class Detection:
                 loop.due_ms = now_ms
             if not loop.trusted:
                 loop.instead_veh_s = self._flows.instead_veh_s(name, trusted, now_ms)
-                self._states[name] = _state(loop)
+                self._set(loop)
+
+    def _set(self, loop: _Loop) -> None:
+        """Tell of a loop as it is now."""
+        self._states[loop.detector.id], self._told = _state(loop), None
 
     def _charge(self, name: str, loop: _Loop, silent: Mapping[str, str], now_ms: int) -> Finding | None:
         """Return what speaks against a loop by what others have seen."""
         line = self._lines.line_of[name]
         if line in silent:
             return Finding(Fault.SILENT_LINE, silent[line])
-        covered_ms = now_ms - max(loop.changed_ms, loop.back_ms) if loop.occupied else 0
-        return (
-            self._verdicts.stuck(name, self._loops, now_ms)
-            or self._verdicts.covered(covered_ms, loop.longest_ms)
-            or self._verdicts.miscounts(name, self._loops)
-        )
+        found = self._verdicts.stuck(name, self._loops, now_ms)
+        if found is None and loop.occupied:
+            found = self._verdicts.covered(now_ms - max(loop.changed_ms, loop.back_ms), loop.longest_ms)
+        return found or self._verdicts.miscounts(name, self._loops)
 
 
 def _state(loop: _Loop) -> DetectorState:

@@ -23,6 +23,8 @@ SUSPECT_RATIO: Final = 0.2  # a loop against which so much of a proof stands may
 CLEAR_RATIO: Final = 0.3  # a witness is cleared where so much less speaks against it
 SUSPECT_DUE_VEH: Final = 10.0
 _NOTHING: Final = 1e-3
+_COVERED: Final = ("covered", Fault.STUCK_ON)
+_FREE: Final = ("free", Fault.STUCK_OFF)
 _NOBODY: Final[tuple[float, tuple[str, ...]]] = (0.0, ())
 
 
@@ -39,6 +41,7 @@ class Verdicts:
     def __init__(self, junction: Junction, witnesses: Witnesses, flows: Flows) -> None:
         self._of, self._between, self._flows = witnesses.of, between_of(witnesses.of, junction), flows
         self._halves = halves_of(witnesses.of, junction)
+        self._alone = {name: tuple(w for w in found if not w.mates) for name, found in witnesses.of.items()}  # those that tell of the loop alone
         self._missed: dict[str, tuple[float, tuple[str, ...]]] = {}  # per loop, who must have passed it unseen, against what proves it, and who says so
         self._suspects: frozenset[str] = frozenset()
         self._flow_ratio = 0.0
@@ -47,9 +50,10 @@ class Verdicts:
     def look(self, loops: Mapping[str, Counted], changed: Mapping[str, bool]) -> None:
         """Take the witnesses' present state. ``changed``: the loops that have changed since the last look."""
         self._missed = {name: _NOBODY if changed[name] else self._missed_at(name, loop) for name, loop in loops.items()}
-        self.doubted = frozenset(x for x in loops if any(w.doubts for w in self._of[x] if w.strong and not w.mates))
-        self._flow_ratio = self._flows.change(x for x, loop in loops.items() if loop.trusted) or 0.0
-        self._suspects = frozenset(x for x, (proof, _) in self._missed.items() if proof >= SUSPECT_RATIO or self._flows.due_veh[x] >= SUSPECT_DUE_VEH)
+        self.doubted = frozenset([x for x, witnesses in self._alone.items() for w in witnesses if w.strong and w.doubts])
+        self._flow_ratio = self._flows.change([x for x, loop in loops.items() if loop.trusted]) or 0.0
+        due_veh = self._flows.due_veh
+        self._suspects = frozenset([x for x, (proof, _) in self._missed.items() if proof >= SUSPECT_RATIO or due_veh[x] >= SUSPECT_DUE_VEH])
         for name, between in self._between.items():
             between.look(loops[name])
         for name, halves in self._halves.items():
@@ -66,13 +70,13 @@ class Verdicts:
     def stuck(self, name: str, loops: Mapping[str, Counted], now_ms: int) -> Finding | None:
         """Return what a loop is found guilty of by vehicles that must have passed it."""
         occupied = loops[name].occupied
-        state, fault = ("covered", Fault.STUCK_ON) if occupied else ("free", Fault.STUCK_OFF)
+        state, fault = _COVERED if occupied else _FREE
         proof_ratio, seen_by = self._missed[name]
         if proof_ratio >= 1.0:
             return Finding(fault, why(f"{state}_missed", seen=" and ".join(seen_by)))
-        between = self._between.get(name)
         if self._flow_ratio < EVIDENCE.flows_ratio:
             return None
+        between = self._between.get(name)
         if between is not None and (queue_ms := between.queue_ms(loops[name], loops, now_ms)) >= EVIDENCE.covered_ms:
             return Finding(fault, why("free_queue", seen=" and ".join(between.ahead), long=queue_ms // 1000))
         due_veh = self._flows.due_veh[name]
@@ -94,7 +98,8 @@ class Verdicts:
         between = self._between.get(name)
         if between is not None and between.few:
             return Finding(Fault.UNDERCOUNT, why("few", counted=between.few[0], passed=between.few[1], seen=" and ".join(between.loops)))
-        strong = [w for w in self._live(name) if w.strong and not w.mates and self._suspects.isdisjoint(w.loops)]
+        doubted = self._alone[name] if name in self.doubted else ()  # what convicts is more than what raises doubts
+        strong = [w for w in doubted if w.heard and w.strong and self._suspects.isdisjoint(w.loops)]
         over = [w.over_charge for w in strong]
         under = [w.under_charge for w in strong]
         if max(over, default=0.0) >= EVIDENCE.over_ratio and self._guilty(name, strong, [x / EVIDENCE.over_ratio for x in over], loops):
@@ -112,13 +117,10 @@ class Verdicts:
             return Finding(Fault.UNDERCOUNT, why("no_followers"))
         return None
 
-    def _live(self, name: str) -> list[Witness]:
-        return [w for w in self._of[name] if w.heard]
-
     def _guilty(self, name: str, strong: Sequence[Witness], charge: Sequence[float], loops: Mapping[str, Counted]) -> bool:
         if len(strong) > 1:
             return min(charge) >= 0.5
-        others = [w for x in strong[0].loops for w in self._live(x) if w.strong and not w.mates and name not in w.loops]
+        others = [w for x in strong[0].loops for w in self._alone[x] if w.heard and w.strong and name not in w.loops]
         if others:
             return all(max(w.over_ratio, w.under_ratio) < CLEAR_RATIO * max(strong[0].over_ratio, strong[0].under_ratio) for w in others)
         return self._changed_more((name,), strong[0].loops, loops)

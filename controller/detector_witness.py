@@ -101,23 +101,31 @@ class Witness:
     heard: bool = True  # all of its loops and mates are trusted
     over_ratio: float = 0.0  # log-likelihood of twice, and of half as many vehicles
     under_ratio: float = 0.0
+    # What follows from the vehicles learned from; each look asks for it, and it seldom changes.
+    strong: bool = False  # the ratio is known and most vehicles pass both
+    whole: bool = False  # and all pass both, but for chance
+    least_ratio: float = 0.0  # the ratio, less what it may be off by chance and, where other ways join or leave between the two, by a change of demand
 
-    def least_ratio(self) -> float:
-        """Return the ratio, less what it may be off by chance and, where other ways join or leave between the two, by a change of demand."""
+    def __post_init__(self) -> None:
+        self._conclude()
+
+    def _conclude(self) -> None:
+        self.strong = self._within(STRONG_RATIO)
+        self.whole = self.spread_ratio <= WHOLE_SPREAD_RATIO and self._within(WHOLE_RATIO)
         own = self.own_veh + PRIOR_VEH * self.prior_ratio
         ratio = max(own - 2.0 * sqrt(self.own_veh), 0.0) / (self.seen_veh + PRIOR_VEH)
-        return ratio if self.closed and self.spread_ratio <= WHOLE_SPREAD_RATIO else OPEN_CUT * ratio
+        self.least_ratio = ratio if self.closed and self.spread_ratio <= WHOLE_SPREAD_RATIO else OPEN_CUT * ratio
 
     def beyond_veh(self, seen: int) -> float:
         """Return how many vehicles must have passed the loop since it last changed, were all the room between full."""
-        return self.least_ratio() * (seen - self.quiet_from) - self.room_veh
+        return self.least_ratio * (seen - self.quiet_from) - self.room_veh
 
     def passed_veh(self, seen: int, mates: int) -> float:
         """Return how many vehicles must have passed the free loop since it last changed; before a free one nobody stands for minutes."""
-        if self.spread_ratio > WHOLE_SPREAD_RATIO or not self._within(WHOLE_RATIO):
+        if not self.whole:
             return 0.0
         passed = seen - self.late_from if self.behind else self.past[0] - self.quiet_from if len(self.past) == PASSED_LOOKS else 0
-        return self.least_ratio() * passed - (mates - self.mates_from)
+        return self.least_ratio * passed - (mates - self.mates_from)
 
     def since(self, looks: int) -> int:
         """Return how many the set had seen so many looks ago since the loop last changed; less than nothing where that was before."""
@@ -148,11 +156,6 @@ class Witness:
         """Return whether the counts may differ for another reason than chance; then nothing is learned from them."""
         return max(self.over_ratio, self.under_ratio) >= DOUBT
 
-    @property
-    def strong(self) -> bool:
-        """Return whether the ratio is known and most vehicles pass both."""
-        return self._within(STRONG_RATIO)
-
     def _within(self, ratios: tuple[float, float]) -> bool:
         low, high = ratios
         return self.closed and self.seen_veh >= EVIDENCE.learned_veh and low * self.seen_veh <= self.own_veh <= high * self.seen_veh
@@ -160,12 +163,12 @@ class Witness:
     def compare(self, own: int, seen: int, *, learns: bool, changed: bool) -> None:
         """Take the counts since the last look: test them against the ratio, then learn from them, once the loop changes."""
         more_own, more_seen = own - self.looked_own, seen - self.looked_seen
-        if self.strong:
+        if not self.strong:
+            self.over_ratio = self.under_ratio = 0.0
+        elif more_own or more_seen:
             due = more_seen * self.own_veh / self.seen_veh
             self.over_ratio = min(max(0.0, self.over_ratio + more_own * _LOG2 - due), MOST_CHARGE * EVIDENCE.over_ratio + _LOG2 * self.room_veh)
             self.under_ratio = min(max(0.0, self.under_ratio - more_own * _LOG2 + due / 2.0), MOST_CHARGE * EVIDENCE.under_ratio + self.room_veh / 2.0)
-        else:
-            self.over_ratio = self.under_ratio = 0.0
         self.skip(own, seen)
         self.pending_own += more_own
         self.pending_seen += more_seen
@@ -196,6 +199,7 @@ class Witness:
             keep = MEMORY_VEH / self.seen_veh
             self.own_veh *= keep
             self.seen_veh *= keep
+        self._conclude()
 
 
 def witnesses_of(junction: Junction) -> dict[str, tuple[Witness, ...]]:
@@ -269,11 +273,16 @@ class Witnesses:
         """Compare all counts. ``changed``: the loops that have changed since the last look."""
         counts = {name: loop.count for name, loop in loops.items()}
         trusted = {name for name, loop in loops.items() if loop.trusted}
+        all_trusted = len(trusted) == len(loops)
         for name, witnesses in self.of.items():
             own = loops[name]
             for w in witnesses:
-                seen, mates = sum([counts[x] for x in w.loops]), sum([counts[x] for x in w.mates])
-                w.heard = trusted.issuperset(w.loops) and trusted.issuperset(w.mates)
+                seen = mates = 0
+                for x in w.loops:
+                    seen += counts[x]
+                for x in w.mates:
+                    mates += counts[x]
+                w.heard = all_trusted or (trusted.issuperset(w.loops) and trusted.issuperset(w.mates))
                 w.watch(seen, mates, now_ms, changed=changed[name] or not w.heard)
                 if w.heard and (own.trusted or own.fault in MISCOUNTS):
                     w.compare(own.count + mates, seen, learns=own.trusted, changed=changed[name])

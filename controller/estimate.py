@@ -14,7 +14,7 @@ from controller.detection import Edge
 from controller.junction import Junction, Purpose
 from controller.lane_model import NEVER_MS, LaneModel
 from controller.snapshot import DetectorState, LaneBelief
-from controller.vehicles import LaneTrack, Vehicle, Vehicles, ghost_slack_ms, station_quiet
+from controller.vehicles import LEAST_SLACK_MS, LaneTrack, Vehicle, Vehicles, ghost_slack_ms, station_quiet
 
 FLOW_MEMORY_S: Final = 300.0
 GAP_MS: Final = 4_000  # who comes within this time keeps a permitted turn waiting
@@ -33,7 +33,7 @@ class Estimator(Protocol):
     """Turns edges into beliefs. One for loops, one for the simulator's own view."""
 
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
-        """Take what happened up to ``now_ms``."""
+        """Take what happened up to ``now_ms``; nobody changes ``states`` afterwards."""
         ...
 
     def beliefs(self, now_ms: int) -> dict[str, LaneBelief]:
@@ -68,7 +68,8 @@ class _LaneState:
 
     def comes_by(self, at_ms: int) -> bool:
         """Return whether a vehicle is likely to reach the stop line until then."""
-        return any(v.arrival_ms <= at_ms and v.weights[self.track.lane.id] >= 0.5 for v in self.track.vehicles)
+        lane = self.track.lane.id
+        return bool([v for v in self.track.vehicles if v.arrival_ms <= at_ms and v.weights[lane] >= 0.5])
 
 
 class LoopEstimator:
@@ -92,6 +93,7 @@ class LoopEstimator:
             model = LaneModel(movements, ways)
             self._lanes[track.lane.id] = _LaneState(track, model, track.stop_loops, BlindLane(self.vehicles, track, model, track.loops))
         self._far_loops = {x: _farthest(junction, x) for x in self._lanes}
+        self._entries = tuple(d.id for d in junction.detectors if d.purpose is Purpose.ENTRY)
         self._stop_loops = frozenset(loop for lane in self._lanes.values() for loop in lane.stop_loops)
         first = {way for x in self._lanes.values() for ways in x.model.gives_way_to for way in ways}  # ways that somebody must let pass
         self._first = [(x, name, groups) for name, x in self._lanes.items() if (groups := sorted({group for lane, group in first if lane == name}))]
@@ -99,8 +101,8 @@ class LoopEstimator:
 
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
         """Take the edges since the last call, the loops' present states and the groups' greens."""
-        self._states = states
-        self._untrusted = frozenset([name for name, state in states.items() if not state.trusted])
+        if states is not self._states:
+            self._states, self._untrusted = states, frozenset([name for name, state in states.items() if not state.trusted])
         before, self._full = self._full, self._full_exits(now_ms)
         elapsed_s = (now_ms - self._now_ms) / 1000.0
         coming = [(name, groups) for lane, name, groups in self._first if lane.comes_by(now_ms + GAP_MS)]
@@ -124,7 +126,8 @@ class LoopEstimator:
 
     def beliefs(self, now_ms: int) -> dict[str, LaneBelief]:
         """Return the belief of every lane; arrivals in order from the stop line."""
-        return {name: self._belief(name, lane, now_ms) for name, lane in self._lanes.items()}
+        covered = frozenset([x for x in self._entries if self._stands(x, EXIT_FULL_AFTER_MS, now_ms)])
+        return {name: self._belief(name, lane, covered, now_ms) for name, lane in self._lanes.items()}
 
     def blocked_exits(self) -> frozenset[str]:
         """Return the exits whose loop has been covered for some seconds."""
@@ -196,13 +199,12 @@ class LoopEstimator:
             track = lane.track
             for vehicle in tuple(track.vehicles):
                 station = self.vehicles.next_station(vehicle, name)
-                while station is not None and self._untrusted.issuperset(station.loops):
+                while station is not None and self._untrusted and self._untrusted.issuperset(station.loops):
                     station = track.next_station(station.loops[0], "")  # a station without trust proves nothing, the one behind it may
                 if station is None:
                     continue
-                way_m = vehicle.distance_m - station.distance_m
-                due_ms = vehicle.arrival_ms - track.travel_ms(station.distance_m) + ghost_slack_ms(track, way_m)
-                if now_ms <= due_ms:
+                late_ms = now_ms - vehicle.arrival_ms + track.travel_ms(station.distance_m)
+                if late_ms <= LEAST_SLACK_MS or late_ms <= ghost_slack_ms(track, vehicle.distance_m - station.distance_m):
                     continue
                 if not changed:  # a loop without trust proves nothing
                     changed = {i: (s.occupied or not s.trusted, s.changed_ms) for i, s in self._states.items()}
@@ -215,41 +217,47 @@ class LoopEstimator:
             if state.trusted and state.occupied:
                 lane.model.wait(state.changed_ms, now_ms)
 
-    def _belief(self, name: str, lane: _LaneState, now_ms: int) -> LaneBelief:
+    def _belief(self, name: str, lane: _LaneState, covered: frozenset[str], now_ms: int) -> LaneBelief:
+        """Return what is believed of one lane; ``covered``: the farthest loops under a queue."""
         track, model = lane.track, lane.model
         arrival, weight = [v.arrival_ms for v in track.vehicles], [v.weights[name] for v in track.vehicles]
         since_ms = min(track.vehicles[0].free_ms, track.vehicles[0].arrival_ms) if track.vehicles else NEVER_MS
-        return LaneBelief(
-            arrival_ms=tuple(arrival),
-            weight=tuple(weight),
-            queue_veh=sum([w for a, w in zip(arrival, weight, strict=True) if a <= now_ms]),
-            movement_ratio=tuple(model.shares),
-            head_ratio=model.head_ratio(),
-            headway_ms=int(model.headway_ms),
-            startup_ms=int(model.startup_ms),
-            amber_use_ms=int(model.amber_use_ms),
-            flow_veh_s=max(lane.flow_veh_s, 0.0) if lane.blind.flow_veh_s is None else lane.blind.flow_veh_s,
-            blocked_ms=model.blocked_ms,
-            last_leave_ms=model.last_leave_ms,
-            head_yields=model.head_yields,
-            stuck_ms=model.stuck_ms,
-            inside_veh=model.inside_veh if model.must_yield else 0.0,
-            known_ms=track.travel_ms(self._reach_m(track)),
-            full=any(self._stands(x, EXIT_FULL_AFTER_MS, now_ms) for x in self._far_loops[name]),
-            waiting_since_ms=since_ms,
-            hidden_veh=self._hidden_veh(lane, now_ms),
+        queue_veh = sum([w for a, w in zip(arrival, weight, strict=True) if a <= now_ms])
+        flow_veh_s = max(lane.flow_veh_s, 0.0) if lane.blind.flow_veh_s is None else lane.blind.flow_veh_s
+        inside_veh = model.inside_veh if model.must_yield else 0.0
+        known_ms = track.travel_ms(self._reach_m(track))
+        hidden_veh = self._hidden_veh(lane, now_ms) if track.reach_m <= NEAR_M else 0.0
+        full = not covered.isdisjoint(self._far_loops[name])
+        return LaneBelief(  # in the order of its fields, for by name it takes three times as long
+            tuple(arrival),
+            tuple(weight),
+            queue_veh,
+            model.shares,
+            model.head_ratio(),
+            int(model.headway_ms),
+            int(model.startup_ms),
+            flow_veh_s,
+            model.blocked_ms,
+            int(model.amber_use_ms),
+            model.last_leave_ms,
+            known_ms,
+            model.head_yields,
+            model.stuck_ms,
+            inside_veh,
+            (),
+            since_ms,
+            hidden_veh,
+            full,
         )
 
     def _reach_m(self, track: LaneTrack) -> float:
         """Return how far out a trusted loop sees who comes."""
-        if self._untrusted.isdisjoint(track.loops):
+        if not self._untrusted or self._untrusted.isdisjoint(track.loops):
             return track.reach_m
         return max([self._loops[x].distance_m for x in track.loops if x not in self._untrusted], default=0.0)
 
     def _hidden_veh(self, lane: _LaneState, now_ms: int) -> float:
         """Return how many have come, in the mean, since the loop of a short lane was covered; they stand where nobody sees them."""
-        if lane.track.reach_m > NEAR_M:
-            return 0.0
         states = [self._states[x] for x in lane.stop_loops]
         covered_ms = max((now_ms - s.changed_ms for s in states if s.trusted and s.occupied), default=0)
         return max(lane.flow_veh_s, 0.0) * min(covered_ms, HIDDEN_MS) / 1000.0

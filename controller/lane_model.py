@@ -46,7 +46,7 @@ class LaneModel:
         self.startup_ms = STARTUP_MS
         self.amber_use_ms = AMBER_USE_MS
         self._ended_ms: int | None = None  # when the green ended that a queue still used
-        self.shares = [m.share_ratio for m in movements]
+        self.shares = tuple(m.share_ratio for m in movements)
         self.closed: frozenset[int] = frozenset()  # movements that the first vehicle is known not to take
         self.blocked_ms = -NEVER_MS
         self.stuck_ms = 0  # green time with a covered stop loop since somebody left
@@ -80,16 +80,17 @@ class LaneModel:
         ``before_ms``: the last look before, when a green that has ended was still shown.
         """
         self._full = frozenset(i for i, m in enumerate(self.movements) if m.exit in full) if full else frozenset()
-        began = [g for m in self.movements if (g := green.get(m.group)) is not None]
+        starts = [green.get(m.group) for m in self.movements]
+        began = [start_ms for start_ms in starts if start_ms is not None]
         since_ms = min(began) if began else None
         if since_ms != self._green_ms:
             queued = self._leavers >= _STARTUP_VEHICLE and self._last_waited
             self._ended_ms = before_ms if since_ms is None and queued else None
             self._green_ms, self._leavers = since_ms, 0
-        open_now = tuple(i for i, m in enumerate(self.movements) if green.get(m.group) is not None)
+        open_now = tuple([i for i, start_ms in enumerate(starts) if start_ms is not None])
         if open_now != self._open:
             self._open, self._open_since_ms, self.head_yields = open_now, now_ms, False
-        self._turns = tuple(i for i in open_now if not busy.isdisjoint(self.gives_way_to[i]))
+        self._turns = tuple([i for i in open_now if not busy.isdisjoint(self.gives_way_to[i])]) if busy else ()
         self._yields = bool(self._turns)
         if self._yields:
             self._yielded_ms = now_ms
@@ -159,10 +160,10 @@ class LaneModel:
 
     def recall(self, learned: Mapping[str, Any]) -> None:
         """Go on from what `learned` returned, within the ranges of learning. Raises `KeyError`, `TypeError` or `ValueError` where it is none."""
-        shares = [float(share) for share in learned["shares"]]
+        shares = tuple(float(share) for share in learned["shares"])
         numbers = {name: float(learned[name]) for name in ("headway_ms", "startup_ms", "amber_use_ms")}
         if len(shares) != len(self.movements) or not all(0.0 <= share <= 1.0 for share in shares) or abs(sum(shares) - sum(self.shares)) > 0.01:
-            raise ValueError(f"expected {len(self.movements)} shares from 0 to 1 with the sum of {sum(self.shares):.2f}, found {shares}")
+            raise ValueError(f"expected {len(self.movements)} shares from 0 to 1 with the sum of {sum(self.shares):.2f}, found {list(shares)}")
         ranges = {"headway_ms": _HEADWAY_RANGE_MS, "startup_ms": _STARTUP_RANGE_MS, "amber_use_ms": _AMBER_USE_RANGE_MS}
         for name, (low, high) in ranges.items():
             if not low <= numbers[name] <= high:
@@ -203,7 +204,7 @@ class LaneModel:
         """Return which way the first vehicle goes, by movement."""
         rest = sum(s for i, s in enumerate(self.shares) if i not in self.closed) if self.closed else 0.0
         if rest <= 0.0:
-            return tuple(self.shares)
+            return self.shares
         return tuple(0.0 if i in self.closed else s / rest for i, s in enumerate(self.shares))
 
     def _learn_way(self) -> None:
@@ -213,6 +214,5 @@ class LaneModel:
         total = sum(self.shares[i] for i in ways)
         if not (partial or self.closed) or total <= 0.0:
             return
-        for i, share in enumerate(self.shares):
-            went = share / total if i in ways else 0.0
-            self.shares[i] += _SHARE_RATE * (went - share)
+        went = [share / total if i in ways else 0.0 for i, share in enumerate(self.shares)]
+        self.shares = tuple([share + _SHARE_RATE * (way - share) for share, way in zip(self.shares, went, strict=True)])

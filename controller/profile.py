@@ -56,7 +56,10 @@ class Profile:
 
     def rate_veh_s(self, loop: str, now_ms: int) -> float | None:
         """Return what the loop is expected to count at this time of the week, None where nothing is known."""
-        stored, quarter = self._stored[loop], self.quarter(now_ms)
+        stored = self._stored[loop]
+        if not stored:
+            return None
+        quarter = self.quarter(now_ms)
         if quarter in stored:
             return stored[quarter] * 1000.0 / QUARTER_MS
         like = [stored[k] for k in self._like(quarter) if k in stored]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from math import exp
 from typing import Final
 
@@ -29,7 +29,7 @@ class Flows:
         self._watched_ms = {d.id: 0 for d in junction.detectors}
         self._near = {d.id: _near(d, junction) for d in junction.detectors}
         everywhere = tuple(d.id for d in junction.detectors if d.purpose is not Purpose.EXIT)
-        self._telling = {d.id: (_own_ways(d, junction), self._near[d.id], everywhere) for d in junction.detectors}
+        self._telling = {d.id: (_own_ways(d, junction), self._near[d.id], tuple(x for x in everywhere if x != d.id)) for d in junction.detectors}
         self._counted = {d.id: 0 for d in junction.detectors}
         self._usual_counted = dict(self._counted)
         self._usual_ms = {d.id: start_ms for d in junction.detectors}
@@ -59,8 +59,9 @@ class Flows:
                 self._usual_ms[name], self._usual_counted[name] = now_ms, count
             self._counted[name] = count
         known = {name: rate for name in counts if trusted[name] and (rate := self._known_veh_s(name, now_ms))}
+        moved = {name for name, count in more.items() if count}
         for name in counts:
-            self.due_veh[name] = 0.0 if changed[name] else self.due_veh[name] + self._more_due_veh(name, more, known, elapsed_ms, now_ms)
+            self.due_veh[name] = 0.0 if changed[name] else self.due_veh[name] + self._more_due_veh(name, more, moved, known, elapsed_ms, now_ms)
         self._end_quarter(counts, trusted, now_ms)
         self._at_ms = now_ms
 
@@ -100,11 +101,16 @@ class Flows:
     def _is_learned(self, name: str) -> bool:
         return self._watched_ms[name] >= LEARNED_MS and self._counted[name] >= LEARNED_VEH
 
-    def _more_due_veh(self, name: str, more: Mapping[str, int], known: Mapping[str, float], elapsed_ms: int, now_ms: int) -> float:
-        """Return how many vehicles were due over a loop since the last look: its usual share of those that the loops have seen that tell most of it."""
+    def _more_due_veh(self, name: str, more: Mapping[str, int], moved: Set[str], known: Mapping[str, float], elapsed_ms: int, now_ms: int) -> float:
+        """Return how many vehicles were due over a loop since the last look: its usual share of those that the loops have seen that tell most of it.
+
+        ``moved``: the loops that have seen any.
+        """
         own_veh_s = known.get(name) or self._known_veh_s(name, now_ms)
         for telling in self._telling[name] if own_veh_s else ():
-            heard = [x for x in telling if x in known and x != name]
+            heard = [x for x in telling if x in known]
+            if heard and moved.isdisjoint(heard):
+                return 0.0
             if heard:
                 share = own_veh_s / sum([known[x] for x in heard])
                 return min(share * sum([more[x] for x in heard]), MOST_DUE_RATIO * own_veh_s * elapsed_ms / 1000.0)

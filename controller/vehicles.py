@@ -30,6 +30,7 @@ _LEAST_WEIGHT: Final = 0.02
 _DEAD_RATIO: Final = 0.5  # of a lane's first share
 _LEAST_SHARE: Final = 0.03  # what was never seen may still happen; above the least weight, so that it is still tried
 _SAME_HEIGHT_M: Final = 10.0
+LEAST_SLACK_MS: Final = 3_000  # braking for a queue or a red costs a few seconds
 
 
 @dataclass(slots=True, eq=False)
@@ -301,8 +302,8 @@ def _first_shares(d: Detector, beside: Mapping[str, str]) -> dict[str, float]:
 
 
 def ghost_slack_ms(track: LaneTrack, distance_m: float) -> int:
-    """Return how late a vehicle may pass a station before it is doubted: braking for a queue or a red costs a few seconds."""
-    return 3_000 + int(0.4 * track.travel_ms(distance_m))
+    """Return how late a vehicle may pass a station before it is doubted."""
+    return LEAST_SLACK_MS + int(0.4 * track.travel_ms(distance_m))
 
 
 def station_quiet(track: LaneTrack, station: Station, changed: Mapping[str, tuple[bool, int]], now_ms: int) -> bool:

@@ -46,7 +46,7 @@ def taught(path: Path) -> Kept:
     one = Kept(path, sorted([*drive("e0/300", 20_000), *drive("e0/300", 40_000)]))
     assert isinstance(one.guard.control.estimator, LoopEstimator)
     model = one.guard.control.estimator._lanes["n0"].model
-    model.headway_ms, model.startup_ms, model.amber_use_ms, model.shares = 2_412.5, 1_200.0, 1_500.0, [0.7, 0.3]
+    model.headway_ms, model.startup_ms, model.amber_use_ms, model.shares = 2_412.5, 1_200.0, 1_500.0, (0.7, 0.3)
     one.run_to(70_000)
     return one
 
