@@ -6,7 +6,7 @@ an approach, each lane gets its share of the flow measured there, and what the n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from controller.junction import Junction
@@ -97,16 +97,16 @@ class Coordination:
         by_lanes: dict[Lanes, list[tuple[int, Stream, int]]] = {}
         for message in valid:
             for stream in message.streams:
-                if all(x in lanes for x in stream.lanes):
+                if lanes.keys() >= set(stream.lanes):
                     way_ms = int(1000 * stream.way_m / self._speed_m_s[stream.lanes[0]])
                     by_lanes.setdefault(stream.lanes, []).append((message.made_ms, stream, way_ms))
         found: dict[str, Coming] = {}
         for names, streams in by_lanes.items():
-            told_veh_h = sum(s.flow_veh_h for _, s, _ in streams)
-            seen_veh_h = 3600 * sum(lanes[x].flow_veh_s for x in names)
+            told_veh_h = sum([s.flow_veh_h for _, s, _ in streams])
+            seen_veh_h = 3600 * sum([lanes[x].flow_veh_s for x in names])
             if told_veh_h < LEAST_FLOW_VEH_H or seen_veh_h < LEAST_FLOW_VEH_H:
                 continue
-            packets = sorted(packet for made_ms, s, way_ms in streams for packet in _arrivals(s, made_ms, way_ms))
+            packets = sorted([packet for made_ms, s, way_ms in streams for packet in _arrivals(s, made_ms, way_ms)])
             times, weights = tuple([t for t, _ in packets]), [w for _, w in packets]
             told_ms, rest = min(made_ms + way_ms for made_ms, _, way_ms in streams), max(0.0, 1.0 - told_veh_h / seen_veh_h)
             for name in names:
@@ -120,7 +120,8 @@ class Coordination:
             for stored in message.stored:
                 exits = self._exits_of.get((message.sender, stored.lanes), {})
                 room = 0 if stored.full else max(int(sum(exits.values()) / SPACING_M) - stored.vehicles, 0)
-                found.update((name, min(found.get(name, room), room)) for name in exits)
+                for name in exits:
+                    found[name] = min(found.get(name, room), room)
         return found
 
     def tell(self, snapshots: Sequence[Snapshot], nodes: Sequence[Predicting]) -> None:
@@ -189,13 +190,11 @@ class Coordination:
         total = sum([belief.movement_ratio[x] for x in served])
         if total <= 0.0:
             return []
-        ways = ((w, int(1000 * belief.movement_ratio[w.movement] / total)) for w in self._ways[lane] if w.movement in served)
+        ways = [(w, int(1000 * belief.movement_ratio[w.movement] / total)) for w in self._ways[lane] if w.movement in served]
         return [(w.stream, w.crossing_ms, milli) for w, milli in ways if milli >= LEAST_MILLI]
 
 
-def _arrivals(stream: Stream, made_ms: int, way_ms: int) -> Iterator[tuple[int, int]]:
-    """Yield when the vehicles of a stream arrive, and how likely each is to come, told of at ``made_ms``."""
-    for exit_ms, milli in zip(stream.exit_ms, stream.weight_milli, strict=True):
-        sure = milli * sure_milli(exit_ms - made_ms) // 1000
-        if sure >= LEAST_MILLI:
-            yield exit_ms + way_ms, sure
+def _arrivals(stream: Stream, made_ms: int, way_ms: int) -> list[tuple[int, int]]:
+    """Return when the vehicles of a stream arrive, and how likely each is to come, told of at ``made_ms``."""
+    told = zip(stream.exit_ms, stream.weight_milli, strict=True)
+    return [(exit_ms + way_ms, sure) for exit_ms, milli in told if (sure := milli * sure_milli(exit_ms - made_ms) // 1000) >= LEAST_MILLI]

@@ -18,13 +18,10 @@ def expected(belief: LaneBelief, coming: Coming | None, begin_ms: int, now_ms: i
     steps = range(begin_ms + STEP_MS // 2, horizon_ms, STEP_MS) if even_milli >= LEAST_MILLI else range(0)
     if coming is None:
         return list(steps), [even_milli] * len(steps)
-    even = [(at_ms, _untold(even_milli, coming, now_ms + at_ms)) for at_ms in steps]
+    # Beside those that the neighbours tell of, as far as they are to be believed, only a rest of the even flow is to be expected.
+    told_ratio, since_ms = 1.0 - coming.rest_ratio, now_ms - coming.told_ms
+    even = [(at_ms, int(even_milli * (1.0 - told_ratio * sure_milli(since_ms + at_ms) / 1000))) for at_ms in steps]
     first, last = bisect_right(coming.arrival_ms, now_ms + belief.known_ms), bisect_left(coming.arrival_ms, now_ms + horizon_ms)
     told = [(max(a - now_ms, begin_ms), w) for a, w in zip(coming.arrival_ms[first:last], coming.weight_milli[first:last], strict=True)]
-    packets = sorted(packet for packet in even + told if packet[1] >= LEAST_MILLI)
+    packets = sorted([packet for packet in even + told if packet[1] >= LEAST_MILLI])
     return [at_ms for at_ms, _ in packets], [w for _, w in packets]
-
-
-def _untold(even_milli: int, coming: Coming, at_ms: int) -> int:
-    """Return what, of an even flow, is to be expected beside those that the neighbours tell of."""
-    return int(even_milli * (1.0 - (1.0 - coming.rest_ratio) * sure_milli(at_ms - coming.told_ms) / 1000))

@@ -22,6 +22,8 @@ SURE_MILLI: Final = 800
 SURE_LOST_MILLI_PER_S: Final = 22
 SURE_FOR_MS: Final = 1000 * SURE_MILLI // SURE_LOST_MILLI_PER_S
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))  # `json.dumps` makes one for each call
+
 Lanes = tuple[str, ...]
 
 
@@ -54,7 +56,8 @@ class Message(NamedTuple):
 
 def sure_milli(ahead_ms: int) -> int:
     """Return how far a departure predicted so long ago, or so far ahead, is to be believed."""
-    return min(max(SURE_MILLI - SURE_LOST_MILLI_PER_S * ahead_ms // 1000, 0), SURE_MILLI)
+    sure = SURE_MILLI - SURE_LOST_MILLI_PER_S * ahead_ms // 1000
+    return 0 if sure < 0 else SURE_MILLI if sure > SURE_MILLI else sure  # asked too often for `min` and `max`
 
 
 class NeighbourPort(Protocol):
@@ -101,7 +104,7 @@ class Mail:
 def message_text(message: Message) -> str:
     """Return compact JSON, times relative to the message's; `message_of` gives an equal message back."""
     streams = [(s.lanes, s.way_m, s.flow_veh_h, [t - message.made_ms for t in s.exit_ms], s.weight_milli) for s in message.streams]
-    return json.dumps((message.sender, message.made_ms, streams, message.stored), separators=(",", ":"))
+    return _ENCODER.encode((message.sender, message.made_ms, streams, message.stored))
 
 
 def message_of(text: str) -> Message:
