@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from controller.solver import NEVER_MS, HorizonProblem, HorizonResult, InlineSolver, Solver
 
 NARROW_BEAM: Final = 1  # the solver keeps one node per stage at least, which is enough to tell by how much a rival loses
 LEAST_MILLI: Final = 500  # for fewer believed vehicles nobody asks
+WHOLE_MILLI: Final = 1_000  # the share of a lane of which every movement is green
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,12 @@ def rival_of(problem: HorizonProblem, result: HorizonResult) -> int | None:
         return problem.stage
     if problem.leave_ms > 0:
         return None
-    standing_milli = ((problem.arrival_ms <= 0) * problem.weight_milli).sum(axis=1).tolist()
+    standing_milli = np.vecdot(problem.arrival_ms <= 0, problem.weight_milli).tolist()
     shares = problem.service_milli.tolist()
-    gained = [sum([milli for milli, share, now in zip(standing_milli, row, shares[chosen], strict=True) if share > now]) for row in shares]
+    waiting = [(i, milli, now) for i, (milli, now) in enumerate(zip(standing_milli, shares[chosen], strict=True)) if milli and now < WHOLE_MILLI]
+    if sum([milli for _, milli, _ in waiting]) < LEAST_MILLI:
+        return None
+    gained = [sum([milli for i, milli, now in waiting if row[i] > now]) for row in shares]
     others = [s for s, milli in enumerate(gained) if s != chosen and milli >= LEAST_MILLI and may_choose(problem, s)]
     return max(others, key=lambda s: (gained[s], -s), default=None)
 

@@ -69,13 +69,13 @@ class EvidenceOf:
         self._lanes = tuple(x.id for x in model.lanes)
         self._homes = homes(model)
         self._stages = len(model.green)
-        self._entries = [(x.id, [d.id for d in model.detectors(x.id, Purpose.ENTRY)]) for x in model.lanes]
+        self._entries = [(x.id, d.id) for x in model.lanes for d in model.detectors(x.id, Purpose.ENTRY)]
         self._exits = model.exit_loops()
 
     def __call__(self, snapshot: Snapshot) -> Evidence:
         """Return what the snapshot says."""
         seen, now_ms = snapshot.detectors, snapshot.now_ms
-        entries = [lane for lane, loops in self._entries if any(_covered(seen[i], now_ms, ENTRY_FULL_MS) for i in loops)]
+        entries = dict.fromkeys([lane for lane, loop in self._entries if _covered(seen[loop], now_ms, ENTRY_FULL_MS)])
         exits = [lane for loop, lanes in self._exits if _covered(seen[loop], now_ms, EXIT_FULL_MS) for lane in lanes]
         return Evidence(self._saturation_ratio(snapshot), tuple(entries), tuple(sorted(exits)))
 
@@ -92,7 +92,7 @@ class EvidenceOf:
 
 
 def _covered(state: DetectorState, now_ms: int, for_ms: int) -> bool:
-    return state.trusted and state.occupied and now_ms - state.changed_ms >= for_ms
+    return state.occupied and state.trusted and now_ms - state.changed_ms >= for_ms
 
 
 def homes(model: NodeModel) -> list[int | None]:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from controller.adaptive import AdaptiveSettings
 
 _MAX_VEHICLES: Final = 64
-_NOBODY: Final = [bytes(8 * (_MAX_VEHICLES - taken)) for taken in range(_MAX_VEHICLES + 1)]  # the free places of a lane
+_PLACES: Final = 64  # for vehicles: a lane has room for a multiple of these
+_NOBODY: Final = [bytes(8 * free) for free in range(_MAX_VEHICLES + 1)]  # the free places of a lane
 _WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
 _INSIDE_VEH: Final = 0.5  # expected vehicles inside from which they are waited for
 _MORE_INSIDE_MS: Final = 2_000  # for each one after the first
@@ -72,12 +73,17 @@ class HorizonModel:
         self._stop_cost = np.full(lanes, settings.stop_cost_ms, np.int64)
         self._gap = np.full(lanes, settings.gap_ms, np.int64)
         self._turning = [self._turning_lanes(s) for s in range(stages)]
-        self._no_ways = np.zeros((lanes, _MAX_VEHICLES), np.int64)
+        self._groups = [[[s.group for s in serves] for serves in row] for row in self.model.service]
+        self._no_ways = [np.zeros((lanes, places), np.int64) for places in range(0, _MAX_VEHICLES + 1, _PLACES)]
         self._ratios: list[tuple[object, ...]] = [()] * lanes  # of which the two tables below are made
         self._served, self._yielding = np.zeros((stages, lanes), np.int64), np.zeros((stages, lanes), np.int64)
         for a in range(stages):
             for b in range(stages):
                 self._fill_pair(junction, transitions, a, b)
+        self._amber_use_ms: list[int] = []  # with which the next table was made
+        self._green_end = self._end
+        self._startup_ms: list[int] = []  # and the one after that, where nothing has to be cleared
+        self._green_start = self._start
 
     def _turning_lanes(self, stage: int) -> list[tuple[Lane, frozenset[str]]]:
         """Return the lanes from which the stage lets vehicles turn that must yield, with the groups of these turns."""
@@ -161,45 +167,49 @@ class HorizonModel:
         shut = self._choice.shut(snapshot) - {signals.stage}
         service, yields = self._shares(beliefs, snapshot, shut)
         yielding = yields[signals.stage].tolist()
-        arrival, weight = array("q"), array("q")
-        rows = []
-        for i, belief in enumerate(beliefs):
-            times, weights = self._packets(belief, snapshot.coming.get(self.model.lanes[i].id), now_ms)
+        arrival, weight, numbers = array("q"), array("q"), array("q")
+        packets = [self._packets(belief, snapshot.coming.get(lane.id), now_ms) for lane, belief in zip(self.model.lanes, beliefs, strict=True)]
+        counts = [len(times) for times, _ in packets]
+        places = max(-(-max(counts) // _PLACES), 1) * _PLACES
+        for (times, weights), taken in zip(packets, counts, strict=True):
             arrival.extend(times)
             weight.extend(weights)
-            arrival.frombytes(_NOBODY[len(times)])
-            weight.frombytes(_NOBODY[len(times)])
-            ready_ms, blocked_ms = self._ready_ms(i, belief, snapshot), self.exits.blocked_ms(self.model.movements[i], belief)
-            person_milli, phase_milli = self._person_milli(i, belief, now_ms), _phase_milli(belief, yielding[i])
-            rows.append((len(times), belief.headway_ms, belief.startup_ms, belief.amber_use_ms, person_milli, ready_ms, blocked_ms, phase_milli))
-        count, headway, startup, amber_use, person, ready, blocked, phase = np.array(list(zip(*rows, strict=True)), np.int64)
-        passes, gives_way = self._ways_of(beliefs)
-        start, stay = self._with_clearing(snapshot)
-        return HorizonProblem(
-            arrival_ms=np.frombuffer(arrival, np.int64).reshape(lanes, _MAX_VEHICLES),
-            weight_milli=np.frombuffer(weight, np.int64).reshape(lanes, _MAX_VEHICLES),
-            passes=passes,
-            gives_way=gives_way,
-            vehicles=count,
-            headway_ms=headway,
-            stop_cost_ms=self._stop_cost,
-            person_milli=person,
-            ready_ms=ready,
-            blocked_ms=blocked,
-            service_milli=service,
-            foes=self._foes,
-            yield_milli=yields,
-            yield_phase_milli=phase,
-            gap_ms=self._gap,
-            green_end_ms=np.maximum(self._end + self._ends_here * amber_use, 0),
-            green_start_ms=start + self._starts_up * startup,
-            min_stay_ms=stay,
-            allowed=self._open(shut),
-            grid_ms=self._grid,
-            stage=signals.stage,
-            leave_ms=self._leave_ms(signals, now_ms),
-            switch_cost_ms=settings.switch_cost_ms,
-            beam=settings.beam,
+            arrival.frombytes(_NOBODY[places - taken])
+            weight.frombytes(_NOBODY[places - taken])
+        numbers.extend(counts)
+        numbers.extend([belief.headway_ms for belief in beliefs])
+        numbers.extend([self._person_milli(i, belief, now_ms) for i, belief in enumerate(beliefs)])
+        numbers.extend([self._ready_ms(i, belief, snapshot) for i, belief in enumerate(beliefs)])
+        numbers.extend([self.exits.blocked_ms(moves, belief) for moves, belief in zip(self.model.movements, beliefs, strict=True)])
+        numbers.extend([_phase_milli(belief, milli) for belief, milli in zip(beliefs, yielding, strict=True)])
+        count, headway, person, ready, blocked, phase = np.frombuffer(numbers, np.int64).reshape(6, lanes)
+        passes, gives_way = self._ways_of(beliefs, places)
+        start, stay = self._with_clearing(snapshot, beliefs)
+        return HorizonProblem(  # in the order of its fields, for by name it takes four times as long
+            np.frombuffer(arrival, np.int64).reshape(lanes, places),
+            np.frombuffer(weight, np.int64).reshape(lanes, places),
+            passes,
+            gives_way,
+            count,
+            headway,
+            self._stop_cost,
+            person,
+            ready,
+            blocked,
+            service,
+            self._foes,
+            yields,
+            phase,
+            self._gap,
+            self._ends(beliefs),
+            start,
+            stay,
+            self._open(shut),
+            self._grid,
+            signals.stage,
+            self._leave_ms(signals, now_ms),
+            settings.switch_cost_ms,
+            settings.beam,
         )
 
     def _open(self, shut: frozenset[int]) -> Ints:
@@ -210,15 +220,28 @@ class HorizonModel:
         allowed[:, sorted(shut)] = 0
         return allowed
 
-    def _with_clearing(self, snapshot: Snapshot) -> tuple[Ints, Ints]:
-        """Return the starts and stays of the transitions, those out of the present stage as late as clearing needs."""
-        now, start, stay = snapshot.signals.stage, self._start, self._stay
+    def _ends(self, beliefs: list[LaneBelief]) -> Ints:
+        """Return until when the lanes discharge in each transition, made anew where the use of an amber has changed."""
+        amber_use_ms = [belief.amber_use_ms for belief in beliefs]
+        if amber_use_ms != self._amber_use_ms:
+            self._amber_use_ms = amber_use_ms
+            self._green_end = np.maximum(self._end + self._ends_here * np.array(amber_use_ms, np.int64), 0)
+        return self._green_end
+
+    def _with_clearing(self, snapshot: Snapshot, beliefs: list[LaneBelief]) -> tuple[Ints, Ints]:
+        """Return the starts and stays of the transitions, start-up inside, those out of the present stage as late as clearing needs."""
+        startup_ms = [belief.startup_ms for belief in beliefs]
+        if startup_ms != self._startup_ms:
+            self._startup_ms, self._green_start = startup_ms, self._start + self._starts_up * np.array(startup_ms, np.int64)
+        now, start, stay = snapshot.signals.stage, self._green_start, self._stay
+        if not self._caught(snapshot):
+            return start, stay
         for b in range(len(self.model.green)):
             clear_ms = self.clear_to(snapshot, b)
             if clear_ms:
-                if start is self._start:
+                if start is self._green_start:
                     start, stay = start.copy(), stay.copy()
-                late_ms = np.maximum(clear_ms - start[now, b], 0)
+                late_ms = np.maximum(clear_ms - self._start[now, b], 0)
                 start[now, b] += late_ms * self._begins[now, b]
                 stay[now, b] += int(late_ms[self._begins[now, b] > 0].max(initial=0))
         return start, stay
@@ -246,13 +269,14 @@ class HorizonModel:
 
     def caught_by(self, snapshot: Snapshot, stage: int) -> list[Lane]:
         """Return the lanes whose vehicles wait inside the junction, or are about to, and would lose their green to the stage."""
-        now = snapshot.signals.stage
-        found = []
-        for lane, turning in self._turning[now] if now != stage else ():
-            belief = snapshot.lanes[lane.id]
-            if (belief.head_yields or belief.inside_veh >= _INSIDE_VEH) and turning - self.model.green[stage]:
-                found.append(lane)
-        return found
+        if stage == snapshot.signals.stage:
+            return []
+        return [lane for lane, turning in self._caught(snapshot) if turning - self.model.green[stage]]
+
+    def _caught(self, snapshot: Snapshot) -> list[tuple[Lane, frozenset[str]]]:
+        """Return the lanes whose vehicles wait inside the junction, or are about to, with the groups of their turns."""
+        turning = [(lane, groups, snapshot.lanes[lane.id]) for lane, groups in self._turning[snapshot.signals.stage]]
+        return [(lane, groups) for lane, groups, belief in turning if belief.head_yields or belief.inside_veh >= _INSIDE_VEH]
 
     def _packets(self, belief: LaneBelief, coming: Coming | None, now_ms: int) -> tuple[list[int], list[int]]:
         """Return the lane's vehicles as packets, those appended that are expected from beyond what the loops have seen.
@@ -261,7 +285,7 @@ class HorizonModel:
         """
         oldest_ms = now_ms - _LONGEST_WAIT_MS
         times = [a - now_ms if a > oldest_ms else -_LONGEST_WAIT_MS for a in belief.arrival_ms]
-        if times != sorted(times):
+        if len(times) > 1 and times != sorted(times):
             times = list(accumulate(times, max))
         weights = [int(1000 * w) for w in belief.weight]
         hidden = int(1000 * belief.hidden_veh)
@@ -282,15 +306,15 @@ class HorizonModel:
 
     def _ready_ms(self, lane: int, belief: LaneBelief, snapshot: Snapshot) -> int:
         signals, now_ms = snapshot.signals, snapshot.now_ms
-        begun = [g for s in self.model.service[signals.stage][lane] if (g := signals.green_since_ms.get(s.group)) is not None]
+        groups = self._groups[signals.stage][lane]
+        begun = [since_ms for g in groups if (since_ms := signals.green_since_ms.get(g)) is not None]
         if begun:
             start_ms = min(begun) + belief.startup_ms
-        elif any(s.group in self._on_red for s in self.model.service[signals.stage][lane]):
+        elif not self._on_red.isdisjoint(groups):
             start_ms = now_ms
         else:
             # Red: for its own stage, or for another one that may come before all that has ended is cleared.
-            groups = {s.group for s in self.model.service[signals.stage][lane]} or self._mine[lane]
-            start_ms = min(signals.earliest_green_ms.get(g, now_ms) for g in groups) + belief.startup_ms
+            start_ms = min([signals.earliest_green_ms.get(g, now_ms) for g in groups or self._mine[lane]]) + belief.startup_ms
         return max(start_ms, belief.last_leave_ms - REAR_MS + belief.headway_ms) - now_ms
 
     def _leave_ms(self, signals: SignalState, now_ms: int) -> int:
@@ -320,13 +344,14 @@ class HorizonModel:
         served[snapshot.signals.stage, locked] = 0
         return served, self._yielding
 
-    def _ways_of(self, beliefs: list[LaneBelief]) -> tuple[Ints, Ints]:
+    def _ways_of(self, beliefs: list[LaneBelief], places: int) -> tuple[Ints, Ints]:
         """Return in which stages each vehicle whose way is known passes, and in which it gives way."""
         if not any(belief.ways for belief in beliefs):
-            return self._no_ways, self._no_ways
-        passes, gives_way = np.zeros((2, len(beliefs), _MAX_VEHICLES), np.int64)
+            none = self._no_ways[places // _PLACES]
+            return none, none
+        passes, gives_way = np.zeros((2, len(beliefs), places), np.int64)
         for i, belief in enumerate(beliefs):
-            for v, way in enumerate(belief.ways[:_MAX_VEHICLES]):
+            for v, way in enumerate(belief.ways[:places]):
                 if way >= 0:
                     passes[i, v], gives_way[i, v] = self._ways[i][way]
         return passes, gives_way

@@ -52,7 +52,9 @@ class RedLimit:
 
     def stage(self, snapshot: Snapshot) -> int | None:
         """Return the stage to show now, None where nobody has waited too long."""
-        overdue = {lane: over for lane in range(len(self._loops)) if (over := self._over_ms(lane, snapshot))}
+        reds = snapshot.signals.red_since_ms.items()
+        old = [g for g, ms in reds if ms is not None and snapshot.now_ms - ms > self._limit_ms[g]]  # nobody else can have waited too long
+        overdue = {lane: over for lane in range(len(self._loops)) if (over := self._over_ms(lane, snapshot))} if old else {}
         if self._service is not None and self._goes_on(self._service, snapshot, overdue):
             return self._service.stage
         self._service = None

@@ -48,12 +48,15 @@ class RedMeter:
 
     def watch(self, snapshot: Snapshot) -> list[LongRed]:
         """Measure at one tick; return the reds that have just become too long."""
-        now_ms, found = snapshot.now_ms, []
+        now_ms, reds_ms, found = snapshot.now_ms, snapshot.signals.red_since_ms, []
         for one in self._watched:
             if snapshot.blocked_exits and one.exits <= snapshot.blocked_exits:
                 one.free_since_ms = now_ms
-            red_ms, state = snapshot.signals.red_since_ms.get(one.group), snapshot.detectors[one.loop]
-            if red_ms is None or not (state.trusted and state.occupied):
+            red_ms = reds_ms.get(one.group)
+            if red_ms is None:
+                continue
+            state = snapshot.detectors[one.loop]
+            if not (state.trusted and state.occupied):
                 continue
             since_ms = max(red_ms, state.changed_ms, one.free_since_ms)
             self.longest_ms[one.group] = max(self.longest_ms[one.group], now_ms - since_ms)
