@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 OFF: Final = -1  # in place of a stage: signals off, which for vehicles is flashing amber and for pedestrians dark
 
 
-@dataclass(frozen=True, slots=True)
-class PlanStep:
+class PlanStep(NamedTuple):
     """Show ``stage`` (index into the node's stages, or `OFF`) and begin the transition to the next step at ``until_ms`` (None: stay).
 
     ``clear_ms``: on the way into the stage, nothing turns green earlier than this after the transition's begin.
@@ -20,7 +19,7 @@ class PlanStep:
     clear_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, for the reason that `controller.snapshot.LaneBelief` has
 class Plan:
     """Steps in order. The sequencer shows ``steps[0]`` at once (after minimum greens) and follows until a newer plan arrives.
 

@@ -80,6 +80,7 @@ class Sequencer:
         self._index = 0
         self._aspects: dict[str, Aspect] = dict.fromkeys(self._node.groups, Aspect.RED)
         self._since_ms: dict[str, int] = dict.fromkeys(self._node.groups, now_ms)
+        self._shown: tuple[dict[str, int | None], dict[str, int | None]] | None = None  # what `_since` has found, until a lamp changes
         self._ended_ms: dict[str, int] = {}
         self._stage = 0
         self._from_stage = 0
@@ -108,6 +109,7 @@ class Sequencer:
             value = memory[name]
             setattr(self, f"_{name}", dict(value) if isinstance(value, dict) else value)
         self._aspects = {g: Aspect(a) for g, a in memory["aspects"].items()}
+        self._shown = None
         pair, plan = memory["pair"], memory["plan"]
         self._pair = StagePair(**pair) if pair is not None else None
         self._plan = Plan(plan[0], plan[1], tuple(PlanStep(*step) for step in plan[2])) if plan is not None else None
@@ -145,15 +147,17 @@ class Sequencer:
             settled_ms = max([now_ms, *starts.values(), *pending])
         elif not self._started:
             settled_ms = self._predict_red_end(now_ms) + self.table.start[self._stage].settle_ms
-        return SignalState(
-            stage=self._stage,
-            from_stage=self._from_stage,
-            settled_ms=settled_ms,
-            earliest_leave_ms=self._earliest_leave(self._first_ends_ms[self._stage], settled_ms, starts),
-            green_since_ms={g: self._since_ms[g] if a is Aspect.GREEN else None for g, a in self._aspects.items()},
-            red_since_ms={g: self._since_ms[g] if a is Aspect.RED else None for g, a in self._aspects.items()},
-            earliest_green_ms=self._earliest_greens(now_ms, starts),
-        )
+        leave_ms = self._earliest_leave(self._first_ends_ms[self._stage], settled_ms, starts)
+        green_ms, red_ms = self._since()
+        return SignalState(self._stage, self._from_stage, settled_ms, leave_ms, green_ms, red_ms, self._earliest_greens(now_ms, starts))
+
+    def _since(self) -> tuple[Mapping[str, int | None], Mapping[str, int | None]]:
+        """Return since when each group is green, and red, None where it is not; made anew when a lamp changes."""
+        if self._shown is None:
+            green = {g: self._since_ms[g] if a is Aspect.GREEN else None for g, a in self._aspects.items()}
+            red = {g: self._since_ms[g] if a is Aspect.RED else None for g, a in self._aspects.items()}
+            self._shown = green, red
+        return self._shown
 
     def earliest_leave_to(self, stage: int, now_ms: int) -> int:
         """Return the earliest time at which a transition to ``stage`` may begin; unlike ``earliest_leave_ms``, groups that stay green do not count."""
@@ -176,6 +180,7 @@ class Sequencer:
             self._ended_ms[group] = now_ms
         self._aspects[group] = aspect
         self._since_ms[group] = now_ms
+        self._shown = None
 
     def _begin_anew(self, now_ms: int) -> None:
         """Leave the signals-off state as after a restart, with the plan that has come."""
@@ -313,8 +318,8 @@ class Sequencer:
         for group, aspect in self._aspects.items():
             if aspect is not Aspect.GREEN:
                 rules = self.table.rules[group]
-                cleared = [ended[foe] + ms for foe, ms in rules.foes if foe in ended]
-                found[group] = starts.get(group, max([now_ms, *cleared]))
+                start_ms = starts.get(group)
+                found[group] = max([now_ms, *[ended[foe] + ms for foe, ms in rules.foes if foe in ended]]) if start_ms is None else start_ms
         return found
 
     def _predict_red_end(self, now_ms: int) -> int:

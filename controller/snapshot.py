@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, for the reason that `LaneBelief` has
 class SignalState:
     """Where the sequencer of one node stands.
 
@@ -91,7 +91,7 @@ class Coming(NamedTuple):
     told_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, for the reason that `LaneBelief` has
 class Snapshot:
     """The node's state at tick ``tick``, monotonic ``now_ms``.
 

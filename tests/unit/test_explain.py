@@ -220,7 +220,7 @@ def test_a_delayed_green_is_told(days: Path) -> None:
     one = at(days / "adaptive", AT_S)
     assert one.row is not None
     assert "nothing turns green" not in in_words(one, Lang.EN)
-    steps = tuple(replace(step, clear_ms=5_000) for step in one.row.plan.steps)
+    steps = tuple(step._replace(clear_ms=5_000) for step in one.row.plan.steps)
     late = replace(one, row=one.row._replace(plan=replace(one.row.plan, steps=steps)))
     assert late.chosen == one.chosen
     stage = one.node.stages[steps[0].stage].id
