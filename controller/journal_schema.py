@@ -87,7 +87,7 @@ def aspects_of(text: str) -> tuple[Aspect, ...]:
 
 def json_text(value: object) -> str:
     """Return compact JSON; numpy scalars become plain numbers, anything else that JSON lacks is a `TypeError`."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    return _ENCODER.encode(value)
 
 
 def _plain(value: object) -> object:
@@ -96,6 +96,9 @@ def _plain(value: object) -> object:
         raise TypeError(f"cannot journal {value!r} of type {type(value).__name__}; expected JSON types only")
     plain: object = item()
     return plain
+
+
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_plain)  # `json.dumps` makes one for each call
 
 
 def junction_text(junction: Junction) -> str:

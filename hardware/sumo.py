@@ -34,6 +34,7 @@ class SumoWorld:
         self._inputs: list[SumoInputs] = []
         self._on_close: Callable[[], None] | None = None
         self._closed = False
+        self._link = _Link(errors, self._failed)
         self.now_ms = 0
         self.step_length_ms = 1000
         with self.link():
@@ -84,7 +85,7 @@ class SumoWorld:
 
     def link(self) -> _Link:
         """Return a context that turns the simulator's errors into `PortError`."""
-        return _Link(self._errors, self._failed)
+        return self._link
 
     def _failed(self, error: BaseException) -> str:
         """Return what a user is told of the simulator's error; the connection's end is told apart from a command that failed."""

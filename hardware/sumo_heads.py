@@ -60,6 +60,7 @@ class SumoHeads:
         self._priority_of = [tuple(index[p] for y, p in yields if y == group.id) for group in spec.groups]
         self._length = len(shown)
         self._state: str | None = None
+        self._asked: tuple[tuple[Aspect, ...], str] = ((), "")  # the aspects asked for last, and their string
         self._read: tuple[str, tuple[Aspect, ...]] = ("", ())  # the string read last, and its aspects
 
     def show(self, frame: Frame, now_ms: int) -> None:
@@ -67,7 +68,9 @@ class SumoHeads:
         del now_ms  # SUMO shows at once
         if len(frame.aspects) != len(self._links):
             raise PortError(f"light {self._light!r} has {len(self._links)} groups, the frame has {len(frame.aspects)} aspects")
-        state = state_letters(frame.aspects, self._links, self._red, self._priority_of, self._length)
+        if frame.aspects != self._asked[0]:
+            self._asked = frame.aspects, state_letters(frame.aspects, self._links, self._red, self._priority_of, self._length)
+        state = self._asked[1]
         if state == self._state:
             return
         with self._world.link():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -133,6 +134,8 @@ def _loop(running: Running, send: Send, stopped: Callable[[], bool]) -> None:
     """Step to the end of the window. One tick of every control per step."""
     world, window = running.world, running.prepared.window
     end_ms = _end_ms(window)
+    gc.collect()
+    gc.freeze()  # what is there now stays: the collector need not look at it again and again
     begun_s = shown_s = elapsed_s()
     begun_cpu_s = _cpu_s()
     try:
@@ -155,6 +158,7 @@ def _loop(running: Running, send: Send, stopped: Callable[[], bool]) -> None:
     finally:
         running.wall_s = elapsed_s() - begun_s
         running.cpu_s = _cpu_s() - begun_cpu_s
+        gc.unfreeze()
 
 
 def _fallbacks(running: Running) -> list[str]:
