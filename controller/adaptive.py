@@ -141,6 +141,8 @@ class AdaptivePlanner(Mailbox):
         """Return whether the result would end a green, far beyond capacity, that is used in full."""
         if not self.capacity.active or evidence.saturation_ratio < FAR_RATIO or self._green_limit.overdue(snapshot):
             return False
+        if evidence.exits or self._model.gates.lanes:  # the bottleneck is behind this junction
+            return False
         if result is None or result.status != 0 or len(result.stages) < 2 or result.begin_ms[1] > 0:
             return False
         return self._saturated.lasts(snapshot, int(result.stages[1]))

@@ -129,3 +129,9 @@ def test_just_beyond_capacity_the_search_alone_decides() -> None:
     planner = at_capacity()
     few = Scene(now_ms=NOW_MS, stage=NS, since_ms=NOW_MS - 20_000, arrivals_ms={"e0": QUEUE, "w0": QUEUE}, beliefs={"n0": JUST, "s0": JUST})
     assert first(planner, few)[0] == "EW"
+
+
+def test_where_an_exit_is_full_the_bottleneck_is_elsewhere() -> None:
+    planner, full = at_capacity(), scene(n0=JUST, s0=JUST)
+    full.see("nout/x", occupied=True, changed_ms=NOW_MS - 15_000)
+    assert first(planner, full)[0] == "EW"
