@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from controller.adaptive import AdaptiveSettings
 
 _MAX_VEHICLES: Final = 64
-_PLACES: Final = 64  # for vehicles: a lane has room for a multiple of these
-_NOBODY: Final = [bytes(8 * free) for free in range(_MAX_VEHICLES + 1)]  # the free places of a lane
+_NOBODY: Final = [bytes(8 * (_MAX_VEHICLES - taken)) for taken in range(_MAX_VEHICLES + 1)]  # the free places of a lane
 _WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
 _INSIDE_VEH: Final = 0.5  # expected vehicles inside from which they are waited for
 _MORE_INSIDE_MS: Final = 2_000  # for each one after the first
@@ -74,7 +73,7 @@ class HorizonModel:
         self._gap = np.full(lanes, settings.gap_ms, np.int64)
         self._turning = [self._turning_lanes(s) for s in range(stages)]
         self._groups = [[[s.group for s in serves] for serves in row] for row in self.model.service]
-        self._no_ways = [np.zeros((lanes, places), np.int64) for places in range(0, _MAX_VEHICLES + 1, _PLACES)]
+        self._no_ways = np.zeros((lanes, _MAX_VEHICLES), np.int64)
         self._ratios: list[tuple[object, ...]] = [()] * lanes  # of which the two tables below are made
         self._served, self._yielding = np.zeros((stages, lanes), np.int64), np.zeros((stages, lanes), np.int64)
         for a in range(stages):
@@ -168,26 +167,24 @@ class HorizonModel:
         service, yields = self._shares(beliefs, snapshot, shut)
         yielding = yields[signals.stage].tolist()
         arrival, weight, numbers = array("q"), array("q"), array("q")
-        packets = [self._packets(belief, snapshot.coming.get(lane.id), now_ms) for lane, belief in zip(self.model.lanes, beliefs, strict=True)]
-        counts = [len(times) for times, _ in packets]
-        places = max(-(-max(counts) // _PLACES), 1) * _PLACES
-        for (times, weights), taken in zip(packets, counts, strict=True):
+        for lane, belief in zip(self.model.lanes, beliefs, strict=True):
+            times, weights = self._packets(belief, snapshot.coming.get(lane.id), now_ms)
             arrival.extend(times)
             weight.extend(weights)
-            arrival.frombytes(_NOBODY[places - taken])
-            weight.frombytes(_NOBODY[places - taken])
-        numbers.extend(counts)
+            arrival.frombytes(_NOBODY[len(times)])
+            weight.frombytes(_NOBODY[len(times)])
+            numbers.append(len(times))
         numbers.extend([belief.headway_ms for belief in beliefs])
         numbers.extend([self._person_milli(i, belief, now_ms) for i, belief in enumerate(beliefs)])
         numbers.extend([self._ready_ms(i, belief, snapshot) for i, belief in enumerate(beliefs)])
         numbers.extend([self.exits.blocked_ms(moves, belief) for moves, belief in zip(self.model.movements, beliefs, strict=True)])
         numbers.extend([_phase_milli(belief, milli) for belief, milli in zip(beliefs, yielding, strict=True)])
         count, headway, person, ready, blocked, phase = np.frombuffer(numbers, np.int64).reshape(6, lanes)
-        passes, gives_way = self._ways_of(beliefs, places)
+        passes, gives_way = self._ways_of(beliefs)
         start, stay = self._with_clearing(snapshot, beliefs)
         return HorizonProblem(  # in the order of its fields, for by name it takes four times as long
-            np.frombuffer(arrival, np.int64).reshape(lanes, places),
-            np.frombuffer(weight, np.int64).reshape(lanes, places),
+            np.frombuffer(arrival, np.int64).reshape(lanes, _MAX_VEHICLES),
+            np.frombuffer(weight, np.int64).reshape(lanes, _MAX_VEHICLES),
             passes,
             gives_way,
             count,
@@ -344,14 +341,13 @@ class HorizonModel:
         served[snapshot.signals.stage, locked] = 0
         return served, self._yielding
 
-    def _ways_of(self, beliefs: list[LaneBelief], places: int) -> tuple[Ints, Ints]:
+    def _ways_of(self, beliefs: list[LaneBelief]) -> tuple[Ints, Ints]:
         """Return in which stages each vehicle whose way is known passes, and in which it gives way."""
         if not any(belief.ways for belief in beliefs):
-            none = self._no_ways[places // _PLACES]
-            return none, none
-        passes, gives_way = np.zeros((2, len(beliefs), places), np.int64)
+            return self._no_ways, self._no_ways
+        passes, gives_way = np.zeros((2, len(beliefs), _MAX_VEHICLES), np.int64)
         for i, belief in enumerate(beliefs):
-            for v, way in enumerate(belief.ways[:places]):
+            for v, way in enumerate(belief.ways[:_MAX_VEHICLES]):
                 if way >= 0:
                     passes[i, v], gives_way[i, v] = self._ways[i][way]
         return passes, gives_way
