@@ -228,26 +228,25 @@ class LoopEstimator:
         known_ms = track.travel_ms(self._reach_m(track))
         hidden_veh = self._hidden_veh(lane, now_ms) if track.reach_m <= NEAR_M else 0.0
         full = not covered.isdisjoint(self._far_loops[name])
-        return LaneBelief(  # in the order of its fields, for by name it takes three times as long
-            tuple(arrival),
-            tuple(weight),
-            queue_veh,
-            model.shares,
-            model.head_ratio(),
-            int(model.headway_ms),
-            int(model.startup_ms),
-            flow_veh_s,
-            model.blocked_ms,
-            int(model.amber_use_ms),
-            model.last_leave_ms,
-            known_ms,
-            model.head_yields,
-            model.stuck_ms,
-            inside_veh,
-            (),
-            since_ms,
-            hidden_veh,
-            full,
+        return LaneBelief(
+            arrival_ms=tuple(arrival),
+            weight=tuple(weight),
+            queue_veh=queue_veh,
+            movement_ratio=model.shares,
+            head_ratio=model.head_ratio(),
+            headway_ms=int(model.headway_ms),
+            startup_ms=int(model.startup_ms),
+            flow_veh_s=flow_veh_s,
+            blocked_ms=model.blocked_ms,
+            amber_use_ms=int(model.amber_use_ms),
+            last_leave_ms=model.last_leave_ms,
+            known_ms=known_ms,
+            head_yields=model.head_yields,
+            stuck_ms=model.stuck_ms,
+            inside_veh=inside_veh,
+            waiting_since_ms=since_ms,
+            hidden_veh=hidden_veh,
+            full=full,
         )
 
     def _reach_m(self, track: LaneTrack) -> float:
