@@ -62,8 +62,8 @@ def find_journals(folder: Path) -> list[Path]:
     own = folder if folder.is_file() else folder / FILE_NAME
     found = [own] if own.is_file() else sorted(folder.glob(CABINET_FILES)) or sorted(folder.glob(f"*/{FILE_NAME}"))
     if not found:
-        wanted = f"expected a run folder with {FILE_NAME}, or one that holds such folders"
-        raise JournalError(f"{folder}: {wanted}; 'umlauf simulate --output DIR' writes them, except where SUMO itself drives the signals")
+        wanted = f"expected a run folder with {FILE_NAME}, one that holds such folders, or a cabinet's journal folder"
+        raise JournalError(f"{folder}: {wanted}; 'umlauf simulate --output DIR' writes them (but where SUMO drives the signals), and 'umlauf run'")
     return found
 
 

@@ -24,7 +24,7 @@ _TEXTS: Final = {
         "accelerated, it has no socket for umlauf status; the real daemon, which has, runs without --speed",
         "beschleunigt hat sie keinen Socket für umlauf status; der echte Dienst, der einen hat, läuft ohne --speed",
     ),
-    "kept": ("kept in {folder}: {list}", "aufgehoben in {folder}: {list}"),
+    "kept": ("kept in {folder}: {list}; why at any moment: {explain}", "aufgehoben in {folder}: {list}; warum zu jedem Zeitpunkt: {explain}"),
     "and audit": ("; who changed what: {audit}", "; wer was geändert hat: {audit}"),
     "removed": ("its records are removed; to keep them: --keep DIR, then: {list}", "ihre Aufzeichnungen sind gelöscht; zum Aufheben: --keep DIR, dann: {list}"),
 }
@@ -63,7 +63,8 @@ def at_end(folder: Path, *, kept: bool, lang: Lang) -> str:
     """Return how to look at the demo's records, or how to have them kept the next time."""
     if not kept:
         return text_of(_TEXTS, "removed", lang, list=_command("journal", "list", Path("DIR") / JOURNAL))
-    text = text_of(_TEXTS, "kept", lang, folder=folder, list=_command("journal", "list", folder / JOURNAL))
+    journal = folder / JOURNAL
+    text = text_of(_TEXTS, "kept", lang, folder=folder, list=_command("journal", "list", journal), explain=_command("explain", journal, "--at", "HH:MM:SS"))
     audited = any((folder / STATE).glob("audit-*.jsonl"))  # nobody may have changed anything
     return text + (text_of(_TEXTS, "and audit", lang, audit=_command("journal", "audit", folder / STATE)) if audited else "")
 

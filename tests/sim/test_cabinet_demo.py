@@ -97,6 +97,7 @@ def test_the_accelerated_demo_keeps_its_journal_and_says_so_in_german(tmp_path: 
     start, end = found.stderr.splitlines()
     assert "beschleunigt hat sie keinen Socket" in start
     assert "aufgehoben in" in end
+    assert "explain" in end
     assert "demo-2026-01-05.sqlite" in umlauf(end)
 
 
