@@ -64,8 +64,8 @@ def test_the_daemon_drives_a_controller_over_snmp_in_the_actuation_asked_for(sig
 
 
 def umlauf(line: str) -> str:
-    """Run the command that a line of the demo's tells, after its colon, and return what it prints."""
-    _, *arguments = shlex.split(line.partition(": ")[2])
+    """Run the command that a line of the demo's tells, after its first colon, and return what it prints."""
+    _, *arguments = shlex.split(line.partition(": ")[2].partition("; ")[0])
     return subprocess.run([*UMLAUF, *arguments], capture_output=True, text=True, check=True, timeout=60).stdout
 
 
