@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from controller.detector_rules import EVIDENCE, LOOK_MS, MISCOUNTS
-from controller.detector_witness import Counted, Witness
+from controller.detector_rules import EVIDENCE, MISCOUNTS
+from controller.detector_witness import PASSED_LOOKS, Counted, Witness
 from controller.junction import Junction, Purpose
 
 HALF_VEH: Final = 30  # counts are judged each time when so many have passed, over the last two times so many
-ARRIVED_LOOKS: Final = 120_000 // LOOK_MS  # before a free stop loop nobody stands who came so long ago
+ARRIVED_LOOKS: Final = PASSED_LOOKS - 1  # before a free stop loop nobody stands who came so long ago: no red lasts longer
 
 
 class Between:
@@ -40,8 +40,11 @@ class Between:
         return min(one.since(ARRIVED_LOOKS), two.since(ARRIVED_LOOKS) - mates) / EVIDENCE.arrived_veh
 
     def queue_ms(self, loop: Counted, loops: Mapping[str, Counted], now_ms: int) -> int:
-        """Return for how long all loops before a free stop loop have been covered: no queue ends before an empty stop line."""
-        if not self._at_stop or loop.occupied or not self._one.heard or not all(loops[x].occupied for x in self.ahead):
+        """Return for how long all loops before a free stop loop have been covered: no queue ends before an empty stop line.
+
+        Unless it is another lane's: a queue of those who turn left also stands where the lanes part.
+        """
+        if not self._at_stop or not self._one.closed or loop.occupied or not self._one.heard or not all(loops[x].occupied for x in self.ahead):
             return 0
         return now_ms - max(loop.changed_ms, *(loops[x].changed_ms for x in self.ahead))
 

@@ -6,7 +6,7 @@ Traffic drives over one approach of the crossing, in platoons of a signal; the l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from controller.detector_rules import HOLD_DOWN_MS, Fault, Limits, limits_of
 from controller.journal import Journal
 from controller.journal_reader import JournalReader
 from controller.journal_schema import FILE_NAME
-from controller.junction import Purpose
+from controller.junction import Detector, Purpose
 from controller.planner import Planner
 from controller.supervisor import Mode
 from hardware.faulty_inputs import FaultKind, FaultyInputs, LoopFault
@@ -57,10 +57,12 @@ def traffic(lanes: Sequence[str] = ("e0", "e1", "w0", "w1", "n0"), every_ms: int
 TRAFFIC = traffic()
 
 
-def run(faults: Sequence[LoopFault], events: Sequence[InputEvent] = TRAFFIC, until_ms: int = END_MS) -> list[HealthEvent]:
+def run(
+    faults: Sequence[LoopFault], events: Sequence[InputEvent] = TRAFFIC, until_ms: int = END_MS, detectors: tuple[Detector, ...] | None = None
+) -> list[HealthEvent]:
     """Return what is told of the loops over an hour of seconds."""
     port = FaultyInputs(Scripted(list(events)), faults, seed=1)
-    detection = Detection(junction(), 0)
+    detection = Detection(junction(detectors=detectors), 0)
     return [h for now_ms in range(0, until_ms, SECOND_MS) for h in detection.feed(port.poll(now_ms), now_ms)[1]]
 
 
@@ -105,7 +107,7 @@ def test_a_fault_is_found_in_time_and_no_other_loop_is_suspected(kind: FaultKind
 @pytest.mark.parametrize(
     ("kind", "loop", "fault", "within_s"),
     [
-        (FaultKind.STUCK_OFF, "e0/1", Fault.STUCK_OFF, 360),
+        (FaultKind.STUCK_OFF, "e0/1", Fault.STUCK_OFF, 420),
         (FaultKind.STUCK_OFF, "e0/45", Fault.STUCK_OFF, 180),
         (FaultKind.STUCK_ON, "e0/45", Fault.STUCK_ON, 180),
         (FaultKind.HALF, "e0/120", Fault.UNDERCOUNT, 660),
@@ -134,6 +136,19 @@ def test_a_queue_before_an_empty_stop_line_accuses_the_stop_loop() -> None:
     found = lost(run([], sorted([*seen, *queue]), BEGIN_MS + 150_000))
     assert found["e0/1"][0] is Fault.STUCK_OFF
     assert found["e0/1"][1] <= 130
+
+
+def test_a_queue_where_two_lanes_part_accuses_neither_stop_loop() -> None:
+    """It may be of those who turn left, whose own short lane is full: nobody can reach the empty lane beside it."""
+    left_ms = max(e.at_ms for e in TRAFFIC if e.source == "e0/1" and not e.value and e.at_ms < BEGIN_MS)
+    parted = tuple(
+        replace(d, upstream=("e0/45",)) if d.id == "e1/1" else replace(d, lanes=("e0", "e1")) if d.id.startswith("e0/") and d.id != "e0/1" else d
+        for d in loops()
+        if not d.id.startswith("e1/") or d.id == "e1/1"
+    )
+    seen = [e for e in TRAFFIC if not e.source.startswith("e1") and (not e.source.startswith("e0") or e.at_ms <= left_ms)]
+    queue = [InputEvent(left_ms + SECOND_MS, InputKind.PRESENCE, "e0/45", 1)]
+    assert "e0/1" not in lost(run([], sorted([*seen, *queue]), BEGIN_MS + 150_000, parted))
 
 
 def test_no_loop_of_a_healthy_hour_is_suspected() -> None:
