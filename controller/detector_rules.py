@@ -46,10 +46,10 @@ class Evidence(NamedTuple):
     """When a loop loses trust by what the loops before and behind it, or all of its line, have seen."""
 
     beyond_veh: float  # so many must have passed it, beyond those who may stand between, while it did not change
-    arrived_veh: float  # so many came to a free stop loop more than two minutes ago, while it did not change
+    arrived_veh: float  # so many came to a free stop loop nearly three minutes ago, while it did not change
     between_veh: float  # so many passed the loops before it and those behind, while it did not change
     passed_veh: float  # so many fewer than before or behind it passed the road's loops in minutes, while this one was free and did not change
-    covered_ms: int  # covered for so long, and
+    covered_ms: int  # covered for so long, which is longer than any red, and
     covered_ratio: float  # this many times as long as ever before, while
     flows_ratio: float  # the rest of the junction flows at least at this part of its usual flow
     due_free_veh: float  # so many were due over it by its usual flow, or its profile, as far as its neighbours flow as usual, while it was free
@@ -81,7 +81,7 @@ EVIDENCE: Final = Evidence(
     arrived_veh=6.0,
     between_veh=12.0,
     passed_veh=14.0,
-    covered_ms=120_000,
+    covered_ms=180_000,
     covered_ratio=3.0,
     flows_ratio=0.6,
     due_free_veh=40.0,
