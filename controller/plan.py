@@ -19,7 +19,7 @@ class PlanStep(NamedTuple):
     clear_ms: int = 0
 
 
-@dataclass(slots=True)  # not frozen, for the reason that `controller.snapshot.LaneBelief` has
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Steps in order. The sequencer shows ``steps[0]`` at once (after minimum greens) and follows until a newer plan arrives.
 

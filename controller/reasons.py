@@ -36,7 +36,7 @@ class Clears:
     where: tuple[str, ...]
 
 
-@dataclass(slots=True)  # not frozen, for the reason that `controller.snapshot.LaneBelief` has
+@dataclass(frozen=True, slots=True)
 class Reason:
     """What the sentence tells; times in milliseconds from the decision on."""
 

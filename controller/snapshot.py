@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
-@dataclass(slots=True)  # not frozen, for the reason that `LaneBelief` has
+@dataclass(frozen=True, slots=True)
 class SignalState:
     """Where the sequencer of one node stands.
 
@@ -91,7 +91,7 @@ class Coming(NamedTuple):
     told_ms: int
 
 
-@dataclass(slots=True)  # not frozen, for the reason that `LaneBelief` has
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The node's state at tick ``tick``, monotonic ``now_ms``.
 
