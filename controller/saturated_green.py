@@ -16,7 +16,7 @@ from controller.snapshot import Snapshot
 
 FAR_RATIO: Final = 1.75  # the degree of saturation from which this holds; below 1.6 the search does better without
 LEAST_MS: Final = 20_000  # the longest green is no shorter than this, however many stages wait
-MOST_MS: Final = 60_000  # and no longer: another minute saves no more than a tenth of a switch's lost time
+MOST_MS: Final = 60_000  # and no longer: with two stages the switches then lose a thirteenth of the time, which longer reds would not be worth
 _START_MS: Final = 1_000  # of each stage besides what the transitions lose: nobody leaves at once
 _FLOWS_HEADWAYS: Final = 2.0  # a lane whose last vehicle left longer ago than this does not run at saturation flow
 _FLOWING_RATIO: Final = 0.5  # of the lanes that would lose their green
