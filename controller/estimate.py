@@ -14,6 +14,7 @@ from controller.detection import Edge
 from controller.junction import Junction, Purpose
 from controller.lane_model import NEVER_MS, LaneModel
 from controller.snapshot import DetectorState, LaneBelief
+from controller.standing import fill_queue
 from controller.vehicles import LEAST_SLACK_MS, LaneTrack, Vehicle, Vehicles, ghost_slack_ms, station_quiet
 
 FLOW_MEMORY_S: Final = 300.0
@@ -123,6 +124,7 @@ class LoopEstimator:
         self._watch_blind(before_ms, now_ms)
         for lane in self._lanes.values():
             self._watch_stop_line(lane, now_ms)
+            fill_queue(self.vehicles, lane.track, self._states, lane.model.last_leave_ms, now_ms)
 
     def beliefs(self, now_ms: int) -> dict[str, LaneBelief]:
         """Return the belief of every lane; arrivals in order from the stop line."""

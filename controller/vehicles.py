@@ -63,6 +63,7 @@ class LaneTrack:
         mine = sorted((d for d in detectors if lane.id in d.lanes and d.purpose is not Purpose.EXIT), key=lambda d: d.distance_m)
         self.loops = tuple(d.id for d in mine)
         self.stop_loops = tuple(d.id for d in mine if d.purpose is Purpose.STOP)
+        self.own_loops = tuple((d.id, d.distance_m) for d in mine if d.lanes == (lane.id,))
         self.reach_m = mine[-1].distance_m if mine else 0.0
         self._next = self._next_loops(mine)
 
@@ -152,7 +153,7 @@ class Vehicles:
         vehicle.weights.clear()
 
     def assume(self, loop: str, lane: str, at_ms: int) -> Vehicle:
-        """Add a vehicle that nobody has seen, at a lane's stop line; ``loop`` is the one that should have seen it."""
+        """Add a vehicle that nobody has seen, waiting on a lane since ``at_ms``; ``loop`` is the last that should have seen it."""
         vehicle = Vehicle(loop, self._loops[loop].detector.distance_m, at_ms, at_ms, {lane: 1.0}, at_ms)
         self.tracks[lane].vehicles.append(vehicle)
         return vehicle
