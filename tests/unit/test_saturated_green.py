@@ -10,11 +10,15 @@ from support_control import STAGES, Scene, junction
 
 from controller.adaptive import AdaptivePlanner
 from controller.capacity import LASTS_MS
+from controller.explain import Explanation, Proof, with_alternatives
+from controller.explain_text import in_words
+from controller.journal_reader import PlanRow
 from controller.junction import Junction
 from controller.node_model import NodeModel
 from controller.saturated_green import LEAST_MS, MOST_MS, SaturatedGreen
 from controller.solver import InlineSolver
 from controller.transitions import transition_table
+from controller.words import Lang
 
 ONE = junction()
 (NODE,) = ONE.nodes
@@ -104,6 +108,24 @@ def test_the_planner_holds_it_and_says_why() -> None:
     assert "its queues still leave at saturation flow, and more comes than can be served" in reason
     assert planner.problem is not None
     assert planner.problem.leave_ms == 1_000, "the next second decides anew"
+
+
+def test_the_explanation_tells_what_the_switch_would_have_cost() -> None:
+    planner, known = at_capacity(), scene(n0=JUST, s0=JUST).snapshot()
+    planner.submit(known)
+    plan = planner.poll()
+    assert plan is not None
+    row = PlanRow(ONE.id, NODE.id, known.tick, NOW_MS, plan)
+    one = Explanation(ONE, NODE, "adaptive", "adaptive", NOW_MS, NOW_MS, known.tick, 0, Proof(False), NOW_MS, row, {}, planner.lanes, known)
+    one = with_alternatives(one, planner, known)
+    assert one.chosen is not None
+    assert one.chosen is one.path, "the plan is the best of those that keep the green"
+    costs = {STAGES[a.stage]: a.cost_ms for a in one.alternatives}
+    assert costs.keys() == {"NS", "NSL", "EW", "EWL"}
+    assert costs["EW"] < one.chosen.cost_ms, "what the search wanted to switch for"
+    text = in_words(one, Lang.EN)
+    assert "its queues still leave at saturation flow" in text
+    assert "has missed it" not in text
 
 
 def test_the_planner_switches_when_it_is_no_longer_used() -> None:
