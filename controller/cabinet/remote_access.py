@@ -25,6 +25,7 @@ from hardware.secret_files import read_secret_text
 
 MOST_CONNECTIONS: Final = 8
 HANDSHAKE_S: Final = 5.0
+ACCEPT_AGAIN_S: Final = 1.0
 TOKEN_S: Final = 5.0  # a caller without certificate sends its token within this
 CHUNK_BYTES: Final = 4_096
 MOST_LINE_BYTES: Final = 4_096
@@ -70,16 +71,42 @@ class RemoteDoor:
             runner.run(self._serve(listener, context))
 
     async def _serve(self, listener: socket.socket, context: ssl.SSLContext) -> None:
-        self._loop.set_exception_handler(lambda _loop, _context: None)  # a client that breaks off its handshake is no news
+        self._loop.set_exception_handler(lambda _loop, _context: None)  # a client that breaks off is no news
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(
-            self._welcome, sock=listener, ssl=context, ssl_handshake_timeout=HANDSHAKE_S, ssl_shutdown_timeout=HANDSHAKE_S, limit=MOST_LINE_BYTES
-        )
+        accepting = asyncio.create_task(self._accept(listener, context))
         self._ready.set()
         await self._stop.wait()
-        server.close()  # not waited for: from Python 3.12 on that would last as long as the last client stays
+        accepting.cancel()
+        await asyncio.wait([accepting])
+        listener.close()
         for writer in self._writers:
-            writer.transport.abort()  # neither is the other side's farewell
+            writer.transport.abort()  # the other side's farewell is not waited for
+
+    async def _accept(self, listener: socket.socket, context: ssl.SSLContext) -> None:
+        callers: set[asyncio.Task[None]] = set()
+        while True:
+            try:
+                sock, address = await self._loop.sock_accept(listener)
+            except OSError:  # too many open files: others have to close first
+                await asyncio.sleep(ACCEPT_AGAIN_S)
+                continue
+            caller = asyncio.create_task(self._meet(sock, str(address[0]), context))
+            callers.add(caller)
+            caller.add_done_callback(callers.discard)
+
+    async def _meet(self, sock: socket.socket, address: str, context: ssl.SSLContext) -> None:
+        """Begin TLS with one caller. A server of asyncio's would do so by itself, but keep to itself who failed at it, and why."""
+        reader = asyncio.StreamReader(MOST_LINE_BYTES)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        try:
+            transport, _ = await self._loop.connect_accepted_socket(
+                lambda: protocol, sock, ssl=context, ssl_handshake_timeout=HANDSHAKE_S, ssl_shutdown_timeout=HANDSHAKE_S
+            )
+        except OSError as error:  # of TLS, of the connection, or the time was over
+            self._note_refusal(address, f"no TLS: {getattr(error, 'reason', None) or type(error).__name__}")
+            sock.close()
+            return
+        await self._welcome(reader, asyncio.StreamWriter(transport, protocol, reader, self._loop))
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
@@ -208,6 +235,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(MOST_CONNECTIONS)
+        listener.setblocking(False)
     except OSError as error:
         listener.close()
         raise ConfigError(f"remote.listen: expected a free address and port, found {host} port {port}: {error.strerror}. Choose another.") from error
