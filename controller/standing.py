@@ -20,9 +20,10 @@ SPACING_M: Final = 8.5  # of queued vehicles, some of them long: rather too few 
 def fill_queue(vehicles: Vehicles, track: LaneTrack, states: Mapping[str, DetectorState], last_leave_ms: int, now_ms: int) -> None:
     """Add those who must stand on a lane and are not believed to.
 
-    ``last_leave_ms``: when the lane's last vehicle left. Loops that are not trusted, or that several lanes share, tell nothing of one lane.
+    ``last_leave_ms``: when the lane's last vehicle left. Loops that are not trusted, or that several lanes share, tell nothing of one lane,
+    nor do those farther out where the stop line has no loop of its own.
     """
-    for loop, distance_m in track.own_loops:
+    for loop, distance_m in track.queue_loops:
         state = states[loop]
         if not (state.trusted and state.occupied) or state.changed_ms < last_leave_ms or now_ms - state.changed_ms < AT_REST_MS:
             return

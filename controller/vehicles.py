@@ -63,7 +63,8 @@ class LaneTrack:
         mine = sorted((d for d in detectors if lane.id in d.lanes and d.purpose is not Purpose.EXIT), key=lambda d: d.distance_m)
         self.loops = tuple(d.id for d in mine)
         self.stop_loops = tuple(d.id for d in mine if d.purpose is Purpose.STOP)
-        self.own_loops = tuple((d.id, d.distance_m) for d in mine if d.lanes == (lane.id,))
+        own = tuple((d.id, d.distance_m) for d in mine if d.lanes == (lane.id,))
+        self.queue_loops = own if own and own[0][0] in self.stop_loops else ()  # from the stop line outwards; none where nothing tells of who stands there
         self.reach_m = mine[-1].distance_m if mine else 0.0
         self._next = self._next_loops(mine)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support_control import Watch, cover, lane_loops
+from support_control import Watch, cover, junction, lane_loops, without
 
 from hardware.ports import InputEvent
 
@@ -36,6 +36,11 @@ def test_a_gap_before_the_loop_proves_nothing() -> None:
     """At the stop line, or at a loop between: who stands farther out may wait to change lanes."""
     assert queue_veh(covered((45.0, 12_000), (120.0, 14_000))) < 3.0
     assert queue_veh(covered((1.0, 10_000), (120.0, 14_000))) < 3.0
+
+
+def test_where_nothing_is_seen_of_the_stop_line_nothing_is_proven() -> None:
+    watch = Watch(without(junction(), LOOPS[1.0]), events=covered((45.0, 12_000), (120.0, 14_000)))
+    assert watch.until(40_000)["e0"].queue_veh < 3.0
 
 
 def test_a_queue_that_somebody_has_left_may_have_gaps() -> None:
