@@ -29,9 +29,9 @@ from scenarios.stress import STRESS
 pytestmark = pytest.mark.sim
 
 
-def run(name: str, folder: Path, end_s: float) -> Mapping[str, Any]:
+def run(name: str, folder: Path, end_s: float, seed: int = 1) -> Mapping[str, Any]:
     """Run a stress world under adaptive control in this process, where a mechanism can be switched off."""
-    (case,) = cases_of(Request(scenario=f"stress/{name}", output=folder, end_s=end_s))
+    (case,) = cases_of(Request(scenario=f"stress/{name}", seeds=str(seed), output=folder, end_s=end_s))
     figures = run_case(case, lambda *_, **__: None, lambda: False)
     assert (figures["teleports"], figures["collisions"], figures["interlock_refusals"]) == (0, 0, 0)
     return figures
@@ -77,11 +77,16 @@ def test_turners_are_let_out_before_others_turn_green_in_their_way(tmp_path: Pat
 
 
 def test_no_green_goes_into_a_full_exit(tmp_path: Path) -> None:
-    figures = run("blocked-exit", tmp_path / "on", 1500.0)
+    """In the mean over seeds: when the lorries stop, and who then stands where, is chance."""
+
+    def runs(name: str) -> list[Mapping[str, Any]]:
+        return [run("blocked-exit", tmp_path / f"{name}-{seed}", 1500.0, seed) for seed in range(1, 7)]
+
+    seeing = runs("on")
     with without(LoopEstimator, "_full_exits", lambda *_: frozenset()):
-        blind = run("blocked-exit", tmp_path / "off", 1500.0)
-    assert figures["mean_delay_s"] < 0.7 * blind["mean_delay_s"]
-    assert figures["max_wait_s"] < blind["max_wait_s"]
+        blind = runs("off")
+    assert sum(x["mean_delay_s"] for x in seeing) < 0.7 * sum(x["mean_delay_s"] for x in blind)
+    assert max(x["max_wait_s"] for x in seeing) < max(x["max_wait_s"] for x in blind)
 
 
 def test_a_failing_optimizer_hands_over_to_local_actuation_and_gets_the_light_back(tmp_path: Path) -> None:
