@@ -181,13 +181,13 @@ def _planned(one: Explanation, stage: int, lang: Lang) -> str:
 def _alternatives(one: Explanation, lang: Lang) -> list[str]:
     chosen, rows, notes = one.chosen, [], []
     base = chosen or one.alternatives[0]
+    held = one.why is not None and one.why.runs_full
     for other in one.alternatives:
         more_ms = other.cost_ms - base.cost_ms
         verdict = (
             text_of(TEXTS, "chosen", lang) if other is chosen else "" if other is base else f"{'+' if more_ms >= 0 else ''}{decimal(more_ms / 1000, lang)}"
         )
         rows.append((choice_name(one, other.stage, lang), decimal(other.cost_ms / 1000, lang), verdict, _differences(one, base, other, lang)))
-        held = one.why is not None and one.why.runs_full
         if chosen is not None and more_ms < 0 and not (one.measured or held) and one.row is not None and "forced" not in one.row.plan.detail:
             notes.append(text_of(TEXTS, "missed", lang, stage=one.node.stages[other.stage].id))
     if chosen is not None and one.path is not None and one.path.cost_ms - chosen.cost_ms >= _LEAST_MS:
