@@ -195,20 +195,15 @@ def said_to(path: Path) -> str:
     return str(caught.value)
 
 
+NOT_ACCEPTED = "another authority than the site's client_ca_file signed it, or it has expired. Look at it: openssl x509 "
+
+
 @pytest.mark.parametrize(
     ("kind", "says", "written"),
     [
         ("none", "It asks who calls: set certificate_file and key_file, or token_file, in ", "no TLS: PEER_DID_NOT_RETURN_A_CERTIFICATE"),
-        (
-            "foreign",
-            "another authority than the site's client_ca_file signed it, or it has expired. Look at it: openssl x509 ",
-            "no TLS: CERTIFICATE_VERIFY_FAILED",
-        ),
-        (
-            "expired",
-            "another authority than the site's client_ca_file signed it, or it has expired. Look at it: openssl x509 ",
-            "no TLS: CERTIFICATE_VERIFY_FAILED",
-        ),
+        ("foreign", NOT_ACCEPTED, "no TLS: CERTIFICATE_VERIFY_FAILED"),
+        ("expired", NOT_ACCEPTED, "no TLS: CERTIFICATE_VERIFY_FAILED"),
         (
             "no role",
             "expected a certificate whose name has a role, found 'emil', which has none. Have it written into [remote] roles",
@@ -278,12 +273,14 @@ def test_a_client_that_stays_does_not_keep_the_door_from_closing(site_file: Call
         assert elapsed_s() - begun_s < 3
 
 
-def test_without_tls_nothing_is_answered(site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority) -> None:
+def test_without_tls_nothing_is_answered(site_file: Callable[..., Path], run: Callable[[Site], Running], keys: Authority, tmp_path: Path) -> None:
     running = run(read_site(site_file(*FOLDERS, add=REMOTE + CERTIFICATES)))
     with socket.create_connection(("127.0.0.1", running.remote_port), timeout=10) as plain:
         plain.sendall(b'{"do":"status"}\n')
         with suppress(ConnectionError):
             assert b"ok" not in plain.recv(1000)
+    assert call(running.remote_port, tmp_path, [OVERRIDE], keys.issue("otto"))[0]["ok"]
+    assert running.written()[0]["result"].startswith("refused: no TLS: ")
 
 
 def test_a_caller_that_says_nothing_keeps_neither_others_out_nor_the_door_open(site_file: Callable[..., Path], keys: Authority, tmp_path: Path) -> None:
