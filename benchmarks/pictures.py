@@ -57,8 +57,11 @@ def _draw_cell(axes: object, y: int, cell: Cell) -> None:
     mean = cell.mean
     if mean is not None:
         margin = 0.0 if math.isnan(mean.margin_value) else mean.margin_value
-        ends = [max(mean.value - margin, min(cell.delays_s.values()) / 2), mean.value + margin]
-        plot(ends, [y - 0.08] * 2, "-|", color=MEAN, linewidth=2.2, markersize=8)
+        low, high = mean.value - margin, mean.value + margin
+        cut = max(low, min(cell.delays_s.values()) / 2)  # what reaches to nothing would leave no room for the runs; a cut end has no stroke
+        plot([cut, high], [y - 0.08] * 2, "-", color=MEAN, linewidth=2.2)
+        ends = [x for x in (low, high) if x >= cut]
+        plot(ends, [y - 0.08] * len(ends), "|", color=MEAN, markersize=8)
         plot([mean.value], [y - 0.08], "D", color=MEAN, markersize=6, label="mean and 95 % interval")
 
 
