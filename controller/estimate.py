@@ -103,7 +103,10 @@ class LoopEstimator:
     def update(self, now_ms: int, edges: Iterable[Edge], states: Mapping[str, DetectorState], green: GreenSince) -> None:
         """Take the edges since the last call, the loops' present states and the groups' greens."""
         if states is not self._states:
-            self._states, self._untrusted = states, frozenset([name for name, state in states.items() if not state.trusted])
+            untrusted = frozenset([name for name, state in states.items() if not state.trusted])
+            if untrusted != self._untrusted:
+                self.vehicles.distrust(untrusted)
+            self._states, self._untrusted = states, untrusted
         before, self._full = self._full, self._full_exits(now_ms)
         elapsed_s = (now_ms - self._now_ms) / 1000.0
         coming = [(name, groups) for lane, name, groups in self._first if lane.comes_by(now_ms + GAP_MS)]
@@ -210,8 +213,16 @@ class LoopEstimator:
                     continue
                 if not changed:  # a loop without trust proves nothing
                     changed = {i: (s.occupied or not s.trusted, s.changed_ms) for i, s in self._states.items()}
-                if station_quiet(track, station, changed, now_ms):
+                if station_quiet(track, station, changed, now_ms) and self._file_quiet(vehicle, name, changed, now_ms):
                     self.vehicles.doubt(vehicle, name)
+
+    def _file_quiet(self, vehicle: Vehicle, name: str, changed: Mapping[str, tuple[bool, int]], now_ms: int) -> bool:
+        """Return whether nothing is seen either of those who drove in one file with the vehicle, before their lanes part."""
+        for other in self.vehicles.fed(vehicle.loop):
+            station = self.vehicles.next_station(vehicle, other)
+            if other != name and station is not None and not station_quiet(self.vehicles.tracks[other], station, changed, now_ms):
+                return False
+        return True
 
     def _watch_stop_line(self, lane: _LaneState, now_ms: int) -> None:
         for loop in lane.stop_loops:

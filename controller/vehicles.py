@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from controller.junction import Detector, Junction, Lane, Purpose
+from controller.lane_shares import CHANGE_RATIO_PER_M, LEAST_SHARE, LaneShares, lane_shares, row_before
 
 # Acceleration and length of a usual car: SUMO's default passenger type; 7.5 m of queue per vehicle is the usual planning value.
 ACCELERATION_M_S2: Final = 2.6
@@ -21,14 +22,14 @@ VEHICLE_LENGTH_M: Final = 5.0
 QUEUE_SPACING_M: Final = 7.5
 _PACE_RANGE: Final = (0.7, 1.7)  # travel time against that at the speed limit; learned per lane
 _LEARN_RATIO: Final = 0.05
-_CHANGE_RATIO_PER_M: Final = 0.0007  # prior chance of a lane change before the stop line, per metre beyond 40 m
+_CHANGE_FROM_M: Final = 40.0  # nearer to the stop line nobody is expected to change lanes
 _EARLY_RATIO: Final = 0.6  # a vehicle that comes earlier than this share of its travel time is another one
 _SURE_RATIO: Final = 0.25  # the next likeliest vehicle is at most this likely, against the likeliest
+_UNSEEN_RATIO: Final = 0.05  # how likely a vehicle is to pass a row of loops unseen, between two of them
 _LATE_SCALE_MS: Final = 3_000.0
 _LATEST_RATIO: Final = 1.5  # who is later than this times the scale is held up by a queue or a red: how late then tells nothing
 _LEAST_WEIGHT: Final = 0.02
 _DEAD_RATIO: Final = 0.5  # of a lane's first share
-_LEAST_SHARE: Final = 0.03  # what was never seen may still happen; above the least weight, so that it is still tried
 _SAME_HEIGHT_M: Final = 10.0
 LEAST_SLACK_MS: Final = 3_000  # braking for a queue or a red costs a few seconds
 
@@ -98,6 +99,7 @@ class _Loop:
     ancestors: frozenset[str]  # all loops on the ways that lead here, and those beside them
     shares: dict[str, float] = field(default_factory=dict)
     beside: dict[str, str] = field(default_factory=dict)  # per other lane of the approach: its loop at the same height
+    gate: frozenset[str] = frozenset()  # the row of loops before it, one of which all pass who come here; empty where there is a way around
 
 
 class Vehicles:
@@ -108,12 +110,17 @@ class Vehicles:
         approach = {x.id: x.approach or x.id for x in junction.lanes}
         loops = {d.id: d for d in junction.detectors if d.purpose is not Purpose.EXIT}
         beside = {i: _beside(d, loops, approach) for i, d in loops.items()}
-        self._loops = {i: _Loop(d, _ancestors(d, loops, beside), _first_shares(d, beside[i]), beside[i]) for i, d in loops.items()}
+        gates = {i: frozenset(row_before(d, loops, approach)) for i, d in loops.items()}
+        self._loops = {i: _Loop(d, _ancestors(d, loops, beside), _first_shares(d, beside[i]), beside[i], gates[i]) for i, d in loops.items()}
+        self._counted = {loop: shares for shares in lane_shares(loops, approach) for loop in shares.loops}
+        self._told: set[str] = set()  # loops whose shares are told by counts
         self._unseen: set[str] = set()  # lanes whose vehicles nobody sees leave
 
     def enter(self, detector: Detector, at_ms: int) -> tuple[Vehicle, bool]:
         """Move the vehicle that ``detector`` sees to it, or create it where none was expected. Return it and whether it is new."""
-        loop = self._loops[detector.id]
+        loop, counted = self._loops[detector.id], self._counted.get(detector.id)
+        if counted is not None and counted.count(detector.id):
+            self._take(counted)
         vehicle, sure = self._expected(loop, at_ms) if loop.ancestors else (None, False)
         if vehicle is None:
             vehicle = Vehicle(detector.id, detector.distance_m, at_ms, at_ms, {})
@@ -135,6 +142,22 @@ class Vehicles:
             lost_s = (free_m_s - speed_m_s) ** 2 / (2.0 * ACCELERATION_M_S2 * free_m_s)
             vehicle.arrival_ms += int(1000.0 * lost_s * min(1.0, vehicle.distance_m / max(reach_m, 1.0)))
 
+    def distrust(self, untrusted: frozenset[str]) -> None:
+        """Take which loops are not trusted now."""
+        for counted in self._counted.values():
+            counted.hear(untrusted)
+
+    def fed(self, loop: str) -> tuple[str, ...]:
+        """Return the lanes whose vehicles pass the loop in one file."""
+        return self._loops[loop].detector.lanes
+
+    def _take(self, counted: LaneShares) -> None:
+        told = counted.by_loop()
+        self._told.difference_update(counted.loops)
+        self._told.update(told)
+        for loop, shares in told.items():
+            self._loops[loop].shares = shares
+
     def lose_sight(self, lane: str) -> None:
         """Learn no more, from those who are seen in the lanes beside it, that nobody uses a lane; and forget that nobody did, for so a dead loop says."""
         self._unseen.add(lane)
@@ -142,6 +165,8 @@ class Vehicles:
             first = _first_shares(loop.detector, loop.beside)
             if loop.shares.get(lane, 1.0) < _DEAD_RATIO * first.get(lane, 0.0):
                 loop.shares = first
+                if loop.detector.id in self._told:
+                    self._counted[loop.detector.id].reset()
 
     def see_again(self, lane: str) -> None:
         """Learn again: who leaves the lane is seen."""
@@ -177,7 +202,7 @@ class Vehicles:
                 vehicle.weights[other] *= total / rest
             return
         shares = self._loops[vehicle.loop].shares
-        for other in shares if self._unseen.isdisjoint(shares) else ():
+        for other in shares if self._learns(vehicle.loop) else ():
             shares[other] -= _LEARN_RATIO * shares[other]
         self.remove(vehicle)
 
@@ -217,6 +242,8 @@ class Vehicles:
             for ahead in first.values():
                 if vehicle.loop in self._loops[ahead.loop].ancestors:
                     weight *= max(0.0, 1.0 - sum(ahead.weights.get(x, 0.0) for x in loop.detector.lanes))
+            if loop.gate and vehicle.loop not in loop.gate:
+                weight *= _UNSEEN_RATIO
             travel_ms = self.tracks[loop.detector.lanes[0]].travel_ms(loop.detector.distance_m)
             late = (at_ms - (vehicle.arrival_ms - travel_ms)) / _LATE_SCALE_MS
             late = min(late, _LATEST_RATIO)
@@ -243,11 +270,15 @@ class Vehicles:
         """
         shares = self._loops[vehicle.loop].shares
         onward = self._loops[detector.id].shares
-        for lane in shares if sure and self._unseen.isdisjoint(shares) else ():
-            shares[lane] = max(shares[lane] + _LEARN_RATIO * (onward.get(lane, 0.0) - shares[lane]), _LEAST_SHARE)
+        for lane in shares if sure and self._learns(vehicle.loop) else ():
+            shares[lane] = max(shares[lane] + _LEARN_RATIO * (onward.get(lane, 0.0) - shares[lane]), LEAST_SHARE)
         track = self.tracks[detector.lanes[0]]
         if not any(v.arrival_ms < at_ms and v.distance_m < vehicle.distance_m for v in track.vehicles):
             track.learn_pace(vehicle.distance_m - detector.distance_m, at_ms - vehicle.passed_ms)
+
+    def _learns(self, loop: str) -> bool:
+        """Return whether a loop's shares are learned from where its vehicles turn up: all who come are seen, and no counts tell better."""
+        return loop not in self._told and self._unseen.isdisjoint(self._loops[loop].shares)
 
     def _spread(self, vehicle: Vehicle, loop: _Loop, at_ms: int) -> None:
         """Give the vehicle the weights of the loop that sees it now."""
@@ -299,7 +330,7 @@ def _ancestors(d: Detector, loops: Mapping[str, Detector], beside: Mapping[str, 
 
 
 def _first_shares(d: Detector, beside: Mapping[str, str]) -> dict[str, float]:
-    change = min(0.2, _CHANGE_RATIO_PER_M * max(0.0, d.distance_m - 40.0)) if beside else 0.0
+    change = min(0.2, CHANGE_RATIO_PER_M * max(0.0, d.distance_m - _CHANGE_FROM_M)) if beside else 0.0
     return {x: (1.0 - change) / len(d.lanes) for x in d.lanes} | {x: change / len(beside) for x in beside}
 
 
