@@ -213,16 +213,20 @@ class LoopEstimator:
                     continue
                 if not changed:  # a loop without trust proves nothing
                     changed = {i: (s.occupied or not s.trusted, s.changed_ms) for i, s in self._states.items()}
-                if station_quiet(track, station, changed, now_ms) and self._file_quiet(vehicle, name, changed, now_ms):
-                    self.vehicles.doubt(vehicle, name)
+                if station_quiet(track, station, changed, now_ms):
+                    file = self._busy_file(vehicle, name, changed, now_ms)
+                    if file:
+                        self.vehicles.shift(vehicle, name, file)
+                    else:
+                        self.vehicles.doubt(vehicle, name)
 
-    def _file_quiet(self, vehicle: Vehicle, name: str, changed: Mapping[str, tuple[bool, int]], now_ms: int) -> bool:
-        """Return whether nothing is seen either of those who drove in one file with the vehicle, before their lanes part."""
-        for other in self.vehicles.fed(vehicle.loop):
-            station = self.vehicles.next_station(vehicle, other)
-            if other != name and station is not None and not station_quiet(self.vehicles.tracks[other], station, changed, now_ms):
-                return False
-        return True
+    def _busy_file(self, vehicle: Vehicle, name: str, changed: Mapping[str, tuple[bool, int]], now_ms: int) -> list[str]:
+        """Return the other lanes that the vehicle's file leads to, besides a lane of it, in which somebody is seen."""
+        lanes = self.vehicles.fed(vehicle.loop)
+        if name not in lanes:
+            return []
+        stations = [(x, self.vehicles.next_station(vehicle, x)) for x in lanes if x != name]
+        return [x for x, s in stations if s is not None and not station_quiet(self.vehicles.tracks[x], s, changed, now_ms)]
 
     def _watch_stop_line(self, lane: _LaneState, now_ms: int) -> None:
         for loop in lane.stop_loops:

@@ -9,7 +9,7 @@ and wrong (one that should long have passed a loop that stays free is taken from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,6 +29,7 @@ _UNSEEN_RATIO: Final = 0.05  # how likely a vehicle is to pass a row of loops un
 _LATE_SCALE_MS: Final = 3_000.0
 _LATEST_RATIO: Final = 1.5  # who is later than this times the scale is held up by a queue or a red: how late then tells nothing
 _LEAST_WEIGHT: Final = 0.02
+_HIDDEN_WEIGHT: Final = 0.1  # on a lane that the file in which a vehicle stands may hide
 _DEAD_RATIO: Final = 0.5  # of a lane's first share
 _SAME_HEIGHT_M: Final = 10.0
 LEAST_SLACK_MS: Final = 3_000  # braking for a queue or a red costs a few seconds
@@ -205,6 +206,24 @@ class Vehicles:
         for other in shares if self._learns(vehicle.loop) else ():
             shares[other] -= _LEARN_RATIO * shares[other]
         self.remove(vehicle)
+
+    def shift(self, vehicle: Vehicle, lane: str, others: Sequence[str]) -> None:
+        """Make a vehicle unlikely on a lane whose loop it should have passed, and so much likelier on others that its file leads to.
+
+        Unlikely, not impossible: it may be hidden by the file, and drive there as soon as the file moves.
+        """
+        lost = vehicle.weights[lane] - _HIDDEN_WEIGHT
+        if lost <= 0.0:
+            return
+        vehicle.weights[lane] = _HIDDEN_WEIGHT
+        shares = self._loops[vehicle.loop].shares
+        total = sum([shares[x] for x in others])
+        for other in others:
+            if other not in vehicle.weights:
+                vehicle.weights[other] = 0.0
+                self.tracks[other].vehicles.append(vehicle)
+                self.tracks[other].vehicles.sort(key=_order)
+            vehicle.weights[other] += lost * shares[other] / total
 
     def shares(self, loop: str) -> Mapping[str, float]:
         """Return how likely a vehicle that the loop sees is to reach each lane's stop line."""

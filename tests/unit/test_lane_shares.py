@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support_control import Watch, drive, junction, loops, without
+from support_control import Watch, cover, drive, junction, loops, total, without
 
 from controller.junction import Detector, Junction, Purpose
 from controller.lane_shares import LEAST_SHARE, LaneShares, lane_shares, row_before
@@ -112,21 +112,25 @@ def pocket() -> Junction:
     return replace(ONE, detectors=(*[d for d in ONE.detectors if not d.id.startswith(("e0/", "e1/"))], *arm))
 
 
-def test_who_stands_in_one_file_may_go_to_either_lane() -> None:
-    """The first one waits to turn left. Nothing comes to the lane beside it, for nobody gets past: not because nobody wants to."""
+def test_who_drives_in_one_file_is_where_the_file_is_seen() -> None:
+    """The first of six waits to turn left, and all behind him with him; when he has gone, two go straight on, and the rest is not lost."""
     watch = Watch(junction=pocket())
     for k in range(6):
         watch.add(drive("e/120", 4_000 + 2_000 * k), drive("e/45", 10_000 + 2_000 * k))
-    watch.add([e for e in drive("e1/1", 14_000) if e.value])
-    beliefs = watch.until(70_000)
-    assert sum(beliefs["e0"].weight) == pytest.approx(2.5, abs=0.3)
-    assert sum(beliefs["e1"].weight) == pytest.approx(3.5, abs=0.3)
+    watch.add(cover("e1/1", 14_000, 60_000))
+    held = watch.until(55_000)
+    assert total(held, ("e0", "e1")) == pytest.approx(6.0, abs=0.1)
+    assert sum(held["e0"].weight) < 0.6
+    watch.add(drive("e0/1", 63_000), drive("e0/1", 65_500))
+    moved = watch.until(66_500)
+    assert total(moved, ("e0", "e1")) == pytest.approx(3.0, abs=0.3)
+    assert sum(moved["e0"].weight) > 2.5
 
 
 def test_who_leaves_has_passed_the_loops_before() -> None:
     """One waits to turn left, one behind him goes straight on later than he could; that a third one from farther out comes in time makes it not him."""
     watch = Watch(junction=pocket())
     watch.add(drive("e/120", 40_000), drive("e/45", 46_000), [e for e in drive("e1/1", 50_000) if e.value])
-    watch.add(drive("e/120", 49_000), drive("e/45", 55_000), drive("e/120", 56_000), drive("e0/1", 66_000))
+    watch.add(drive("e/120", 52_500), drive("e/45", 58_500), drive("e/120", 56_000), drive("e0/1", 66_000))
     watch.until(66_500)
-    assert [v.loop for v in watch.estimator.vehicles.tracks["e0"].vehicles] == ["e0/1", "e/120"]
+    assert {v.loop for lane in ("e0", "e1") for v in watch.estimator.vehicles.tracks[lane].vehicles} == {"e0/1", "e1/1", "e/120"}
