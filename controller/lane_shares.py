@@ -21,7 +21,7 @@ _MEMORY_VEH: Final = 300.0  # beyond, all counts are halved
 _EVERY_VEH: Final = 10  # counts between two fits
 _SWEEPS: Final = 15
 _WHOLE_RATIO: Final = 0.1  # the sums of both rows may differ by this: some stand between them
-_SAME_HEIGHT_M: Final = 10.0
+SAME_HEIGHT_M: Final = 10.0
 
 
 def row_before(d: Detector, loops: Mapping[str, Detector], approach: Mapping[str, str]) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ def row_before(d: Detector, loops: Mapping[str, Detector], approach: Mapping[str
     if not before:
         return ()
     mine = _lanes_of(approach, approach[d.lanes[0]])
-    row = [i for i, o in loops.items() if abs(o.distance_m - min(before)) < _SAME_HEIGHT_M and mine.issuperset(o.lanes)]
+    row = [i for i, o in loops.items() if abs(o.distance_m - min(before)) < SAME_HEIGHT_M and mine.issuperset(o.lanes)]
     return tuple(row) if mine == {x for i in row for x in loops[i].lanes} else ()
 
 

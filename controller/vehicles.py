@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from controller.junction import Detector, Junction, Lane, Purpose
-from controller.lane_shares import CHANGE_RATIO_PER_M, LEAST_SHARE, LaneShares, lane_shares, row_before
+from controller.lane_shares import CHANGE_RATIO_PER_M, LEAST_SHARE, SAME_HEIGHT_M, LaneShares, lane_shares, row_before
 
 # Acceleration and length of a usual car: SUMO's default passenger type; 7.5 m of queue per vehicle is the usual planning value.
 ACCELERATION_M_S2: Final = 2.6
@@ -31,7 +31,6 @@ _LATEST_RATIO: Final = 1.5  # who is later than this times the scale is held up 
 _LEAST_WEIGHT: Final = 0.02
 _HIDDEN_WEIGHT: Final = 0.1  # on a lane that the file in which a vehicle stands may hide
 _DEAD_RATIO: Final = 0.5  # of a lane's first share
-_SAME_HEIGHT_M: Final = 10.0
 LEAST_SLACK_MS: Final = 3_000  # braking for a queue or a red costs a few seconds
 
 
@@ -166,8 +165,8 @@ class Vehicles:
             first = _first_shares(loop.detector, loop.beside)
             if loop.shares.get(lane, 1.0) < _DEAD_RATIO * first.get(lane, 0.0):
                 loop.shares = first
-                if loop.detector.id in self._told:
-                    self._counted[loop.detector.id].reset()
+        for counted in {self._counted[x] for x in self.tracks[lane].stop_loops if x in self._counted}:
+            counted.reset()
 
     def see_again(self, lane: str) -> None:
         """Learn again: who leaves the lane is seen."""
@@ -326,7 +325,7 @@ def _beside(d: Detector, loops: Mapping[str, Detector], approach: Mapping[str, s
     found: dict[str, tuple[float, str]] = {}
     for other in loops.values():
         off_m = abs(other.distance_m - d.distance_m)
-        if off_m >= _SAME_HEIGHT_M and (other.id not in leads_on or other.distance_m > d.distance_m):
+        if off_m >= SAME_HEIGHT_M and (other.id not in leads_on or other.distance_m > d.distance_m):
             continue
         for lane in other.lanes:
             if lane not in d.lanes and approach[lane] in mine:
