@@ -25,8 +25,8 @@ class Bench:
         self.watched = Watched()
         self.agent = SnmpAgent(self.watched.controller, community="secret")
 
-    def ask(self, tool: str, *arguments: str, version: str = "1", community: str = "secret") -> subprocess.CompletedProcess[str]:
-        head = [tool, "-v", version, "-c", community, "-r", "0", "-t", "1", "-On", "-Oq", f"127.0.0.1:{self.agent.port}"]
+    def ask(self, tool: str, *arguments: str, version: str = "1", community: str = "secret", wait_s: int = 10) -> subprocess.CompletedProcess[str]:
+        head = [tool, "-v", version, "-c", community, "-r", "0", "-t", str(wait_s), "-On", "-Oq", f"127.0.0.1:{self.agent.port}"]
         return subprocess.run([*head, *arguments], capture_output=True, text=True, check=False)
 
 
@@ -83,9 +83,9 @@ def test_what_is_not_there_is_no_such_name(bench: Bench) -> None:
 
 def test_it_answers_neither_another_community_nor_while_mute(bench: Bench) -> None:
     ask = "snmpget", dotted(GREENS)
-    assert "Timeout" in bench.ask(*ask, community="public").stderr
+    assert "Timeout" in bench.ask(*ask, community="public", wait_s=1).stderr
     bench.agent.mute = True
-    assert "Timeout" in bench.ask(*ask).stderr
+    assert "Timeout" in bench.ask(*ask, wait_s=1).stderr
     bench.agent.mute = False
     assert bench.ask(*ask).returncode == 0
 
