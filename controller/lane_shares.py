@@ -13,7 +13,7 @@ from typing import Final
 
 from controller.junction import Detector, Purpose
 
-CHANGE_RATIO_PER_M: Final = 0.0007  # prior chance of a lane change, per metre
+_CHANGE_RATIO_PER_M: Final = 0.0007  # prior chance of a lane change, per metre
 LEAST_SHARE: Final = 0.03  # what was never seen may still happen
 _MOST_CHANGE_RATIO: Final = 0.2
 _PRIOR_VEH: Final = 20.0  # the prior weighs like so many vehicles at each loop
@@ -37,13 +37,22 @@ def row_before(d: Detector, loops: Mapping[str, Detector], approach: Mapping[str
     return tuple(row) if mine == {x for i in row for x in loops[i].lanes} else ()
 
 
+def first_shares(fed: Sequence[str], others: Sequence[str], way_m: float) -> dict[str, float]:
+    """Return how likely a loop's vehicles reach which lane, as far as is known beforehand: those it feeds are equally likely, few change to others.
+
+    ``way_m``: over which they may change.
+    """
+    change = min(_CHANGE_RATIO_PER_M * way_m, _MOST_CHANGE_RATIO) if others else 0.0
+    return {x: (1.0 - change) / len(fed) for x in fed} | {x: change / len(others) for x in others}
+
+
 class LaneShares:
     """One approach: its stop lines, the row of loops before them, and who went from which loop to which lane."""
 
     def __init__(self, before: Sequence[Detector], stop: Sequence[Detector]) -> None:
         self._lanes = {d.id: d.lanes[0] for d in stop}
         way_m = min(d.distance_m for d in before) - max(d.distance_m for d in stop)
-        self._prior = {d.id: _prior(d, list(self._lanes.values()), way_m) for d in before}
+        self._prior = {d.id: first_shares(d.lanes, [x for x in self._lanes.values() if x not in d.lanes], way_m) for d in before}
         self.loops = frozenset([*self._prior, *self._lanes])
         self._heard, self._counts = True, 0
         self.reset()
@@ -104,13 +113,6 @@ def lane_shares(loops: Mapping[str, Detector], approach: Mapping[str, str]) -> l
 
 def _lanes_of(approach: Mapping[str, str], name: str) -> set[str]:
     return {lane for lane, other in approach.items() if other == name}
-
-
-def _prior(d: Detector, lanes: Sequence[str], way_m: float) -> dict[str, float]:
-    """Return the shares of a loop as far as they are known beforehand: its own lanes are equally likely, and few change to others."""
-    others = len(lanes) - len(d.lanes)
-    change = min(CHANGE_RATIO_PER_M * way_m, _MOST_CHANGE_RATIO) if others else 0.0
-    return {x: (1.0 - change) / len(d.lanes) if x in d.lanes else change / others for x in lanes}
 
 
 def _halved(counts: Mapping[str, float]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from controller.junction import Detector, Junction, Lane, Purpose
-from controller.lane_shares import CHANGE_RATIO_PER_M, LEAST_SHARE, SAME_HEIGHT_M, LaneShares, lane_shares, row_before
+from controller.lane_shares import LEAST_SHARE, SAME_HEIGHT_M, LaneShares, first_shares, lane_shares, row_before
 
 # Acceleration and length of a usual car: SUMO's default passenger type; 7.5 m of queue per vehicle is the usual planning value.
 ACCELERATION_M_S2: Final = 2.6
@@ -348,8 +348,7 @@ def _ancestors(d: Detector, loops: Mapping[str, Detector], beside: Mapping[str, 
 
 
 def _first_shares(d: Detector, beside: Mapping[str, str]) -> dict[str, float]:
-    change = min(0.2, CHANGE_RATIO_PER_M * max(0.0, d.distance_m - _CHANGE_FROM_M)) if beside else 0.0
-    return {x: (1.0 - change) / len(d.lanes) for x in d.lanes} | {x: change / len(beside) for x in beside}
+    return first_shares(d.lanes, list(beside), max(d.distance_m - _CHANGE_FROM_M, 0.0))
 
 
 def ghost_slack_ms(track: LaneTrack, distance_m: float) -> int:
