@@ -214,14 +214,14 @@ class LoopEstimator:
                 if not changed:  # a loop without trust proves nothing
                     changed = {i: (s.occupied or not s.trusted, s.changed_ms) for i, s in self._states.items()}
                 if station_quiet(track, station, changed, now_ms):
-                    file = self._busy_file(vehicle, name, changed, now_ms)
-                    if file:
-                        self.vehicles.shift(vehicle, name, file)
+                    busy = self._busy_beside(vehicle, name, changed, now_ms)
+                    if busy:
+                        self.vehicles.shift(vehicle, name, busy)
                     else:
                         self.vehicles.doubt(vehicle, name)
 
-    def _busy_file(self, vehicle: Vehicle, name: str, changed: Mapping[str, tuple[bool, int]], now_ms: int) -> list[str]:
-        """Return the other lanes that the vehicle's file leads to, besides a lane of it, in which somebody is seen."""
+    def _busy_beside(self, vehicle: Vehicle, name: str, changed: Mapping[str, tuple[bool, int]], now_ms: int) -> list[str]:
+        """Return the lanes in which somebody is seen, of those that the vehicle's file leads to besides this one; none where it does not lead to this one."""
         lanes = self.vehicles.fed(vehicle.loop)
         if name not in lanes:
             return []
