@@ -11,6 +11,7 @@ from support_control import Watch, cover, drive, junction, loops, total, without
 
 from controller.junction import Detector, Junction, Purpose
 from controller.lane_shares import LEAST_SHARE, LaneShares, lane_shares, row_before
+from controller.vehicles import Vehicles
 
 pytestmark = pytest.mark.quick
 
@@ -134,3 +135,23 @@ def test_who_leaves_has_passed_the_loops_before() -> None:
     watch.add(drive("e/120", 52_500), drive("e/45", 58_500), drive("e/120", 56_000), drive("e0/1", 66_000))
     watch.until(66_500)
     assert {v.loop for lane in ("e0", "e1") for v in watch.estimator.vehicles.tracks[lane].vehicles} == {"e0/1", "e1/1", "e/120"}
+
+
+def test_counts_begin_anew_where_a_stop_loop_is_lost() -> None:
+    """While it was dying, all seemed to leave by the other lane; once it is mended, this is forgotten."""
+    vehicles = Vehicles(ONE)
+
+    def drive_each(way: dict[str, str], times: int) -> None:
+        for _ in range(times):
+            for before, stop in way.items():
+                vehicles.enter(LOOPS[before], 0)
+                vehicles.enter(LOOPS[stop], 0)
+
+    drive_each({"e0/45": "e1/1", "e1/45": "e1/1"}, 50)
+    assert vehicles.shares("e0/45")["e0"] < 0.5
+    vehicles.distrust(frozenset({"e0/1"}))
+    vehicles.lose_sight("e0")
+    vehicles.see_again("e0")
+    vehicles.distrust(frozenset())
+    drive_each({"e0/45": "e0/1", "e1/45": "e1/1"}, 5)
+    assert vehicles.shares("e0/45")["e0"] > 0.9
