@@ -24,6 +24,8 @@ from hardware.signals import Aspect
 
 _Made = TypeVar("_Made")
 
+_SQLITE_HEAD = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, 1.3
+
 
 class JournalDamagedError(JournalError):
     """The file is damaged from here on; all rows before it have been returned."""
@@ -272,7 +274,9 @@ class JournalReader:
         (application,) = next(iter(self._select("PRAGMA application_id")))
         (version,) = next(iter(self._select("PRAGMA user_version")))
         if application != APPLICATION_ID:
-            raise JournalError(f"{self.path}: expected a journal of umlauf, found another SQLite file")
+            with self.path.open("rb") as file:
+                kind = "another SQLite file" if file.read(len(_SQLITE_HEAD)) == _SQLITE_HEAD else "a file of another kind"
+            raise JournalError(f"{self.path}: expected a journal of umlauf, found {kind}")
         if version not in READABLE:
             wanted = " or ".join(map(str, READABLE))
             raise JournalError(f"{self.path}: expected a journal of version {wanted}, found version {version}; read it with the umlauf that wrote it")
