@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from controller.errors import ConfigError
 
 MAX_BYTES: Final = 20_000_000
+_SHOWN_CHARS: Final = 80
 
 
 def read_text(path: Path, kind: str, mend: str) -> str:
@@ -50,13 +51,19 @@ def fault_text(error: ErrorDetails, data: dict[str, Any], prefix: Sequence[str |
         if isinstance(item, dict) and isinstance(item.get("id"), str):
             owner = f" ({item['id']})"
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"{path}{owner}: expected no such key, found {error['input']!r}. Remove it or correct its name."
+        return f"{path}{owner}: expected no such key, found {_shown(error['input'])}. Remove it or correct its name."
     if error["type"] in ("missing", "missing_argument"):
         return f"{path}{owner}: expected a value, found none. Add the key."
     if error["type"] == "value_error":  # a check of our own, which says all of it
         return f"{path}{owner}: {error['msg'].removeprefix('Value error, ')}"
     message = error["msg"].removeprefix("Input should be ")
-    return f"{path}{owner}: expected {message}, found {error['input']!r}. Correct it."
+    return f"{path}{owner}: expected {message}, found {_shown(error['input'])}. Correct it."
+
+
+def _shown(value: object) -> str:
+    """Return a value as it stands in the file, the begin of it where it is long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]} …"
 
 
 def _extended(path: str, part: str | int) -> str:

@@ -111,6 +111,8 @@ def site_of(data: dict[str, Any], path: Path) -> Site:
 
 
 def _model_of(data: dict[str, Any], path: Path) -> SiteModel:
+    if {"groups", "lanes", "nodes"} <= data.keys():
+        raise ConfigError(f"{path}: expected a site file, found a junction file. Name the site file that names it, or write one: umlauf site new --from {path}")
     try:
         return SiteModel.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:

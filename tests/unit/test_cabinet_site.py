@@ -123,6 +123,19 @@ def test_faults_of_drivers_and_junction_are_told_at_once(site_file: Write) -> No
         assert needle in str(caught.value)
 
 
+def test_a_junction_file_is_named_as_such(site_file: Write) -> None:
+    with pytest.raises(ConfigError, match="expected a site file, found a junction file"):
+        read_site(site_file().parent / "j.toml")
+
+
+def test_what_was_found_is_cut_where_it_is_long(site_file: Write) -> None:
+    path = site_file()
+    path.write_text(f"unheard_of = {list(range(1000))}\n" + path.read_text())
+    with pytest.raises(ConfigError, match="unheard_of: expected no such key, found \\[0, 1, 2") as caught:
+        read_site(path)
+    assert max(map(len, str(caught.value).splitlines())) < 250
+
+
 def test_the_schema_holds_the_drivers_options(drivers: None) -> None:
     schema = site_schema()
     text = str(schema)
