@@ -112,6 +112,7 @@ def problem(
         stage=int(rng.integers(stages)),
         leave_ms=0,
         switch_cost_ms=3000,
+        work_price_milli=0,
         beam=beam,
     )
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from controller.capacity import CapacityWatch, Evidence, EvidenceOf, capacity_words
+from controller.capacity import CapacityWatch, EvidenceOf, capacity_words
 from controller.gating import gate_words
 from controller.green_limit import GreenLimit
 from controller.horizon_model import HorizonModel
@@ -17,7 +17,6 @@ from controller.neighbours import SURE_FOR_MS
 from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox, Note, Predicted
 from controller.reasons import clearing_of, clearing_words, costs_by_stage, reason_of, sentence
-from controller.saturated_green import FAR_RATIO, SaturatedGreen
 from controller.snapshot import Snapshot
 from controller.solver import HorizonProblem, HorizonResult, Solver, digest
 from controller.transitions import TransitionTable
@@ -58,8 +57,6 @@ class AdaptivePlanner(Mailbox):
         self._model = HorizonModel(junction, node, transitions, settings)
         self._node, self._solver, self._settings = node, solver, settings
         self._green_limit = GreenLimit(self._model.model)
-        self._saturated = SaturatedGreen(self._model.model, 1000 * settings.max_red_s)
-        self.runs_full = False  # the newest plan may not switch yet, for the green is used in full
         self.capacity, self._evidence = CapacityWatch(), EvidenceOf(self._model.model)
         self.problem: HorizonProblem | None = None  # what was solved last, for `controller.explain`
         self._solved: tuple[int, HorizonResult] | None = None  # when, and what
@@ -92,19 +89,16 @@ class AdaptivePlanner(Mailbox):
     def submit(self, snapshot: Snapshot) -> None:
         """Build the arrays and solve."""
         self._model.margin.watch(snapshot)
-        evidence = self._watch_capacity(snapshot)
+        self._watch_capacity(snapshot)
         forced = self._model.red_limit.stage(snapshot)
         self._solved = None
         problem = self._model.problem(snapshot)
-        self.last_solve_ms, self.runs_full = None, False
+        self.last_solve_ms = None
         if forced is not None:
             self.problem, self.last_digest = problem, digest(problem)
             self._plan = self._forced(snapshot, forced)
             return
         result = self._search(problem)
-        if self._cuts(snapshot, evidence, result):
-            self.runs_full, problem = True, problem._replace(leave_ms=int(problem.grid_ms[1]))
-            result = self._search(problem)
         self.problem, self.last_digest = problem, digest(problem)
         if result is not None and result.status == 0:
             self._solved = snapshot.now_ms, result
@@ -123,29 +117,18 @@ class AdaptivePlanner(Mailbox):
             if times
         ]
 
-    def _watch_capacity(self, snapshot: Snapshot) -> Evidence:
+    def _watch_capacity(self, snapshot: Snapshot) -> None:
         evidence = self._evidence(snapshot)
         change = self.capacity.watch(snapshot.now_ms, evidence)
         notes = [] if change is None else [Note("objective", capacity_words(change), asdict(change))]
         for closes, lane, covered in self._model.gates.watch(snapshot, active=self.capacity.active):
             notes.append(Note("gate", gate_words(closes, lane, covered), {"lane": lane, "gated": closes, "covered_ratio": covered}))
         self.notes = tuple(notes)
-        return evidence
 
     def _search(self, problem: HorizonProblem) -> HorizonResult | None:
         result = self._solver.horizon(problem)
         self.last_solve_ms = (self.last_solve_ms or 0.0) + 1000.0 * self._solver.solve_s
         return result
-
-    def _cuts(self, snapshot: Snapshot, evidence: Evidence, result: HorizonResult | None) -> bool:
-        """Return whether the result would end a green, far beyond capacity, that is used in full."""
-        if not self.capacity.active or evidence.saturation_ratio < FAR_RATIO or self._green_limit.overdue(snapshot):
-            return False
-        if evidence.exits or self._model.gates.lanes:  # the bottleneck is behind this junction
-            return False
-        if result is None or result.status != 0 or len(result.stages) < 2 or result.begin_ms[1] > 0:
-            return False
-        return self._saturated.lasts(snapshot, int(result.stages[1]))
 
     def _within_longest_green(self, snapshot: Snapshot, problem: HorizonProblem, plan: Plan) -> Plan:
         """Return the plan, or the cheapest that ends those who have had their longest green."""
@@ -186,6 +169,6 @@ class AdaptivePlanner(Mailbox):
         costs, rival_s = costs_by_stage(problem, result, self._solver)
         self.last_solve_ms = (self.last_solve_ms or 0.0) + 1000.0 * rival_s
         caught = self.caught_by(snapshot, steps[0].stage)
-        reason = sentence(self._node, reason_of(self.lanes, snapshot, problem, steps, costs, caught, *self.exits_told(snapshot), runs_full=self.runs_full))
+        reason = sentence(self._node, reason_of(self.lanes, snapshot, problem, steps, costs, caught, *self.exits_told(snapshot)))
         detail: dict[str, object] = {"cost_ms": result.cost_ms, "alternatives_ms": {self._node.stages[s].id: c for s, c in sorted(costs.items())}}
         return Plan(self.name, now_ms, tuple(steps), reason, detail)

@@ -20,7 +20,7 @@ WHOLE_MILLI: Final = 1_000  # the share of a lane of which every movement is gre
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A first choice with the best that can follow it, and the parts of its cost (weighted vehicle-milliseconds): lanes, their order, switches."""
+    """A first choice with the best that can follow it, and the parts of its cost (weighted vehicle-milliseconds)."""
 
     stage: int
     cost_ms: int
@@ -28,6 +28,7 @@ class Alternative:
     begin_ms: tuple[int, ...]  # begin of the transition to each, from now; 0 for the first
     lane_cost_ms: tuple[int, ...]
     order_cost_ms: int  # because queues of different stages wait for each other
+    later_cost_ms: int  # because others are still to come while these queues last
     switch_cost_ms: int
     departures_ms: tuple[tuple[int, ...], ...]  # per lane, from now
 
@@ -91,5 +92,5 @@ def _alternative(solver: InlineSolver, problem: HorizonProblem, stage: int, resu
     stages, begins = result.stages.tolist(), result.begin_ms.tolist()
     costs = solver.lane_costs(problem, stages, begins)
     departures = tuple(tuple(times) for times in costs.departures_ms)
-    parts = (tuple(costs.cost_ms.tolist()), costs.order_ms, costs.switches_ms)
+    parts = (tuple(costs.cost_ms.tolist()), costs.order_ms, costs.later_ms, costs.switches_ms)
     return Alternative(stage, result.cost_ms, tuple(stages), tuple(begins), *parts, departures)

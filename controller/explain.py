@@ -199,9 +199,6 @@ def with_alternatives(one: Explanation, planner: AdaptivePlanner, snapshot: Snap
     assert planner.problem is not None
     problem = planner.problem
     taken, alternatives = weigh_all(problem, one.first_stage if one.fresh else None)
-    if planner.runs_full:  # the search had to keep the green: what it wanted without belongs beside it
-        free = weigh_all(problem._replace(leave_ms=0), taken.stage)[1]
-        alternatives = sorted([*alternatives, *(a for a in free if a.stage != taken.stage)], key=lambda a: a.cost_ms)
     one = replace(one, problem=problem, lanes=planner.lanes, taken=taken, alternatives=tuple(alternatives))
     chosen = one.chosen
     if one.row is None or chosen is None:
@@ -209,7 +206,7 @@ def with_alternatives(one: Explanation, planner: AdaptivePlanner, snapshot: Snap
     steps = one.row.plan.steps
     caught = planner.caught_by(snapshot, steps[0].stage)
     told = planner.exits_told(snapshot)
-    return replace(one, why=reason_of(planner.lanes, snapshot, problem, steps, _recorded_costs(one), caught, *told, runs_full=planner.runs_full))
+    return replace(one, why=reason_of(planner.lanes, snapshot, problem, steps, _recorded_costs(one), caught, *told))
 
 
 def _recorded_costs(one: Explanation) -> dict[int, int]:

@@ -121,6 +121,7 @@ def _alternatives(one: Explanation) -> list[dict[str, object]]:
             "sequence": [{"stage": one.node.stages[s].id, "begins_in_s": b / 1000} for s, b in zip(a.stages, a.begin_ms, strict=True)],
             "lanes_veh_s": {lane.id: ms / 1000 for lane, ms in zip(one.lanes, a.lane_cost_ms, strict=True)},
             "order_veh_s": a.order_cost_ms / 1000,
+            "later_veh_s": a.later_cost_ms / 1000,
             "switches_veh_s": a.switch_cost_ms / 1000,
         }
         for a in one.alternatives

@@ -181,14 +181,13 @@ def _planned(one: Explanation, stage: int, lang: Lang) -> str:
 def _alternatives(one: Explanation, lang: Lang) -> list[str]:
     chosen, rows, notes = one.chosen, [], []
     base = chosen or one.alternatives[0]
-    held = one.why is not None and one.why.runs_full
     for other in one.alternatives:
         more_ms = other.cost_ms - base.cost_ms
         verdict = (
             text_of(TEXTS, "chosen", lang) if other is chosen else "" if other is base else f"{'+' if more_ms >= 0 else ''}{decimal(more_ms / 1000, lang)}"
         )
         rows.append((choice_name(one, other.stage, lang), decimal(other.cost_ms / 1000, lang), verdict, _differences(one, base, other, lang)))
-        if chosen is not None and more_ms < 0 and not (one.measured or held) and one.row is not None and "forced" not in one.row.plan.detail:
+        if chosen is not None and more_ms < 0 and not one.measured and one.row is not None and "forced" not in one.row.plan.detail:
             notes.append(text_of(TEXTS, "missed", lang, stage=one.node.stages[other.stage].id))
     if chosen is not None and one.path is not None and one.path.cost_ms - chosen.cost_ms >= _LEAST_MS:
         notes.append(text_of(TEXTS, "sequel", lang, cost=decimal(one.path.cost_ms / 1000, lang)))
@@ -205,6 +204,10 @@ def _differences(one: Explanation, base: Alternative, other: Alternative, lang: 
     worse = [f"{lane} +{decimal(ms / 1000, lang)}" for ms, lane in more if ms >= _LEAST_MS][:_NAMED]
     better = [f"{lane} {decimal(ms / 1000, lang)}" for ms, lane in reversed(more) if ms <= -_LEAST_MS][:_NAMED]
     parts = [text_of(TEXTS, key, lang, lanes=", ".join(lanes)) for key, lanes in (("worse", worse), ("better", better)) if lanes]
-    rest = (("order", other.order_cost_ms - base.order_cost_ms), ("switches", other.switch_cost_ms - base.switch_cost_ms))
+    rest = (
+        ("order", other.order_cost_ms - base.order_cost_ms),
+        ("later", other.later_cost_ms - base.later_cost_ms),
+        ("switches", other.switch_cost_ms - base.switch_cost_ms),
+    )
     parts += [text_of(TEXTS, key, lang, more=("+" if ms > 0 else "") + decimal(ms / 1000, lang)) for key, ms in rest if abs(ms) >= _LEAST_MS]
     return "; ".join(parts)

@@ -165,6 +165,7 @@ TEXTS: Final = {
         "Weighed, but not followed: no plan came of it then, and the one made at {time} went on.",
         "Abgewogen, aber nicht befolgt: Damals kam kein Plan zustande, und der von {time} galt weiter.",
     ),
+    "later": ("those still to come wait {more}", "die noch kommen, warten {more}"),
     "order": ("queues of different stages wait for each other {more}", "Warteschlangen verschiedener Phasen warten aufeinander {more}"),
     "switches": ("switches {more}", "Wechsel {more}"),
     # picture

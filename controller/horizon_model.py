@@ -16,18 +16,19 @@ from controller.junction import Junction, Lane, Node
 from controller.lane_model import REAR_MS
 from controller.node_model import NodeModel, Service
 from controller.red_limit import RedLimit
+from controller.served_shares import phase_milli, served_milli, yield_milli
 from controller.snapshot import Coming, LaneBelief, SignalState, Snapshot
 from controller.solver import NEVER_MS, HorizonProblem, Ints
 from controller.spillback import LIKELY_RATIO, FullExits, blocked_ratio
 from controller.stage_choice import StageChoice
 from controller.transitions import TransitionTable
+from controller.work_price import CHANGE_MS, WorkPrice
 
 if TYPE_CHECKING:
     from controller.adaptive import AdaptiveSettings
 
 _MAX_VEHICLES: Final = 64
 _NOBODY: Final = [bytes(8 * (_MAX_VEHICLES - taken)) for taken in range(_MAX_VEHICLES + 1)]  # the free places of a lane
-_WHOLE_MILLI: Final = 985  # a lane served this far counts as served whole
 _INSIDE_VEH: Final = 0.5  # expected vehicles inside from which they are waited for
 _MORE_INSIDE_MS: Final = 2_000  # for each one after the first
 _UNSURE_MS: Final = 1_000
@@ -74,6 +75,8 @@ class HorizonModel:
         self._turning = [self._turning_lanes(s) for s in range(stages)]
         self._groups = [[[s.group for s in serves] for serves in row] for row in self.model.service]
         self._no_ways = np.zeros((lanes, _MAX_VEHICLES), np.int64)
+        self._own_exits = frozenset(m.exit for moves in model.movements for m in moves)
+        self._work_price = WorkPrice(model, self._horizon_ms)
         self._ratios: list[tuple[object, ...]] = [()] * lanes  # of which the two tables below are made
         self._served, self._yielding = np.zeros((stages, lanes), np.int64), np.zeros((stages, lanes), np.int64)
         for a in range(stages):
@@ -178,9 +181,10 @@ class HorizonModel:
         numbers.extend([self._person_milli(i, belief, now_ms) for i, belief in enumerate(beliefs)])
         numbers.extend([self._ready_ms(i, belief, snapshot) for i, belief in enumerate(beliefs)])
         numbers.extend([self.exits.blocked_ms(moves, belief) for moves, belief in zip(self.model.movements, beliefs, strict=True)])
-        numbers.extend([_phase_milli(belief, milli) for belief, milli in zip(beliefs, yielding, strict=True)])
+        numbers.extend([phase_milli(belief, milli) for belief, milli in zip(beliefs, yielding, strict=True)])
         count, headway, person, ready, blocked, phase = np.frombuffer(numbers, np.int64).reshape(6, lanes)
         passes, gives_way = self._ways_of(beliefs)
+        price_milli = self._price_milli(snapshot)
         start, stay = self._with_clearing(snapshot, beliefs)
         return HorizonProblem(
             arrival_ms=np.frombuffer(arrival, np.int64).reshape(lanes, _MAX_VEHICLES),
@@ -205,9 +209,14 @@ class HorizonModel:
             grid_ms=self._grid,
             stage=signals.stage,
             leave_ms=self._leave_ms(signals, now_ms),
-            switch_cost_ms=settings.switch_cost_ms,
+            switch_cost_ms=settings.switch_cost_ms + price_milli * CHANGE_MS // 1000,
+            work_price_milli=price_milli,
             beam=settings.beam,
         )
+
+    def _price_milli(self, snapshot: Snapshot) -> int:
+        """Return the price of green that is lost; none where an exit is full or gated, for then the bottleneck is behind this junction."""
+        return 0 if self.gates.lanes or self._own_exits & snapshot.blocked_exits else self._work_price.milli(snapshot.lanes)
 
     def _open(self, shut: frozenset[int]) -> Ints:
         """Return the transitions that may be chosen, none to the stages that are shut."""
@@ -330,8 +339,8 @@ class HorizonModel:
             told = int(bool(beliefs[i].ways))  # each vehicle tells for itself
             self._ratios[i] = (beliefs[i].movement_ratio, beliefs[i].head_ratio, bool(told))
             for s, row in enumerate(self.model.service):
-                self._served[s, i] = max(_served_milli(row[i], beliefs[i]), told) if row[i] else 0
-                self._yielding[s, i] = max(_yield_milli(row[i], beliefs[i]), told if any(x.foes for x in row[i]) else 0)
+                self._served[s, i] = max(served_milli(row[i], beliefs[i]), told) if row[i] else 0
+                self._yielding[s, i] = max(yield_milli(row[i], beliefs[i]), told if any(x.foes for x in row[i]) else 0)
         served = self._served if not snapshot.blocked_exits else self._with_room(beliefs, snapshot)
         locked = [i for i, belief in enumerate(beliefs) if belief.blocked_ms > snapshot.now_ms]
         if not locked and not shut:
@@ -359,7 +368,7 @@ class HorizonModel:
             if any(m.exit in snapshot.blocked_exits for m in self.model.movements[i]):
                 for s, row in enumerate(self.model.service):
                     open_ways = self._open_ways(i, row[i], belief, snapshot)
-                    served[s, i] = _served_milli(open_ways, belief) if open_ways else 0
+                    served[s, i] = served_milli(open_ways, belief) if open_ways else 0
         return served
 
     def _open_ways(self, lane: int, serves: tuple[Service, ...], belief: LaneBelief, snapshot: Snapshot) -> tuple[Service, ...]:
@@ -368,26 +377,3 @@ class HorizonModel:
         if blocked_ratio(moves, belief, snapshot.blocked_exits) >= LIKELY_RATIO:
             return serves
         return tuple(s for s in serves if moves[s.movement].exit not in snapshot.blocked_exits)
-
-
-def _yield_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:
-    served = sum(belief.movement_ratio[s.movement] for s in serves)
-    yielding = [s for s in serves if s.foes]
-    if len(yielding) == len(serves):
-        return 1000 if yielding else 0
-    if served <= 0.0:
-        return 0
-    milli = int(1000 * sum(belief.movement_ratio[s.movement] for s in yielding) / served)
-    return 1000 if milli >= _WHOLE_MILLI else 0 if milli <= 1000 - _WHOLE_MILLI else milli
-
-
-def _phase_milli(belief: LaneBelief, yield_milli: int) -> int:
-    """Return where the pattern of yielding vehicles begins: half way, or so that the first vehicle yields where it is seen to."""
-    return min(1000 - yield_milli, 999) if belief.head_yields else 500
-
-
-def _served_milli(serves: tuple[Service, ...], belief: LaneBelief) -> int:
-    if sum(belief.head_ratio[s.movement] for s in serves) < 0.02:
-        return 0
-    milli = int(1000 * sum(belief.movement_ratio[s.movement] for s in serves))
-    return 1000 if milli >= _WHOLE_MILLI else milli

@@ -91,7 +91,9 @@ class LaneModel:
         if open_now != self._open:
             self._open, self._open_since_ms, self.head_yields = open_now, now_ms, False
         self._turns = tuple([i for i in open_now if not busy.isdisjoint(self.gives_way_to[i])]) if busy else ()
-        self._yields = bool(self._turns)
+        yielded, self._yields = self._yields, bool(self._turns)
+        if yielded and not self._yields:
+            self.blocked_ms = -NEVER_MS  # nobody is in the way any more
         if self._yields:
             self._yielded_ms = now_ms
         elif now_ms - self._yielded_ms > _LEAVES_AFTER_MS:
@@ -114,7 +116,9 @@ class LaneModel:
             self.stuck_ms += int(time_ms * (1.0 - spilled_ratio))
         if spilled_ratio:
             self._spilled_ms = now_ms
-        stood_ms = min(stays_ms, now_ms - self._spilled_ms)
+        stood_ms = min(stays_ms, now_ms - self._spilled_ms)  # while it could have gone, or had but to find a gap
+        if not self._yields:
+            stood_ms = min(stood_ms, now_ms - self._yielded_ms)
         self.head_yields = stood_ms >= _GAP_SEEN_MS and self._yields
         if stood_ms >= LOCKED_AFTER_MS:
             self.blocked_ms = now_ms + LOCKED_AFTER_MS // 2
@@ -151,7 +155,7 @@ class LaneModel:
                     self.startup_ms += _STARTUP_RATE * (bounded_ms - self.startup_ms)
             self._learn_way()
             self._go_in(1.0)
-        self.closed, self.head_yields, self.stuck_ms = frozenset(), False, 0
+        self.closed, self.head_yields, self.stuck_ms, self.blocked_ms = frozenset(), False, 0, -NEVER_MS
         self.last_leave_ms, self._last_waited = at_ms, waited
 
     def learned(self) -> dict[str, object]:

@@ -22,9 +22,9 @@ TEXTS: Final = {
     "gated": ("holds back traffic to {where}, which hardly moves", "drosselt den Zufluss zu {where}, wo es kaum weitergeht"),
     "switch": ("a switch costs {time}", "ein Wechsel kostet {time}"),
     "held": ("no switch before {time} (minimum green or transition)", "kein Wechsel vor {time} (Mindestfreigabezeit oder Phasenübergang)"),
-    "runs_full": (
-        "its queues still leave at saturation flow, and more comes than can be served",
-        "seine Schlangen fließen noch mit Sättigungsverkehrsstärke ab, und es kommt mehr, als bedient werden kann",
+    "price": (
+        "the queues outlast what is planned: each second of lost green keeps {count} waiting that are still to come",
+        "der Stau überdauert die Planung: jede verlorene Sekunde Freigabe lässt {count} warten, die noch kommen",
     ),
     "rival": ("{stage} at once would cost {cost} more", "{stage} sofort würde {cost} mehr kosten"),
     "rival_same": ("{stage} at once would cost about the same", "{stage} sofort würde etwa gleich viel kosten"),

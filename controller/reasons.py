@@ -53,7 +53,7 @@ class Reason:
     clears: Clears | None = None
     full: tuple[str, ...] = ()  # exits that take nobody
     gated: tuple[str, ...] = ()  # and those whose feeding greens count for less
-    runs_full: bool = False  # beyond capacity, and the green that would be cut is used in full
+    price_veh: float = 0.0  # as many vehicles still to come wait longer by each second of green that is lost
 
 
 def costs_by_stage(problem: HorizonProblem, result: HorizonResult, solver: Solver) -> tuple[dict[int, int], float]:
@@ -82,13 +82,10 @@ def reason_of(
     caught: Sequence[Lane] = (),
     full: Sequence[str] = (),
     gated: Sequence[str] = (),
-    *,
-    runs_full: bool = False,
 ) -> Reason:
     """Return why the plan's first step is right; ``costs`` of the first choices known, ``lanes`` in the order of the problem.
 
     ``caught``: the lanes whose vehicles inside the junction the way to the first step waits for. ``full`` and ``gated``: exits.
-    ``runs_full``: beyond capacity, a switch was put off because the green is used in full.
     """
     stage, now_ms = steps[0].stage, snapshot.now_ms
     until_ms = steps[0].until_ms
@@ -116,7 +113,7 @@ def reason_of(
         clears=clearing_of(steps[0], caught),
         full=tuple(full),
         gated=tuple(gated),
-        runs_full=runs_full,
+        price_veh=problem.work_price_milli / 1000,
     )
 
 
@@ -151,9 +148,9 @@ def sentence(node: Node, why: Reason, lang: Lang = Lang.EN) -> str:
     if why.clears is not None:
         parts.append(clearing_words(why.clears, lang))
     parts += [_say(key, lang, where=", ".join(lanes)) for key, lanes in (("full", why.full), ("gated", why.gated)) if lanes]
-    if why.runs_full:
-        parts.append(_say("runs_full", lang))
-    elif why.kept and why.held_ms > 0:
+    if round(why.price_veh):
+        parts.append(_say("price", lang, count=counted(why.price_veh, VEHICLES, lang)))
+    if why.kept and why.held_ms > 0:
         parts.append(_say("held", lang, time=_whole_s(why.held_ms, lang)))
     elif why.switch_ms:
         parts.append(_say("switch", lang, time=_whole_s(why.switch_ms, lang)))

@@ -90,7 +90,7 @@ def walk(
         new = stages[place]
         to = first_from(grid, k, leave_ms)
         advance(
-            old, new, now_ms, to, grid[to], leave_ms, NO_LIMIT, 0, lanes,
+            old, new, now_ms, to, grid[to], leave_ms, NO_LIMIT, 0, 0, lanes,
             facts, vehicles, here, rules, foes, green_end, green_start, turns, states, departs, notes,
         )  # fmt: skip
         for turn in range(turns[old, new, lanes + PROTECTED_FROM], lanes):

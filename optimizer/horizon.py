@@ -64,7 +64,7 @@ def workspace_for(p: HorizonProblem, departures: int = 64) -> Workspace:
 
 @kernel(
     "i8(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],"
-    "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8,i8,i8,i8,"
+    "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8,i8,i8,i8,i8,"
     "i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],"
     "i8[:,::1],i8[::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],"
     "i8[::1],i8[::1],i8[::1],i8[::1])"
@@ -93,6 +93,7 @@ def solve(
     stage: int,
     leave_ms: int,
     switch_cost_ms: int,
+    price_milli: int,
     beam: int,
     first: int,
     facts: Ints,
@@ -117,7 +118,7 @@ def solve(
     """
     code = check(
         arrival, weight, passes, gives_way, count, headway, stop, person, ready, blocked, service, foes, yields, phase, gap,
-        green_end, green_start, min_stay, allowed, grid, stage, leave_ms, switch_cost_ms, beam,
+        green_end, green_start, min_stay, allowed, grid, stage, leave_ms, switch_cost_ms, price_milli, beam,
     )  # fmt: skip
     if code != FINE:
         return code
@@ -130,7 +131,7 @@ def solve(
     take_turns(green_end, rules, turns)
     plant(stage, leave_ms, ready, bucket, size, nodes, states)
     counts[1] = search(
-        first, switch_cost_ms, grid, facts, vehicles, here, rules, foes, green_end, green_start, min_stay, allowed, turns,
+        first, switch_cost_ms, price_milli, grid, facts, vehicles, here, rules, foes, green_end, green_start, min_stay, allowed, turns,
         bucket, size, nodes, states, departs, notes,
     )  # fmt: skip
     counts[0] = read_out(grid, bucket, size, nodes, stages, begin, alternative)

@@ -82,7 +82,7 @@ def outside(values: Ints, low: int, high: int) -> bool:
 
 @kernel(
     "i8(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],"
-    "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8,i8,i8)"
+    "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8,i8,i8,i8)"
 )
 def check(
     arrival: Ints,
@@ -108,6 +108,7 @@ def check(
     stage: int,
     leave_ms: int,
     switch_cost_ms: int,
+    price_milli: int,
     beam: int,
 ) -> int:
     """Return the code of the first rule that the problem breaks, FINE if none."""
@@ -165,7 +166,7 @@ def check(
     for k in range(1, times):
         if grid[k] <= grid[k - 1]:
             return GRID
-    if leave_ms < -NEVER or leave_ms > NEVER or switch_cost_ms < -NEVER or switch_cost_ms > NEVER:
+    if leave_ms < -NEVER or leave_ms > NEVER or switch_cost_ms < -NEVER or switch_cost_ms > NEVER or price_milli < 0 or price_milli > NEVER:
         return NUMBERS
     worst = abs(float(switch_cost_ms)) * RAW * times
     work, clear = 0.0, 0.0
@@ -180,7 +181,7 @@ def check(
         worst += queue * each * float(person[lane])
         work += queue * float(person[lane])
         clear = max(clear, queue * float(headway[lane]) / 1000.0)
-    worst += stages * work * clear
+    worst += stages * clear * (work + 1000.0 * float(price_milli))
     return FINE if worst < COST_LIMIT else COSTS
 
 
@@ -214,12 +215,12 @@ def explain(p: HorizonProblem, code: int) -> str:
         return f"{name}: expected {low} to {most}, found {values.min()} to {values.max()}"
     if code == SHAPES:
         return _shapes(p)
-    times = f"expected times within {NEVER} ms, found {p.leave_ms} and {p.switch_cost_ms}"
+    times = f"expected times within {NEVER} ms, found {p.leave_ms} and {p.switch_cost_ms}; a price from 0 to {NEVER}, found {p.work_price_milli}"
     return {
         STAGE: f"stage: expected 0 to {p.service_milli.shape[0] - 1}, found {p.stage}",
         BEAM: f"beam: expected 1 to {BEAM_LIMIT} states, found {p.beam}",
         GRID: f"grid_ms: expected at least two strictly increasing times that begin with 0, below {NEVER}, found {p.grid_ms}",
-        NUMBERS: f"leave_ms, switch_cost_ms: {times}",
+        NUMBERS: f"leave_ms, switch_cost_ms, work_price_milli: {times}",
         ORDER: "arrival_ms: expected each lane's arrivals sorted, found an earlier one after a later one",
         COSTS: f"weight_milli, person_milli, arrival_ms: expected a total cost below {COST_LIMIT:.0e} raw units, found more",
     }[code]

@@ -36,6 +36,7 @@ from optimizer.lanes import (
     WORK,
     coming_ms,
     may_leave,
+    needed_ms,
     order_cost,
     serve_lane,
     standing_cost,
@@ -59,7 +60,7 @@ GIVEN_UP: Final = -1
 
 
 @kernel(
-    "UniTuple(i8,2)(i8,i8,i8,i8,i8,i8,i8,i8,i8,"
+    "UniTuple(i8,2)(i8,i8,i8,i8,i8,i8,i8,i8,i8,i8,"
     "i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1])"
 )
 def advance(
@@ -70,6 +71,7 @@ def advance(
     until_ms: int,
     leave_ms: int,
     limit: int,
+    price_milli: int,
     row: int,
     to: int,
     facts: Ints,
@@ -135,7 +137,7 @@ def advance(
             block = facts[lane, HOME]
             notes[block, WORK] += queue * facts[lane, PERSON]
             notes[block, CLEAR] = max(notes[block, CLEAR], queue * facts[lane, HEADWAY] // 1000)
-    standing += order_cost(blocks, notes)
+    standing += order_cost(blocks, notes) + needed_ms(blocks, notes) * price_milli * 1000
     if left + standing > limit:
         return GIVEN_UP, GIVEN_UP
     return left, standing
@@ -245,12 +247,13 @@ def plant(stage: int, leave_ms: int, ready: Ints, bucket: Ints, size: Ints, node
 
 
 @kernel(
-    "i8(i8,i8,i8[::1],i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1],"
+    "i8(i8,i8,i8,i8[::1],i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1],"
     "i8[:,::1],i8[::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1])"
 )
 def search(
     first: int,
     switch_cost_ms: int,
+    price_milli: int,
     grid: Ints,
     facts: Ints,
     vehicles: Ints,
@@ -296,7 +299,7 @@ def search(
                 limit = rank_limit(to, size[to], new, bucket, nodes) - cost
                 child = bucket[to, size[to]]
                 left, standing = advance(
-                    old, new, now_ms, to, grid[to], leave, limit, node * lanes, child * lanes,
+                    old, new, now_ms, to, grid[to], leave, limit, price_milli, node * lanes, child * lanes,
                     facts, vehicles, here, rules, foes, green_end, green_start, turns, states, departs, notes,
                 )  # fmt: skip
                 if left == GIVEN_UP:

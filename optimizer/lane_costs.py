@@ -22,6 +22,7 @@ class LaneCosts(NamedTuple):
 
     cost_ms: Ints  # (L,) weighted vehicle-milliseconds, terminal estimate inside, as if each lane were alone
     order_ms: int  # what those who still stand wait longer because their queues are served by different stages, one after the other
+    later_ms: int  # what those still to come wait longer because of the green that the queues at the horizon need (`work_price_milli`)
     switches_ms: int  # what the switches cost beyond their lost time
     departures_ms: list[list[int]]  # (L) when whole vehicles leave within the horizon
 
@@ -43,7 +44,7 @@ def lane_costs(p: HorizonProblem, stages: list[int], begin_ms: list[int]) -> Lan
         alone[lane, np.arange(lanes) != lane, PERSON] = 0
     states = np.zeros((2 * lanes, STATE_COLUMNS), np.int64)
     states[:lanes, READY] = np.maximum(p.ready_ms, 0)
-    gone, standing, together = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), 0
+    gone, standing, together, priced = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), 0, 0
     departures: list[list[int]] = [[] for _ in range(lanes)]
     k, place, leave_ms = 0, 0, p.leave_ms
     while k < last:
@@ -52,17 +53,18 @@ def lane_costs(p: HorizonProblem, stages: list[int], begin_ms: list[int]) -> Lan
             place += 1
             leave_ms = now_ms + int(p.min_stay_ms[old, stages[place]])
         to = int(first_from(p.grid_ms, k, leave_ms))
-        interval = (old, stages[place], now_ms, to, int(p.grid_ms[to]), leave_ms, NO_LIMIT, 0, lanes)
+        interval = (old, stages[place], now_ms, to, int(p.grid_ms[to]), leave_ms, NO_LIMIT)
         tables = (w.vehicles, w.here, w.rules, p.foes, p.green_end_ms, p.green_start_ms, w.turns, states, w.departs, w.notes)
         for lane in range(lanes):
-            left, standing[lane] = advance(*interval, alone[lane], *tables)
+            left, standing[lane] = advance(*interval, 0, 0, lanes, alone[lane], *tables)
             gone[lane] += left
-        _, together = advance(*interval, w.facts, *tables)
+        _, together = advance(*interval, 0, 0, lanes, w.facts, *tables)
+        _, priced = advance(*interval, p.work_price_milli, 0, lanes, w.facts, *tables)
         for lane in range(lanes):
             departures[lane] += _departures(w.departs, w.notes, lane, old, stages[place], w.turns)
         states[:lanes] = states[lanes:]
         k = to
-    return LaneCosts((gone + standing) // RAW, (together - int(standing.sum())) // RAW, place * p.switch_cost_ms, departures)
+    return LaneCosts((gone + standing) // RAW, (together - int(standing.sum())) // RAW, (priced - together) // RAW, place * p.switch_cost_ms, departures)
 
 
 def _departures(departs: Ints, notes: Ints, lane: int, old: int, new: int, turns: Ints) -> list[int]:

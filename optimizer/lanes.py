@@ -216,6 +216,15 @@ def standing_cost(
 
 
 @kernel("i8(i8,i8[:,::1])")
+def needed_ms(blocks: int, notes: Ints) -> int:
+    """Return how long the queues take to clear, one stage after the other, each as long as its longest queue."""
+    needed = 0
+    for one in range(blocks):
+        needed += notes[one, CLEAR]
+    return needed
+
+
+@kernel("i8(i8,i8[:,::1])")
 def order_cost(blocks: int, notes: Ints) -> int:
     """Return the raw cost of serving queues of different stages one after the other: of each two, the better order.
 

@@ -44,6 +44,7 @@ class HorizonProblem(NamedTuple):
     stage: int  # stage shown now, or the one that the running transition leads to
     leave_ms: int  # earliest time at which it may be left
     switch_cost_ms: int  # what any switch costs beyond its lost time (milli-vehicle ms / 1000), against dithering
+    work_price_milli: int  # milli-vehicles that wait longer by each ms that the queues at the horizon still need to clear
     beam: int  # states kept per decision time
 
 

@@ -246,6 +246,11 @@ def standing_cost(p, lane, now, stage, leave, state, reach):
     return (cost + terminal_cost(queue, wait, int(p.headway_ms[lane]), share)) * int(p.person_milli[lane])
 
 
+def needed_ms(clears):
+    """Return how long queues take that are served one after the other."""
+    return sum(clears)
+
+
 def order_cost(queues):
     """Return what queues (vehicles weighted by persons, time to clear) cost that are served one after the other, in the best of all orders."""
 
@@ -256,14 +261,15 @@ def order_cost(queues):
 
 
 def standing_costs(p, now, stage, leave, states, reach):
-    """Return what all standing vehicles cost, lane by lane, and because queues of different stages wait for each other."""
+    """Return what all standing vehicles cost, lane by lane, because queues of different stages wait for each other, and because others come later."""
     queues = [sum(weight for arrival, weight, *_ in state.waiting if arrival <= now) for state in states]
     homes, blocks = find_homes(p), []
     for s in range(p.service_milli.shape[0]):
         mine = [lane for lane, home in enumerate(homes) if home == s]
         work = sum(queues[lane] * int(p.person_milli[lane]) for lane in mine)
         blocks.append((work, max((queues[lane] * int(p.headway_ms[lane]) // 1000 for lane in mine), default=0)))
-    return sum(standing_cost(p, lane, now, stage, leave, state, reach) for lane, state in enumerate(states)) + order_cost(blocks)
+    later = needed_ms([clear for _, clear in blocks]) * p.work_price_milli * 1000
+    return sum(standing_cost(p, lane, now, stage, leave, state, reach) for lane, state in enumerate(states)) + order_cost(blocks) + later
 
 
 # ---- the beam -------------------------------------------------------------------------------------------------------------
@@ -464,7 +470,7 @@ def check(p: HorizonProblem):
         (-2, 0 <= p.stage < stages),
         (-3, 1 <= p.beam <= 100_000),
         (-4, len(times) >= 2 and times[0] == 0 and times == sorted(set(times)) and times[-1] < NEVER),
-        (-5, abs(p.leave_ms) <= NEVER and abs(p.switch_cost_ms) <= NEVER),
+        (-5, abs(p.leave_ms) <= NEVER and abs(p.switch_cost_ms) <= NEVER and 0 <= p.work_price_milli <= NEVER),
         (-6, all([a for a, _ in of] == sorted(a for a, _ in of) for of in used)),
     ]
     broken = [code for code, holds in rules if not holds]
@@ -476,7 +482,8 @@ def check(p: HorizonProblem):
         early = min([0, *(a for a, _ in of)])
         worst += queue * (times[-1] - early + int(p.stop_cost_ms[x]) + TERMINAL_WAIT + queue * int(p.headway_ms[x])) * int(p.person_milli[x])
     work = sum(queue * int(p.person_milli[x]) for x, queue in enumerate(queues))
-    worst += stages * work * max((queue * int(p.headway_ms[x]) / 1000 for x, queue in enumerate(queues)), default=0)
+    clear = max((queue * int(p.headway_ms[x]) / 1000 for x, queue in enumerate(queues)), default=0)
+    worst += stages * clear * (work + p.work_price_milli * 1000)
     return 0 if worst < 2**62 else -7
 
 

@@ -51,6 +51,7 @@ def horizon_problems(draw, max_lanes=3, max_stages=3, max_times=7, max_beam=6):
         stage=draw(st.integers(0, stages - 1)),
         leave_ms=draw(st.sampled_from([-500, 0, 1500, 4000, 90_000])),
         switch_cost_ms=draw(st.sampled_from([0, 2000])),
+        work_price_milli=draw(st.sampled_from([0, 0, 400, 30_000])),
         beam=draw(st.integers(1, max_beam)),
     )
 

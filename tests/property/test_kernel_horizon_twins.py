@@ -81,10 +81,11 @@ queues = st.lists(st.tuples(st.sampled_from([0, 1000, 7_000_000, 12_345_678]), s
 
 @many
 @given(queues)
-def test_order_cost(drawn):
+def test_order_cost_and_needed_ms(drawn):
     notes = np.zeros((len(drawn), lanes.NOTE_COLUMNS), np.int64)
     notes[:, [lanes.WORK, lanes.CLEAR]] = drawn
     assert lanes.order_cost(len(drawn), notes) == naive.order_cost(drawn)
+    assert lanes.needed_ms(len(drawn), notes) == naive.needed_ms([clear for _, clear in drawn])
 
 
 @many
@@ -165,11 +166,11 @@ def test_advance_and_standing_cost(p, data):
     rows = np.concatenate([w.states[:count], w.states[:count]])
     rows[:count, lanes.PASSED] = data.draw(st.sampled_from([0, 0, 300, 1000]))
     states = as_lane_states(p, rows[:count])
-    leave = until + data.draw(st.integers(-3000, 3000))
+    leave, price = until + data.draw(st.integers(-3000, 3000)), p.work_price_milli
     constant = (w.facts, w.vehicles, w.here, w.rules, p.foes, p.green_end_ms, p.green_start_ms, w.turns)
-    given_up = hk.advance(old, new, begin, k, until, leave, -1, 0, count, *constant, rows.copy(), w.departs, w.notes)
+    given_up = hk.advance(old, new, begin, k, until, leave, -1, price, 0, count, *constant, rows.copy(), w.departs, w.notes)
     assert given_up == (hk.GIVEN_UP, hk.GIVEN_UP)
-    cost, standing = hk.advance(old, new, begin, k, until, leave, hk.NO_LIMIT, 0, count, *constant, rows, w.departs, w.notes)
+    cost, standing = hk.advance(old, new, begin, k, until, leave, hk.NO_LIMIT, price, 0, count, *constant, rows, w.departs, w.notes)
     assert cost == naive.advance(p, old, new, begin, until, states)
     assert as_lane_states(p, rows[count:]) == states
     reach = naive.reach_times(p)
@@ -178,7 +179,7 @@ def test_advance_and_standing_cost(p, data):
         assert mine == naive.standing_cost(p, lane, until, new, leave, state, reach)
     assert standing == naive.standing_costs(p, until, new, leave, states, reach)
     limit = data.draw(st.integers(max(cost + standing - 10, 0), cost + standing + 10))
-    again = hk.advance(old, new, begin, k, until, leave, limit, 0, count, *constant, rows, w.departs, w.notes)
+    again = hk.advance(old, new, begin, k, until, leave, limit, price, 0, count, *constant, rows, w.departs, w.notes)
     assert again == ((cost, standing) if cost + standing <= limit else (hk.GIVEN_UP, hk.GIVEN_UP))
 
 

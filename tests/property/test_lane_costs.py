@@ -22,9 +22,10 @@ def test_lanes_order_and_switches_make_the_cost_of_every_first_choice(p):
         if result.status != 0:
             continue
         found = lane_costs(p, result.stages.tolist(), result.begin_ms.tolist())
-        parts = int(found.cost_ms.sum()) + found.order_ms + found.switches_ms
-        assert 0 <= result.cost_ms - parts <= len(p.vehicles) + 1, "each lane is rounded down once, and so is their order"
+        parts = int(found.cost_ms.sum()) + found.order_ms + found.later_ms + found.switches_ms
+        assert 0 <= result.cost_ms - parts <= len(p.vehicles) + 2, "each lane is rounded down once, and so are their order and the price"
         assert found.order_ms >= 0
+        assert (found.later_ms > 0) <= (p.work_price_milli > 0)
         horizon_ms = int(p.grid_ms[-1])
         for times in found.departures_ms:
             assert times == sorted(times)

@@ -249,7 +249,7 @@ def test_all_parts_of_each_cost_are_told(days: Path) -> None:
         rows = as_object(one, Lang.EN)["alternatives"]
         assert isinstance(rows, list)
         for row in rows:
-            parts = [*row["lanes_veh_s"].values(), row["order_veh_s"], row["switches_veh_s"]]
+            parts = [*row["lanes_veh_s"].values(), row["order_veh_s"], row["later_veh_s"], row["switches_veh_s"]]
             assert sum(parts) == pytest.approx(row["cost_veh_s"], abs=0.001 * len(parts))
         if len(one.alternatives) == 2 and one.chosen is not None:
             other = next(a for a in one.alternatives if a is not one.chosen)

@@ -374,3 +374,12 @@ def test_who_stands_behind_a_short_lane_waits_too() -> None:
     assert known(p, "e0") == [(-8_000, 1000), (0, 1000), (0, 1000), (0, 250)]
     p = problem(Scene(now_ms=60_000, arrivals_ms={"e0": [52_000]}, beliefs={"e0": {"hidden_veh": 1.0}}))
     assert known(p, "e0") == [(-8_000, 1000), (0, 1000)]
+
+
+def test_lost_green_has_a_price_while_queues_outlast_the_horizon_and_there_is_room_behind() -> None:
+    jam = {"n0": [0] * 40, "e0": [0] * 40}
+    flow = {lane: {"flow_veh_s": 0.2} for lane in jam}
+    assert problem(Scene(now_ms=60_000, arrivals_ms=jam, beliefs=flow)).work_price_milli > 0
+    assert problem(Scene(now_ms=60_000, beliefs=flow)).work_price_milli == 0
+    full = Scene(now_ms=60_000, arrivals_ms=jam, beliefs=flow, blocked_exits=frozenset({"wout"}))
+    assert problem(full).work_price_milli == 0, "the bottleneck is behind the junction"

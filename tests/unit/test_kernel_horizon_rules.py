@@ -53,6 +53,7 @@ def junction(arrivals, service, *, foes=None, grid=(0, 2000, 4000, 6000, 8000, 1
         stage=0,
         leave_ms=0,
         switch_cost_ms=0,
+        work_price_milli=0,
         beam=beam,
     )
     return base._replace(**changes)
@@ -309,7 +310,8 @@ def test_the_checks_know_all_arrays_of_a_problem_in_their_order():
         ({"beam": 0}, "beam: expected 1"),
         ({"grid_ms": ints([0, 5, 5], (3,))}, "grid_ms: expected at least two strictly increasing"),
         ({"grid_ms": ints([0], (1,))}, "grid_ms: expected at least two"),
-        ({"leave_ms": NEVER_MS + 1}, "leave_ms, switch_cost_ms: expected times"),
+        ({"leave_ms": NEVER_MS + 1}, "leave_ms, switch_cost_ms, work_price_milli: expected times"),
+        ({"work_price_milli": -1}, "a price from 0 to"),
         ({"yield_milli": ints([0, 0, 1001, 0], (2, 2))}, "yield_milli: expected 0 to 1000, found 0 to 1001"),
         ({"yield_phase_milli": ints([1000, 0], (2,))}, "yield_phase_milli: expected 0 to 999"),
         ({"yield_milli": ints([0, 0], (2, 1))}, "yield_milli: expected shape"),
@@ -343,3 +345,18 @@ def test_heavy_packets_make_the_workspace_grow():
     assert stay_cost(light) == 0
     assert stay_cost(heavy) == 10 * sum(range(200))
     assert stay_cost(light) == 0
+
+
+def test_a_price_counts_what_the_longest_queues_still_need():
+    """Two lanes of stage 1 and one of stage 2 stand at the horizon: the longer of the two counts, 3 x 2 s, and the other's 2 s."""
+    p = junction([[0, 0, 0], [0], [0]], [[0, 0, 0], [1000, 1000, 0], [0, 0, 1000]], vehicles=ints([3, 1, 1], (3,)), leave_ms=20_000)
+    more = horizon.solve_horizon(p._replace(work_price_milli=500)).cost_ms - horizon.solve_horizon(p).cost_ms
+    assert more == 500 * (6000 + 2000) // 1000
+
+
+def test_a_price_makes_a_green_go_on_that_is_used():
+    """Stage 0 lets two lanes go, the present stage one. More leave in stage 0, but the change to it would lose 3 s for those still to come."""
+    queues = junction([[-1000] * 20] * 3, [[1000, 1000, 0], [0, 0, 1000]], stage=1, grid=range(0, 32_000, 2000))
+    cheap, dear = horizon.solve_horizon(queues), horizon.solve_horizon(queues._replace(work_price_milli=10_000_000))
+    assert (cheap.stages.tolist(), cheap.begin_ms.tolist()) == ([1, 0], [0, 0])
+    assert dear.begin_ms[1] == 28_000, "as long as the horizon reaches"

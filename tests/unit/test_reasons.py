@@ -54,9 +54,9 @@ def test_a_kept_stage_in_english_and_german() -> None:
         ),
         ({"held_ms": 3_000}, "no switch before 3 s (minimum green or transition)", "kein Wechsel vor 3 s (Mindestfreigabezeit oder Phasenübergang)"),
         (
-            {"held_ms": 1_000, "runs_full": True},
-            "up to 12 s; its queues still leave at saturation flow, and more comes than can be served; EW",
-            "bis zu 12 s; seine Schlangen fließen noch mit Sättigungsverkehrsstärke ab, und es kommt mehr, als bedient werden kann; EW",
+            {"price_veh": 250.3},
+            "up to 12 s; the queues outlast what is planned: each second of lost green keeps 250 vehicles waiting that are still to come; a switch costs 5 s",
+            "bis zu 12 s; der Stau überdauert die Planung: jede verlorene Sekunde Freigabe lässt 250 Fahrzeuge warten, die noch kommen; ein Wechsel kostet 5 s",
         ),
         ({"rival_more_ms": 300}, "EW at once would cost about the same", "EW sofort würde etwa gleich viel kosten"),
         ({"rival_more_ms": 1_000}, "cost 1 vehicle-second more", "würde 1 Fahrzeugsekunde mehr kosten"),
@@ -114,7 +114,7 @@ def test_the_cheapest_alternative_is_the_choice_and_its_parts_make_its_cost() ->
     assert weighed[0].cost_ms <= result.cost_ms
     for one in weighed:
         assert one.switch_cost_ms == (len(one.stages) - 1) * problem.switch_cost_ms
-        parts_ms = sum(one.lane_cost_ms) + one.order_cost_ms + one.switch_cost_ms
+        parts_ms = sum(one.lane_cost_ms) + one.order_cost_ms + one.later_cost_ms + one.switch_cost_ms
         assert 0 <= one.cost_ms - parts_ms <= len(one.lane_cost_ms) + 1, "each part is rounded down once"
         assert first_choice(result._replace(stages=np.array(one.stages), begin_ms=np.array(one.begin_ms))) == one.stage
 
