@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from hardware.ntcip.options import NtcipOptions
 from hardware.ntcip.quirks import Quirks
 from hardware.ntcip.snmp import SnmpTransport
 from hardware.ntcip.transport import ErrorStatus, InProcess, ObjectError, Pair, Transport
-from hardware.ports import Actuation, ControllerCommand
+from hardware.ports import Actuation, CommandKind, ControllerCommand
 from hardware.signals import Aspect, GroupKind, GroupSpec, SiteSpec
 from hardware.virtual.snmp_agent import SnmpAgent, Tree
 
@@ -32,6 +32,11 @@ def spec_of_two_rings() -> SiteSpec:
 
 
 PHASES = {"V2": "phase 2", "V4": "phase 4", "V6": "phase 6", "V8": "phase 8", "P2": "ped 2"}
+HOLD, FORCE, OMIT, CALL = CommandKind.HOLD, CommandKind.FORCE_OFF, CommandKind.OMIT, CommandKind.CALL
+GROUPS = tuple(PHASES)
+DURATIONS_MS = (30_000, 20_000, 30_000, 20_000, 30_000)
+DETECTORS: Mapping[str, tuple[str, ...]] = {"V4": ("detector 33", "detector 34"), "P2": ("ped detector 2",)}  # for actuation `calls`
+CONTROLS = ("PhaseOmit", "PedOmit", "Hold", "ForceOff", "VehCall", "PedCall")
 
 
 def options(**more: Any) -> NtcipOptions:
@@ -169,3 +174,7 @@ def driver_of_four(spec: SiteSpec, actuation: Actuation, transport: Callable[[Ta
         agent.phase(p, False)
     phases = {"A": "phase 2", "P": "ped 2", "B": "phase 4", "Q": "ped 4"}
     return NtcipDriver(spec, options(phases=phases, actuation=actuation), lambda: 0, transport(agent), threaded=False)
+
+
+def phase_control(**more: Any) -> Bench:
+    return Bench(actuation=Actuation.PHASE_CONTROL, **more)
