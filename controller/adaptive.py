@@ -60,7 +60,6 @@ class AdaptivePlanner(Mailbox):
         self.capacity, self._evidence = CapacityWatch(), EvidenceOf(self._model.model)
         self.problem: HorizonProblem | None = None  # what was solved last, for `controller.explain`
         self._solved: tuple[int, HorizonResult] | None = None  # when, and what
-        self._exits = frozenset(m.exit for moves in self._model.model.movements for m in moves)
         served = self._model.model.service
         self._served = tuple(tuple(tuple(s.movement for s in row[lane]) for row in served) for lane in range(len(self.lanes)))
 
@@ -75,7 +74,7 @@ class AdaptivePlanner(Mailbox):
 
     def exits_told(self, snapshot: Snapshot) -> tuple[list[str], list[str]]:
         """Return the exits that are full, and those that are gated, as a decision's reason names them."""
-        return sorted(self._exits & snapshot.blocked_exits), sorted(self._model.gates.lanes - snapshot.blocked_exits)
+        return sorted(self._model.model.exits & snapshot.blocked_exits), sorted(self._model.gates.lanes - snapshot.blocked_exits)
 
     def memory(self) -> dict[str, Any]:
         """Return what it remembers from one snapshot to the next, as JSON data."""

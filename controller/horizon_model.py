@@ -75,7 +75,6 @@ class HorizonModel:
         self._turning = [self._turning_lanes(s) for s in range(stages)]
         self._groups = [[[s.group for s in serves] for serves in row] for row in self.model.service]
         self._no_ways = np.zeros((lanes, _MAX_VEHICLES), np.int64)
-        self._own_exits = frozenset(m.exit for moves in model.movements for m in moves)
         self._work_price = WorkPrice(model, self._horizon_ms)
         self._ratios: list[tuple[object, ...]] = [()] * lanes  # of which the two tables below are made
         self._served, self._yielding = np.zeros((stages, lanes), np.int64), np.zeros((stages, lanes), np.int64)
@@ -216,7 +215,7 @@ class HorizonModel:
 
     def _price_milli(self, snapshot: Snapshot) -> int:
         """Return the price of green that is lost; none where an exit is full or gated, for then the bottleneck is behind this junction."""
-        return 0 if self.gates.lanes or self._own_exits & snapshot.blocked_exits else self._work_price.milli(snapshot.lanes)
+        return 0 if self.gates.lanes or self.model.exits & snapshot.blocked_exits else self._work_price.milli(snapshot.lanes)
 
     def _open(self, shut: frozenset[int]) -> Ints:
         """Return the transitions that may be chosen, none to the stages that are shut."""

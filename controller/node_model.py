@@ -20,13 +20,14 @@ class Service:
 
 
 class NodeModel:
-    """The lanes of a node and, per stage and lane, the movements served; ``ways``: all of a stage, ``free_ways``: those that need not yield."""
+    """The lanes of a node and, per stage and lane, the movements served; ``ways``: all of a stage, ``free_ways``: those that need not yield; ``exits``: where they lead."""
 
     def __init__(self, junction: Junction, node: Node) -> None:
         self.junction, self.node = junction, node
         mine = set(node.groups)
         self.lanes = tuple(x for x in junction.lanes if any(m.lane == x.id and m.group in mine for m in junction.movements))
         self.movements: tuple[tuple[Movement, ...], ...] = tuple(tuple(m for m in junction.movements if m.lane == x.id) for x in self.lanes)
+        self.exits = frozenset(m.exit for moves in self.movements for m in moves)
         self.lane_groups = tuple(frozenset(m.group for m in moves) for moves in self.movements)
         self.green = tuple(frozenset(s.green) for s in node.stages)
         self.service: tuple[tuple[tuple[Service, ...], ...], ...] = tuple(tuple(self._serves(green, moves) for moves in self.movements) for green in self.green)
@@ -52,7 +53,6 @@ class NodeModel:
 
         Those at another stop line are left out: an exit so short that it has no loop of its own is full at every red behind it.
         """
-        mine = {m.exit for moves in self.movements for m in moves}
         taken = {d.place for d in self.junction.detectors if d.purpose is not Purpose.EXIT and d.place is not None}
         loops = [d for d in self.junction.detectors if d.purpose is Purpose.EXIT and not d.relayed_by and d.place not in taken]
-        return tuple((d.id, lanes) for d in loops if (lanes := tuple(x for x in d.lanes if x in mine)))
+        return tuple((d.id, lanes) for d in loops if (lanes := tuple(x for x in d.lanes if x in self.exits)))
