@@ -20,7 +20,10 @@ class Service:
 
 
 class NodeModel:
-    """The lanes of a node and, per stage and lane, the movements served; ``ways``: all of a stage, ``free_ways``: those that need not yield; ``exits``: where they lead."""
+    """The lanes of a node, the ``exits`` they lead to, and, per stage and lane, the movements served.
+
+    ``ways``: all of a stage; ``free_ways``: those that need not yield.
+    """
 
     def __init__(self, junction: Junction, node: Node) -> None:
         self.junction, self.node = junction, node
