@@ -5,7 +5,7 @@ all lane states served up to there. Buckets are worked through in order of time.
 next bucket, or switch at once, which leads to the first bucket that is not before the new stage may be left again. The last bucket
 is the horizon. A bucket keeps the best node of every stage, and besides these the best of all. Nodes in the same stage with the same lane states
 are one node, the cheaper. The order of nodes is (rank, stage, number): rank is the cost so far, plus the waiting so far of all
-that stand, plus the terminal estimate and the order of their queues. All integers, so the result does not depend on the machine.
+that stand, plus the terminal estimate, the order of their queues and what these cost later ones. All integers, so the result does not depend on the machine.
 
 Node i has the state of lane l in row ``i * L + l``. A bucket has one node more than it keeps, the spare one, which the next child is
 written to; ``bucket[k]`` lists its nodes, the best first, the spare one behind them. So keeping a node moves numbers, never states.
@@ -35,8 +35,8 @@ from optimizer.lanes import (
     STATE_COLUMNS,
     WORK,
     coming_ms,
+    later_cost,
     may_leave,
-    needed_ms,
     order_cost,
     serve_lane,
     standing_cost,
@@ -90,7 +90,7 @@ def advance(
 
     The states are read from `row` on and written from `to` on. Return the raw cost of those that left, and of those that then stand; or
     GIVEN_UP twice as soon as both together exceed `limit`. Protected lanes go first, yielding lanes then in order of index; a
-    yielding lane sees only the foes that went before it.
+    yielding lane sees only the foes that went before it. `price_milli`: see `HorizonProblem.work_price_milli`.
     """
     lanes = facts.shape[0]
     protected, yielding = turns[old, new, lanes + PROTECTED_FROM], turns[old, new, lanes + YIELDING_FROM]
@@ -137,7 +137,7 @@ def advance(
             block = facts[lane, HOME]
             notes[block, WORK] += queue * facts[lane, PERSON]
             notes[block, CLEAR] = max(notes[block, CLEAR], queue * facts[lane, HEADWAY] // 1000)
-    standing += order_cost(blocks, notes) + needed_ms(blocks, notes) * price_milli * 1000
+    standing += order_cost(blocks, notes) + later_cost(blocks, price_milli, notes)
     if left + standing > limit:
         return GIVEN_UP, GIVEN_UP
     return left, standing

@@ -13,7 +13,7 @@ from optimizer.horizon import workspace_for
 from optimizer.horizon_check import most_departures
 from optimizer.horizon_kernel import NO_LIMIT, advance, first_from
 from optimizer.horizon_tables import reach_times, set_rules, sum_up, take_turns
-from optimizer.lanes import COUNT, PERSON, RAW, READY, STATE_COLUMNS
+from optimizer.lanes import COUNT, PERSON, RAW, READY, STATE_COLUMNS, later_cost
 from optimizer.problem import HorizonProblem, Ints
 
 
@@ -44,7 +44,7 @@ def lane_costs(p: HorizonProblem, stages: list[int], begin_ms: list[int]) -> Lan
         alone[lane, np.arange(lanes) != lane, PERSON] = 0
     states = np.zeros((2 * lanes, STATE_COLUMNS), np.int64)
     states[:lanes, READY] = np.maximum(p.ready_ms, 0)
-    gone, standing, together, priced = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), 0, 0
+    gone, standing, together, later = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), 0, 0
     departures: list[list[int]] = [[] for _ in range(lanes)]
     k, place, leave_ms = 0, 0, p.leave_ms
     while k < last:
@@ -53,18 +53,18 @@ def lane_costs(p: HorizonProblem, stages: list[int], begin_ms: list[int]) -> Lan
             place += 1
             leave_ms = now_ms + int(p.min_stay_ms[old, stages[place]])
         to = int(first_from(p.grid_ms, k, leave_ms))
-        interval = (old, stages[place], now_ms, to, int(p.grid_ms[to]), leave_ms, NO_LIMIT)
+        interval = (old, stages[place], now_ms, to, int(p.grid_ms[to]), leave_ms, NO_LIMIT, 0, 0, lanes)  # the price is no lane's
         tables = (w.vehicles, w.here, w.rules, p.foes, p.green_end_ms, p.green_start_ms, w.turns, states, w.departs, w.notes)
         for lane in range(lanes):
-            left, standing[lane] = advance(*interval, 0, 0, lanes, alone[lane], *tables)
+            left, standing[lane] = advance(*interval, alone[lane], *tables)
             gone[lane] += left
-        _, together = advance(*interval, 0, 0, lanes, w.facts, *tables)
-        _, priced = advance(*interval, p.work_price_milli, 0, lanes, w.facts, *tables)
+        _, together = advance(*interval, w.facts, *tables)
+        later = later_cost(len(w.rules), p.work_price_milli, w.notes)
         for lane in range(lanes):
             departures[lane] += _departures(w.departs, w.notes, lane, old, stages[place], w.turns)
         states[:lanes] = states[lanes:]
         k = to
-    return LaneCosts((gone + standing) // RAW, (together - int(standing.sum())) // RAW, (priced - together) // RAW, place * p.switch_cost_ms, departures)
+    return LaneCosts((gone + standing) // RAW, (together - int(standing.sum())) // RAW, later // RAW, place * p.switch_cost_ms, departures)
 
 
 def _departures(departs: Ints, notes: Ints, lane: int, old: int, new: int, turns: Ints) -> list[int]:

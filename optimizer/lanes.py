@@ -215,13 +215,16 @@ def standing_cost(
     return int((cost + terminal_cost(queue, wait, facts[lane, HEADWAY], share)) * facts[lane, PERSON])
 
 
-@kernel("i8(i8,i8[:,::1])")
-def needed_ms(blocks: int, notes: Ints) -> int:
-    """Return how long the queues take to clear, one stage after the other, each as long as its longest queue."""
+@kernel("i8(i8,i8,i8[:,::1])")
+def later_cost(blocks: int, price_milli: int, notes: Ints) -> int:
+    """Return the raw cost of the queues for those still to come, one person each, of whom `price_milli` wait longer by each ms until all are clear.
+
+    The queues clear one stage after the other, each as long as its longest queue takes.
+    """
     needed = 0
     for one in range(blocks):
         needed += notes[one, CLEAR]
-    return needed
+    return needed * price_milli * 1000
 
 
 @kernel("i8(i8,i8[:,::1])")

@@ -246,9 +246,9 @@ def standing_cost(p, lane, now, stage, leave, state, reach):
     return (cost + terminal_cost(queue, wait, int(p.headway_ms[lane]), share)) * int(p.person_milli[lane])
 
 
-def needed_ms(clears):
-    """Return how long queues take that are served one after the other."""
-    return sum(clears)
+def later_cost(queues, price_milli):
+    """Return what queues (work, time to clear) that are served one after the other cost those still to come."""
+    return sum(clear for _, clear in queues) * price_milli * 1000
 
 
 def order_cost(queues):
@@ -268,7 +268,7 @@ def standing_costs(p, now, stage, leave, states, reach):
         mine = [lane for lane, home in enumerate(homes) if home == s]
         work = sum(queues[lane] * int(p.person_milli[lane]) for lane in mine)
         blocks.append((work, max((queues[lane] * int(p.headway_ms[lane]) // 1000 for lane in mine), default=0)))
-    later = needed_ms([clear for _, clear in blocks]) * p.work_price_milli * 1000
+    later = later_cost(blocks, p.work_price_milli)
     return sum(standing_cost(p, lane, now, stage, leave, state, reach) for lane, state in enumerate(states)) + order_cost(blocks) + later
 
 

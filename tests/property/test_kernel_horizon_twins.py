@@ -80,12 +80,12 @@ queues = st.lists(st.tuples(st.sampled_from([0, 1000, 7_000_000, 12_345_678]), s
 
 
 @many
-@given(queues)
-def test_order_cost_and_needed_ms(drawn):
+@given(queues, st.integers(0, 400_000))
+def test_order_cost_and_later_cost(drawn, price):
     notes = np.zeros((len(drawn), lanes.NOTE_COLUMNS), np.int64)
     notes[:, [lanes.WORK, lanes.CLEAR]] = drawn
     assert lanes.order_cost(len(drawn), notes) == naive.order_cost(drawn)
-    assert lanes.needed_ms(len(drawn), notes) == naive.needed_ms([clear for _, clear in drawn])
+    assert lanes.later_cost(len(drawn), price, notes) == naive.later_cost(drawn, price)
 
 
 @many
