@@ -93,7 +93,7 @@ class TestSilence:
         assert not bench.alarms()
         number = bench.agent.value("systemPatternControl")
         assert number == (48 if before else 47)
-        assert bench.agent.value("splitTime", number, 2) == 30  # type: ignore[arg-type]
+        assert bench.agent.value("splitTime", number, 2) == 30
 
     def test_a_lost_first_command_is_asked_again(self) -> None:
         bench = phase_control()
