@@ -27,7 +27,7 @@ class WorkPrice:
         self._stages, self._horizon_ms = len(model.green), horizon_ms
 
     def milli(self, beliefs: Mapping[str, LaneBelief]) -> int:
-        """Return the price in milli-vehicles; 0 while the queues have gone by the horizon."""
+        """Return the price in milli-vehicles: 0 while the queues go by the horizon, the highest where more comes than can be served, queue or not."""
         work_ms, used, flow_veh_s = [0.0] * self._stages, [0.0] * self._stages, 0.0
         for lane, home in self._lanes:
             belief = beliefs[lane]
