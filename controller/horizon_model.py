@@ -254,9 +254,10 @@ class HorizonModel:
     def clear_to(self, snapshot: Snapshot, stage: int) -> int:
         """Return how long after the begin of a transition to the stage nothing may turn green, for vehicles wait inside the junction for a gap.
 
-        Their turn loses its green with those they yield to; they leave when these have stopped at their amber's end.
+        Their turn loses its green with those they yield to; they leave when these have stopped at their amber's end. The intergreen
+        is enough for that, unless the junction was seen to be near a lock (`ClearingMargin`).
         """
-        lanes = self.caught_by(snapshot, stage)
+        lanes = self.caught_by(snapshot, stage) if self.margin.ms else []
         if not lanes:
             return 0
         stop_ms = self._last_end_ms(lanes, snapshot.signals.stage, stage) + self._amber_ms

@@ -98,7 +98,7 @@ def walk(
             ends = old != new and rules[old, lane, SHARE] > 0 and green_end[old, new, lane] < NEVER
             for n in range(notes[lane, COUNT]):
                 at[lane, left[lane]] = departs[lane, n]
-                under[lane, left[lane]] = old if ends and departs[lane, n] < now_ms + green_end[old, new, lane] else new
+                under[lane, left[lane]] = old if ends and departs[lane, n] <= now_ms + green_end[old, new, lane] else new
                 left[lane] += 1
         for lane in range(lanes):
             for column in range(STATE_COLUMNS):

@@ -34,7 +34,9 @@ from optimizer.lanes import (
     SHARE,
     STATE_COLUMNS,
     WORK,
+    YIELD,
     coming_ms,
+    foes_end,
     later_cost,
     may_leave,
     order_cost,
@@ -116,14 +118,15 @@ def advance(
                 if before > 0 and green_end[old, new, lane] < NEVER:
                     end_ms = min(begin_ms + green_end[old, new, lane], until_ms)
                     if stands_ready(lane, end_ms, at, vehicles, facts, states):
-                        left += serve_lane(lane, old, end_ms, at, facts, vehicles, rules, foes, states, departs, notes)
+                        clears = rules[old, lane, YIELD] > 0 and foes_end(lane, old, new, rules, foes)
+                        left += serve_lane(lane, old, end_ms, clears, at, facts, vehicles, rules, foes, states, departs, notes)
                     states[at, PASSED] = 0
                 elif before != share:
                     states[at, PASSED] = 0
                 states[at, READY] = max(states[at, READY], begin_ms + green_start[old, new, lane])
             if share > 0:
                 if stands_ready(lane, until_ms, at, vehicles, facts, states):
-                    left += serve_lane(lane, new, until_ms, at, facts, vehicles, rules, foes, states, departs, notes)
+                    left += serve_lane(lane, new, until_ms, False, at, facts, vehicles, rules, foes, states, departs, notes)
                 if yielding < lanes and may_leave(lane, new, at, vehicles, rules, states):
                     notes[lane, COMING] = coming_ms(lane, at, facts, vehicles, states)
         elif old != new:

@@ -137,17 +137,42 @@ def gap_time_ms(time_ms: int, end_ms: int, gap_ms: int, stage: int, lane: int, f
     return time_ms
 
 
+@kernel("b1(i8,i8,i8,i8[:,:,::1],i8[:,:,::1])")
+def foes_end(lane: int, old: int, new: int, rules: Ints, foes: Ints) -> bool:
+    """Return whether stage `new` serves none of those to whom the lane yields under `old`."""
+    for i in range(foes.shape[2]):
+        foe = foes[old, lane, i]
+        if foe >= 0 and foe != lane and rules[new, foe, SHARE] > 0:
+            return False
+    return True
+
+
 @kernel("b1(i8,i8,i8,i8[:,:,::1],i8[:,::1],i8[:,::1])")
 def stands_ready(lane: int, end_ms: int, row: int, vehicles: Ints, facts: Ints, states: Ints) -> bool:
     """Return whether a vehicle of the lane could leave before `end_ms`, were it green: most could not, and need no more work."""
     return bool(states[row, READY] < end_ms and vehicles[lane, states[row, NEXT], ARRIVAL] < end_ms and facts[lane, BLOCKED] < end_ms)
 
 
-@kernel("i8(i8,i8,i8,i8,i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1])")
+@kernel("i8(i8,i8,i8,b1,i8,i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1])")
 def serve_lane(
-    lane: int, stage: int, end_ms: int, row: int, facts: Ints, vehicles: Ints, rules: Ints, foes: Ints, states: Ints, departs: Ints, notes: Ints
+    lane: int,
+    stage: int,
+    end_ms: int,
+    clears: bool,
+    row: int,
+    facts: Ints,
+    vehicles: Ints,
+    rules: Ints,
+    foes: Ints,
+    states: Ints,
+    departs: Ints,
+    notes: Ints,
 ) -> int:
-    """Let the lane discharge under `stage` until `end_ms` (exclusive), update its state at `row` and return the raw cost of those that left."""
+    """Let the lane discharge under `stage` until `end_ms` (exclusive), update its state at `row` and return the raw cost of those that left.
+
+    ``clears``: its foes have no green after `end_ms` either. Then the one who has found no gap until then waits beyond the stop line and leaves as
+    they stop: the "sneaker" of HCM 2010 ch. 31, one per lane and green.
+    """
     cost = 0
     nxt, ready, passed = states[row, NEXT], states[row, READY], states[row, PASSED]
     weight, moment = states[row, GONE_WEIGHT], states[row, GONE_MOMENT]
@@ -164,7 +189,9 @@ def serve_lane(
         if yielding > 0 and (has_stage(vehicles[lane, nxt, GIVES_WAY], stage) if way != 0 else must_yield(nxt, yielding, facts[lane, PHASE])):
             leave = gap_time_ms(leave, end_ms, facts[lane, GAP], stage, lane, foes, departs, notes)
             if leave >= end_ms:
-                break
+                if not clears:
+                    break
+                leave = end_ms
         rest = vehicles[lane, nxt + 1, BEFORE_WEIGHT] - weight
         portion = min(rest, PORTION_MILLI) if way != 0 else min(rest, PORTION_MILLI, cap - passed)
         delay = leave - came

@@ -88,18 +88,21 @@ def stands_ready(p, lane, end, state):
     return bool(state.waiting) and max(state.waiting[0][0], state.ready, int(p.blocked_ms[lane])) < end
 
 
-def serve_lane(p, lane, stage, end, state, foe_times=()):
-    """Return (raw cost, departures of whole vehicles)."""
+def serve_lane(p, lane, stage, end, state, foe_times=(), *, clears=False):
+    """Return (raw cost, departures of whole vehicles). ``clears``: who has found no gap by the end leaves then."""
     cost, departures, share = 0, [], int(p.service_milli[stage, lane])
     while may_leave(p, lane, stage, state):
         arrival, weight, passes, yields = state.waiting[0]
         leave = max(arrival, state.ready, int(p.blocked_ms[lane]))
         place = int(p.vehicles[lane]) - len(state.waiting)
         yielding = int(p.yield_milli[stage, lane])
+        caught = False
         must = yielding > 0 and has_stage(yields, stage) if passes else must_yield(place, yielding, int(p.yield_phase_milli[lane]))
         if leave < end and must:
             leave = gap_time_ms(leave, end, int(p.gap_ms[lane]), foe_times)
-        if leave >= end:
+            caught = clears and leave >= end
+            leave = end if caught else leave
+        if leave >= end and not caught:
             break
         part = min(weight, 1000) if passes else min(weight, 1000, pass_cap_milli(share) - state.passed)
         wait = leave - arrival
@@ -199,6 +202,10 @@ def _foes(p, stage, lane):
     return [int(f) for f in p.foes[stage, lane] if f >= 0]
 
 
+def foes_end(p, lane, old, new):
+    return all(p.service_milli[new, foe] == 0 for foe in _foes(p, old, lane) if foe != lane)
+
+
 def advance(p, old, new, begin, until, states, noted=None):
     """Serve all lanes from `begin` until `until`, and return the raw cost. Old and new stage are the same where nothing switches.
 
@@ -214,7 +221,9 @@ def advance(p, old, new, begin, until, states, noted=None):
 
         ends = _discharges(p, old, new, lane)
         if ends:
-            part, departures = serve_lane(p, lane, old, min(begin + int(p.green_end_ms[old, new, lane]), until), state, clear_of(old))
+            clears = _yields(p, old, lane) and foes_end(p, lane, old, new)
+            end = min(begin + int(p.green_end_ms[old, new, lane]), until)
+            part, departures = serve_lane(p, lane, old, end, state, clear_of(old), clears=clears)
             cost += part
         if old != new and (ends or before != share):
             state.passed = 0
@@ -344,8 +353,8 @@ def walk(p, stages, begins, within=NEVER):
         to = first_from(grid, k, leave)
         advance(p, old, stage, grid[k], grid[to], states, noted)
         for lane, times in noted.items():
-            until = grid[k] + int(p.green_end_ms[old, stage, lane]) if _discharges(p, old, stage, lane) else grid[k]
-            left[lane] += [(time, old if time < until else stage) for time in times]
+            until = grid[k] + int(p.green_end_ms[old, stage, lane]) if _discharges(p, old, stage, lane) else -1
+            left[lane] += [(time, old if time <= until else stage) for time in times]
         k = to
     return left
 

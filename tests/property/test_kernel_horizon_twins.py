@@ -124,14 +124,16 @@ def test_tables(p):
     for a in range(p.service_milli.shape[0]):
         for b in range(p.service_milli.shape[0]):
             without, protected, yielding = naive.take_turns(p, a, b)
+            for lane in range(len(p.vehicles)):
+                assert lanes.foes_end(lane, a, b, w.rules, p.foes) == naive.foes_end(p, lane, a, b)
             assert w.turns[a, b].tolist() == [*without, *protected, *yielding, len(without), len(without) + len(protected)]
     assert as_lane_states(p, w.states[: len(p.vehicles)]) == naive.plant(p).states
     assert checks.most_departures(p.weight_milli, p.vehicles) == naive.most_departures(p)
 
 
 @many
-@given(horizon_problems(), moments, st.lists(st.integers(0, 20_000), max_size=3))
-def test_serve_lane_and_stands_ready(p, end, foe_times):
+@given(horizon_problems(), moments, st.lists(st.integers(0, 20_000), max_size=3), st.booleans())
+def test_serve_lane_and_stands_ready(p, end, foe_times, clears):
     """Every lane has one foe more, which leaves when it is told to."""
     count = len(p.vehicles)
     q = p._replace(foes=np.full((p.service_milli.shape[0], count, 1), count, np.int64))
@@ -148,8 +150,8 @@ def test_serve_lane_and_stands_ready(p, end, foe_times):
             if state.waiting:
                 assert lanes.may_leave(lane, stage, lane, w.vehicles, w.rules, rows) == naive.may_leave(p, lane, stage, state)
             assert lanes.stands_ready(lane, end, lane, w.vehicles, w.facts, rows) == naive.stands_ready(p, lane, end, state)
-            cost = lanes.serve_lane(lane, stage, end, lane, w.facts, w.vehicles, w.rules, q.foes, rows, departs, notes)
-            expected, departures = naive.serve_lane(p, lane, stage, end, state, foe_times)
+            cost = lanes.serve_lane(lane, stage, end, clears, lane, w.facts, w.vehicles, w.rules, q.foes, rows, departs, notes)
+            expected, departures = naive.serve_lane(p, lane, stage, end, state, foe_times, clears=clears)
             assert (cost, as_lane_states(p, rows)[lane]) == (expected, state)
             assert departs[lane, : notes[lane, lanes.COUNT]].tolist() == departures
             assert lanes.coming_ms(lane, lane, w.facts, w.vehicles, rows) == min(naive.coming_ms(p, lane, state), NEVER_MS)

@@ -94,6 +94,13 @@ def test_each_near_lock_adds_a_second_to_the_margin_up_to_a_bound() -> None:
         one.watch(snapshot(STUCK_MS))
 
 
+def test_who_waits_for_a_gap_is_no_near_lock() -> None:
+    one, seen = ClearingMargin([LANE]), snapshot(SLOW_MS)
+    lanes = {name: replace(belief, head_yields=True) for name, belief in seen.lanes.items()}
+    one.watch(replace(seen, lanes=lanes))
+    assert one.ms == 0
+
+
 def test_without_a_near_lock_the_margin_shrinks_again() -> None:
     one = ClearingMargin([LANE])
     one.watch(snapshot(SLOW_MS, 0))

@@ -9,6 +9,7 @@ import pytest
 from support_control import AMBER_MS, INTERGREEN_MS, MIN_GREEN_MS, STAGES, Scene, junction
 
 from controller.adaptive import AdaptiveSettings
+from controller.clearing import MARGIN_STEP_MS
 from controller.horizon_model import HorizonModel
 from controller.junction import Direction, Junction, Movement, Stage, Transition
 from controller.lane_model import REAR_MS
@@ -29,8 +30,17 @@ def model(one: Junction = ONE) -> HorizonModel:
     return HorizonModel(one, node, transition_table(one, node), SETTINGS)
 
 
-def problem(scene: Scene) -> HorizonProblem:
-    return model(scene.junction).problem(scene.snapshot())
+def near_lock(one: Junction) -> HorizonModel:
+    """Return a model that has just seen one."""
+    made = model(one)
+    made.margin.ms = MARGIN_STEP_MS
+    return made
+
+
+def problem(scene: Scene, margin_ms: int = 0) -> HorizonProblem:
+    made = model(scene.junction)
+    made.margin.ms = margin_ms
+    return made.problem(scene.snapshot())
 
 
 def known(p: HorizonProblem, lane: str) -> list[tuple[int, int]]:
@@ -283,13 +293,14 @@ def inside(vehicles: float, *, lane: str = "e1", stage: int = EW, head_yields: b
         (inside(1.0, lane="e0"), NS, 0),
     ],
 )
-def test_those_who_wait_inside_are_let_out_before_anything_turns_green(scene: Scene, to: int, clear_ms: int) -> None:
+def test_after_a_near_lock_those_who_wait_inside_are_let_out_before_anything_turns_green(scene: Scene, to: int, clear_ms: int) -> None:
     """Not where their turn goes on, and only those who had to yield can have got stuck."""
     one, snapshot = model(), scene.snapshot()
-    assert one.clear_to(snapshot, to) == clear_ms
+    assert one.clear_to(snapshot, to) == 0, "the intergreen is enough, unless the junction has shown that it is not"
     assert [x.id for x in one.caught_by(snapshot, to)] == (["e1"] if clear_ms else [])
-    one.margin.ms += 2_000
-    assert one.clear_to(snapshot, to) == (clear_ms + 2_000 if clear_ms else 0)
+    for margin_ms in (1_000, 2_000):
+        one.margin.ms = margin_ms
+        assert one.clear_to(snapshot, to) == (clear_ms + margin_ms if clear_ms else 0)
 
 
 def test_of_a_shared_lane_it_is_not_sure_how_many_wait() -> None:
@@ -297,7 +308,7 @@ def test_of_a_shared_lane_it_is_not_sure_how_many_wait() -> None:
     straight = Movement("e1", "wout", "EW", Direction.STRAIGHT, 0.5, 22.0)
     shared = replace(ONE, movements=(*ONE.movements, straight))
     snapshot = replace(inside(1.0), junction=shared).snapshot()
-    assert model(shared).clear_to(snapshot, NS) == AMBER_MS + 1_000
+    assert near_lock(shared).clear_to(snapshot, NS) == AMBER_MS + 1_000 + MARGIN_STEP_MS
 
 
 def test_they_are_waited_for_from_the_end_of_those_whom_they_let_pass() -> None:
@@ -305,13 +316,13 @@ def test_they_are_waited_for_from_the_end_of_those_whom_they_let_pass() -> None:
     slow = replace(ONE, intergreens=tuple(replace(i, intergreen_ms=12_000) if (i.clearing, i.entering) == ("EWL", "NS") else i for i in ONE.intergreens))
     snapshot = replace(inside(1.0), junction=slow).snapshot()
     assert transition_table(slow, slow.nodes[0]).pairs[EW][NS].ends_ms == {"EW": 7_000, "EWL": 0}
-    assert model(slow).clear_to(snapshot, NS) == 7_000 + AMBER_MS
-    assert model(slow).clear_to(snapshot, NSL) == AMBER_MS
+    assert near_lock(slow).clear_to(snapshot, NS) == 7_000 + AMBER_MS + MARGIN_STEP_MS
+    assert near_lock(slow).clear_to(snapshot, NSL) == AMBER_MS + MARGIN_STEP_MS
 
 
 def test_the_search_knows_how_late_the_next_greens_begin() -> None:
-    free, caught = problem(inside(0.0)), problem(inside(2.5))
-    late_ms = AMBER_MS + 3_000 - INTERGREEN_MS
+    free, caught = problem(inside(0.0), MARGIN_STEP_MS), problem(inside(2.5), MARGIN_STEP_MS)
+    late_ms = AMBER_MS + 3_000 + MARGIN_STEP_MS - INTERGREEN_MS
     begins = caught.green_start_ms - free.green_start_ms
     assert begins[EW, NS, LANES.index("n0")] == begins[EW, NSL, LANES.index("n1")] == late_ms
     assert not begins[EW, EWL].any()

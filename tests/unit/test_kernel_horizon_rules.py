@@ -151,6 +151,24 @@ def test_a_yielding_vehicle_sees_the_next_foe_beyond_the_decision_time():
     assert stay_cost(yielding([[5000], [1000]])) == 0
 
 
+def caught(service_of_next, turners):
+    """Return what turners cost who yield to an endless queue, if the next stage is chosen at once; half a second after its last one, amber ends."""
+
+    def cost(count):
+        service, foes = [[1000, 1000, 0], service_of_next], [[[-1], [0], [-1]], [[-1], [-1], [-1]]]
+        p = junction([[0] * 5, [0] * 3, []], service, foes=foes, ready_ms=ints([1500, 0, 0], (3,)), allowed=ints([0, 1, 0, 0], (2, 2)))
+        return horizon.solve_horizon(p._replace(vehicles=ints([5, count, 0], (3,))), 1).cost_ms
+
+    return cost(turners) - cost(0)
+
+
+def test_one_who_has_found_no_gap_leaves_as_the_green_of_those_with_the_right_of_way_ends():
+    stands_ms = 10_000 + 120_000 + 1000
+    assert caught([0, 0, 1000], 1) == 2000
+    assert caught([0, 0, 1000], 2) == 2000 + stands_ms, "one per lane and green"
+    assert caught([1000, 0, 1000], 1) == stands_ms, "they go on"
+
+
 def thin(weights_milli, times_ms, **changes):
     """The foe's lane is expected flow in packets; one vehicle yields to it, with a decision each second."""
     weight = np.zeros((2, len(times_ms)), np.int64)
