@@ -74,7 +74,7 @@ NAMES: Final = {
     "starting": ("starting", "startet"),
     "lost": ("LOST", "AUSGEFALLEN"),
     "off": ("off", "aus"),
-    "remote": ("ours", "von uns gesteuert"),
+    "remote": ("take our commands", "nehmen unsere Befehle an"),
     "local": ("controller's own plan", "Gerät steuert selbst"),
     "fault": ("FAULT", "GESTÖRT"),
     "inputs": ("inputs", "Eingänge"),
