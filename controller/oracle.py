@@ -116,7 +116,9 @@ class OracleEstimator:
         found = {lane: self._belief(lane, vehicles[lane], learned[lane], now_ms) for lane in before}
         if Part.INSIDE in self._parts:
             found = {lane: replace(b, inside_veh=inside[lane]) for lane, b in found.items()}
-        for lane, (headway_ms, startup_ms) in self._foresight.discharge_ms.items() if Part.DISCHARGE in self._parts else ():
+        known_ms = self._foresight.discharge_ms if Part.DISCHARGE in self._parts else {}
+        for lane in found.keys() & known_ms.keys():  # those of other lights are in it, too
+            headway_ms, startup_ms = known_ms[lane]
             found[lane] = replace(found[lane], headway_ms=headway_ms, startup_ms=startup_ms)
         return self._with_entries(found, now_ms) if Part.COMING in self._parts else found
 

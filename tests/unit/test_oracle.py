@@ -152,7 +152,7 @@ def test_ways_alone_are_told_of_the_vehicles_that_the_loops_know_of() -> None:
 
 
 def test_what_a_run_before_tells() -> None:
-    later = Foresight({"e0": (1_800, 900)}, {"e0/300": [NOW_MS - 1, NOW_MS + 5_000, NOW_MS + 10**6]})
+    later = Foresight({"e0": (1_800, 900), "lane of another light": (1_700, 800)}, {"e0/300": [NOW_MS - 1, NOW_MS + 5_000, NOW_MS + 10**6]})
     found = beliefs(parts=frozenset({Part.DISCHARGE, Part.COMING}), foresight=later)
     assert (found["e0"].headway_ms, found["e0"].startup_ms) == (1_800, 900)
     assert found["e0"].arrival_ms == (NOW_MS + 5_000 + 24_000,)
