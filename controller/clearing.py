@@ -59,9 +59,10 @@ class ClearingMargin:
     def watch(self, snapshot: Snapshot) -> None:
         """Take one more second whenever a full green lane begins to stand still, though its exits are free (`LaneModel.wait` counts no other standing).
 
-        Who waits for a gap stands still without anybody in the way.
+        It must be locked at this moment, and nobody wait for a gap: who does stands still without anybody in the way.
         """
-        slow = any(SLOW_MS <= belief.stuck_ms < STUCK_MS and not belief.head_yields for belief in (snapshot.lanes[x] for x in self._lanes))
+        beliefs = [snapshot.lanes[x] for x in self._lanes]
+        slow = any(SLOW_MS <= b.stuck_ms < STUCK_MS and b.blocked_ms > snapshot.now_ms and not b.head_yields for b in beliefs)
         if slow and not self._slow:
             self.ms, self._since_ms = min(self.ms + MARGIN_STEP_MS, MOST_MARGIN_MS), snapshot.now_ms
         elif self.ms and snapshot.now_ms - self._since_ms >= MARGIN_MEMORY_MS:

@@ -132,8 +132,8 @@ def test_a_loop_without_trust_counts_as_somebody_who_waits() -> None:
 
 
 def turners_inside(**more: Any) -> Scene:
-    """Turners wait for a gap, and a lane beside them has begun to stand still."""
-    return scene(stage=EW, beliefs={"e1": {"inside_veh": 1.0}, "w1": {"head_yields": True}, "e0": {"stuck_ms": 15_000}}, **more)
+    """Turners wait for a gap, and a lane has just been near a lock."""
+    return scene(stage=EW, beliefs={"e1": {"inside_veh": 1.0}, "w1": {"head_yields": True}, "n1": {"stuck_ms": 15_000, "blocked_ms": NOW_MS + 4_000}}, **more)
 
 
 def test_turners_inside_the_junction_are_let_out_on_the_way_to_the_next_stage() -> None:
@@ -160,7 +160,7 @@ def test_the_planner_learns_from_near_locks() -> None:
     queues = {"n0": platoon(5, -20_000), "s0": platoon(5, -20_000)}
     for stuck_ms, clear_ms in ((0, 0), (15_000, 4_000), (16_000, 4_000)):
         one = turners_inside(arrivals_ms=queues)
-        one.beliefs["e0"] = {"stuck_ms": stuck_ms}
+        one.beliefs["n1"] = {"stuck_ms": stuck_ms, "blocked_ms": NOW_MS + 4_000}
         made.submit(one.snapshot())
         result = made.poll()
         assert result is not None

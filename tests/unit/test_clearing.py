@@ -31,7 +31,7 @@ LANE = JUNCTION.lanes[0].id
 def snapshot(stuck_ms, now_ms=100_000, blocked=frozenset()):
     made = support.Scene(JUNCTION).snapshot()
     lanes = dict(made.lanes)
-    lanes[LANE] = replace(lanes[LANE], stuck_ms=stuck_ms)
+    lanes[LANE] = replace(lanes[LANE], stuck_ms=stuck_ms, blocked_ms=now_ms + 4_000)
     signals = replace(made.signals, earliest_leave_ms=0)
     return replace(made, now_ms=now_ms, lanes=lanes, blocked_exits=blocked, signals=signals)
 
@@ -96,9 +96,11 @@ def test_each_near_lock_adds_a_second_to_the_margin_up_to_a_bound() -> None:
 
 def test_who_waits_for_a_gap_is_no_near_lock() -> None:
     one, seen = ClearingMargin([LANE]), snapshot(SLOW_MS)
-    lanes = {name: replace(belief, head_yields=True) for name, belief in seen.lanes.items()}
-    one.watch(replace(seen, lanes=lanes))
-    assert one.ms == 0
+    for seen_otherwise in ({"head_yields": True}, {"blocked_ms": seen.now_ms}):
+        one.watch(replace(seen, lanes=seen.lanes | {LANE: replace(seen.lanes[LANE], **seen_otherwise)}))
+        assert one.ms == 0
+    one.watch(seen)
+    assert one.ms == MARGIN_STEP_MS
 
 
 def test_without_a_near_lock_the_margin_shrinks_again() -> None:
