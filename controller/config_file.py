@@ -23,6 +23,8 @@ def read_text(path: Path, kind: str, mend: str) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: expected a {kind}, found none. {mend}") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{path}: expected a {kind}, found a folder. Name the file in it.") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected UTF-8 text, found other bytes ({error.reason}). Save it as UTF-8.") from error
     except OSError as error:

@@ -63,7 +63,7 @@ def test_one_of_several_lights(tmp_path: Path) -> None:
         (["junction", "import", "{tmp}/n.net.xml", "-o", "{tmp}/none/j.toml"], "cannot be written"),
         (["junction", "import", "{tmp}/none.sumocfg"], "no such file"),
         (["check", "{tmp}/none.toml"], "expected a junction file"),
-        (["check", "{tmp}"], "cannot be read"),
+        (["check", "{tmp}"], "expected a junction file or site file, found a folder. Name the file in it"),
     ],
 )
 def test_bad_input_is_one_message_and_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], needle: str) -> None:
