@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from controller.clearing import ClearingMargin
+from controller.estimate import NEAR_M
 from controller.expected import LEAST_MILLI, expected
 from controller.gating import Gates
 from controller.junction import Junction, Lane, Node
@@ -49,6 +50,7 @@ class HorizonModel:
         self._mine = tuple(groups.intersection(node.groups) for groups in model.lane_groups)
         self.margin = ClearingMargin([x.id for x in model.lanes])
         self.exits, self.gates = FullExits(), Gates(model)
+        self._near = any(way.way_m <= NEAR_M for x in junction.exits if x.id in model.exits for way in x.onward)
         self.red_limit = RedLimit(model, 1000 * settings.max_red_s)
         self._choice = StageChoice(model)
         ways = {x.id: [junction.gives_way_to(m) for m in moves] for x, moves in zip(model.lanes, model.movements, strict=True)}
@@ -255,9 +257,9 @@ class HorizonModel:
         """Return how long after the begin of a transition to the stage nothing may turn green, for vehicles wait inside the junction for a gap.
 
         Their turn loses its green with those they yield to; they leave when these have stopped at their amber's end. The intergreen
-        is enough for that, unless the junction was seen to be near a lock (`ClearingMargin`).
+        is enough for that, unless the junction was seen to be near a lock (`ClearingMargin`), or the next light is so near that they may find no room.
         """
-        lanes = self.caught_by(snapshot, stage) if self.margin.ms else []
+        lanes = self.caught_by(snapshot, stage) if self.margin.ms or self._near else []
         if not lanes:
             return 0
         stop_ms = self._last_end_ms(lanes, snapshot.signals.stage, stage) + self._amber_ms
