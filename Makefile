@@ -47,11 +47,12 @@ demo: venv
 test: venv
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
 
-# Every part runs; the target fails at its end where a limit was missed. An idle machine is assumed: some 30 minutes.
+# Every part runs; the target fails at its end where a limit was missed. An idle machine is assumed: some 75 minutes.
+# The learned peers need an environment of their own: `make rl-test`.
 bench: venv
 	@failed=; \
 	for name in $(BENCHES); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || failed="$$failed $$name"; done; \
-	echo "== tests that take minutes"; $(BIN)/python -m pytest -m slow || failed="$$failed tests"; \
+	echo "== tests that take minutes"; $(BIN)/python -m pytest -m slow --ignore tests/sim/test_learned.py || failed="$$failed tests"; \
 	if [ -n "$$failed" ]; then echo "a limit was missed, or it failed:$$failed" >&2; exit 1; fi
 
 soak: venv
