@@ -11,8 +11,10 @@ from typing import NamedTuple, cast
 import pytest
 from support_control import INTERGREEN_MS, MIN_GREEN_MS, STAGES, Scene, junction
 
+from controller.clearing import SLOW_MS
 from controller.cycle import CyclePlanner, CycleSettings
 from controller.junction import Junction, Programme, ProgrammeStep
+from controller.lane_model import NEVER_MS
 from controller.plan import Plan
 from controller.solver import InlineSolver
 from controller.transitions import transition_table
@@ -211,10 +213,11 @@ def test_the_same_traffic_gives_the_same_plans() -> None:
     assert first == second
 
 
-def test_those_who_wait_inside_for_a_gap_are_let_out_before_the_next_green() -> None:
+def test_after_a_near_lock_those_who_wait_inside_for_a_gap_are_let_out_before_the_next_green() -> None:
     clear_ms = []
     for inside_veh in (0.0, 1.0):
-        scene = Scene(stage=STAGES.index("EW"), since_ms=40_000, arrivals_ms={"n0": [-3_000]}, beliefs={"e1": {"inside_veh": inside_veh}})
+        beliefs = {"e1": {"inside_veh": inside_veh}, "n1": {"stuck_ms": SLOW_MS, "blocked_ms": NEVER_MS}}
+        scene = Scene(stage=STAGES.index("EW"), since_ms=40_000, arrivals_ms={"n0": [-3_000]}, beliefs=beliefs)
         _, plans = run(planner(), scene, 2)
         clear_ms.append(plans[-1].steps[0].clear_ms)
         assert scene.stage == STAGES.index("NS")
