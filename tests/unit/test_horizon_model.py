@@ -26,22 +26,15 @@ ONE = junction()
 LANES = tuple(x.id for x in ONE.lanes)
 
 
-def model(one: Junction = ONE) -> HorizonModel:
-    node = one.nodes[0]
-    return HorizonModel(one, node, transition_table(one, node), SETTINGS)
-
-
-def near_lock(one: Junction) -> HorizonModel:
-    """Return a model that has just seen one."""
-    made = model(one)
-    made.margin.ms = MARGIN_STEP_MS
+def model(one: Junction = ONE, margin_ms: int = 0) -> HorizonModel:
+    """Return a model; with a margin it has seen near locks."""
+    made = HorizonModel(one, one.nodes[0], transition_table(one, one.nodes[0]), SETTINGS)
+    made.margin.ms = margin_ms
     return made
 
 
 def problem(scene: Scene, margin_ms: int = 0) -> HorizonProblem:
-    made = model(scene.junction)
-    made.margin.ms = margin_ms
-    return made.problem(scene.snapshot())
+    return model(scene.junction, margin_ms).problem(scene.snapshot())
 
 
 def known(p: HorizonProblem, lane: str) -> list[tuple[int, int]]:
@@ -296,12 +289,11 @@ def inside(vehicles: float, *, lane: str = "e1", stage: int = EW, head_yields: b
 )
 def test_after_a_near_lock_those_who_wait_inside_are_let_out_before_anything_turns_green(scene: Scene, to: int, clear_ms: int) -> None:
     """Not where their turn goes on, and only those who had to yield can have got stuck."""
-    one, snapshot = model(), scene.snapshot()
-    assert one.clear_to(snapshot, to) == 0, "the intergreen is enough, unless the junction has shown that it is not"
-    assert [x.id for x in one.caught_by(snapshot, to)] == (["e1"] if clear_ms else [])
+    snapshot = scene.snapshot()
+    assert model().clear_to(snapshot, to) == 0, "the intergreen is enough, unless the junction has shown that it is not"
+    assert [x.id for x in model().caught_by(snapshot, to)] == (["e1"] if clear_ms else [])
     for margin_ms in (1_000, 2_000):
-        one.margin.ms = margin_ms
-        assert one.clear_to(snapshot, to) == (clear_ms + margin_ms if clear_ms else 0)
+        assert model(ONE, margin_ms).clear_to(snapshot, to) == (clear_ms + margin_ms if clear_ms else 0)
 
 
 @pytest.mark.parametrize(("way_m", "clear_ms"), [(NEAR_M, AMBER_MS), (NEAR_M + 1.0, 0)])
@@ -317,7 +309,7 @@ def test_of_a_shared_lane_it_is_not_sure_how_many_wait() -> None:
     straight = Movement("e1", "wout", "EW", Direction.STRAIGHT, 0.5, 22.0)
     shared = replace(ONE, movements=(*ONE.movements, straight))
     snapshot = replace(inside(1.0), junction=shared).snapshot()
-    assert near_lock(shared).clear_to(snapshot, NS) == AMBER_MS + 1_000 + MARGIN_STEP_MS
+    assert model(shared, MARGIN_STEP_MS).clear_to(snapshot, NS) == AMBER_MS + 1_000 + MARGIN_STEP_MS
 
 
 def test_they_are_waited_for_from_the_end_of_those_whom_they_let_pass() -> None:
@@ -325,8 +317,8 @@ def test_they_are_waited_for_from_the_end_of_those_whom_they_let_pass() -> None:
     slow = replace(ONE, intergreens=tuple(replace(i, intergreen_ms=12_000) if (i.clearing, i.entering) == ("EWL", "NS") else i for i in ONE.intergreens))
     snapshot = replace(inside(1.0), junction=slow).snapshot()
     assert transition_table(slow, slow.nodes[0]).pairs[EW][NS].ends_ms == {"EW": 7_000, "EWL": 0}
-    assert near_lock(slow).clear_to(snapshot, NS) == 7_000 + AMBER_MS + MARGIN_STEP_MS
-    assert near_lock(slow).clear_to(snapshot, NSL) == AMBER_MS + MARGIN_STEP_MS
+    assert model(slow, MARGIN_STEP_MS).clear_to(snapshot, NS) == 7_000 + AMBER_MS + MARGIN_STEP_MS
+    assert model(slow, MARGIN_STEP_MS).clear_to(snapshot, NSL) == AMBER_MS + MARGIN_STEP_MS
 
 
 def test_the_search_knows_how_late_the_next_greens_begin() -> None:
