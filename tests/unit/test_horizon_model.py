@@ -296,12 +296,14 @@ def test_after_a_near_lock_those_who_wait_inside_are_let_out_before_anything_tur
         assert model(ONE, margin_ms).clear_to(snapshot, to) == (clear_ms + margin_ms if clear_ms else 0)
 
 
-@pytest.mark.parametrize(("way_m", "clear_ms"), [(NEAR_M, AMBER_MS), (NEAR_M + 1.0, 0)])
-def test_before_a_light_some_metres_behind_they_are_always_let_out(way_m: float, clear_ms: int) -> None:
-    """Who goes there may find no room, and would stand in the way of whoever turns green next."""
+@pytest.mark.parametrize(("way_m", "clear_ms", "late_turn"), [(NEAR_M, AMBER_MS, 0), (NEAR_M + 1.0, 0, 1)])
+def test_before_a_light_some_metres_behind_they_are_always_let_out(way_m: float, clear_ms: int, late_turn: int) -> None:
+    """Who goes there may find no room, and would stand in the way of whoever turns green next; so nobody is sent there as a green ends."""
     first, *others = ONE.exits
     near = replace(ONE, exits=(replace(first, onward=(Onward("next", ("x0",), way_m),)), *others))
-    assert model(near).clear_to(inside(1.0).snapshot(), NS) == clear_ms
+    snapshot = inside(1.0).snapshot()
+    assert model(near).clear_to(snapshot, NS) == clear_ms
+    assert model(near).problem(snapshot).late_turn.tolist() == [late_turn] * len(LANES)
 
 
 def test_of_a_shared_lane_it_is_not_sure_how_many_wait() -> None:
