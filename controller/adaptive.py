@@ -72,9 +72,10 @@ class AdaptivePlanner(Mailbox):
         """Return the lanes whose vehicles inside the junction the way to the stage waits for."""
         return self._model.caught_by(snapshot, stage)
 
-    def exits_told(self, snapshot: Snapshot) -> tuple[list[str], list[str]]:
-        """Return the exits that are full, and those that are gated, as a decision's reason names them."""
-        return sorted(self._model.model.exits & snapshot.blocked_exits), sorted(self._model.gates.lanes - snapshot.blocked_exits)
+    def exits_told(self, snapshot: Snapshot) -> tuple[list[str], list[str], list[str]]:
+        """Return the exits that are full, those that are gated, and those before a near red, as a decision's reason names them."""
+        mine, full = self._model.model.exits, snapshot.blocked_exits
+        return sorted(mine & full), sorted(self._model.gates.lanes - full), sorted(mine & snapshot.shut_exits - full)
 
     def memory(self) -> dict[str, Any]:
         """Return what it remembers from one snapshot to the next, as JSON data."""

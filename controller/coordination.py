@@ -6,9 +6,10 @@ an approach, each lane gets its share of the flow measured there, and what the n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from controller.estimate import NEAR_M
 from controller.junction import Junction
 from controller.neighbours import TELL_MS, VALID_MS, Lanes, Mail, Message, NeighbourPort, Stored, Stream, sure_milli
 from controller.planner import Predicted
@@ -35,6 +36,15 @@ class _Way(NamedTuple):
     group: str
     stream: int
     crossing_ms: int
+    exit: str
+
+
+class Told(NamedTuple):
+    """What the neighbours' messages say at this moment, as in `Snapshot`: ``coming`` by lane, ``room_veh`` by exit, and the exits that are ``shut``."""
+
+    coming: Mapping[str, Coming] = {}
+    room_veh: Mapping[str, int] = {}
+    shut: frozenset[str] = frozenset()
 
 
 class Coordination:
@@ -51,8 +61,9 @@ class Coordination:
         self._left: list[list[tuple[int, int]]] = [[] for _ in self._streams]  # by stream: who is on the way, as packets
         self._last_leave_ms: dict[str, int] = {}
         self._fed: dict[str, tuple[Lanes, ...]] = {}  # by sender: our lanes that it feeds
-        self._coming: dict[str, Coming] = {}
-        self._room: dict[str, int] = {}
+        self._near: frozenset[Lanes] = frozenset()  # those of them that are but some metres long
+        self._shut: frozenset[Lanes] = frozenset()  # and of these, the ones told to be so
+        self._told = Told()
         self._fresh_to_ms = _NEVER_MS  # what was made of the messages holds until then
         self._tell_ms = _NEVER_MS
 
@@ -67,7 +78,7 @@ class Coordination:
                     if stream == len(self._way_ms):
                         self._way_ms.append(int(1000 * way.way_m / out.speed_m_s))
                     self._exits_of.setdefault((way.junction, way.lanes), {})[out.id] = out.storage_m
-                    self._ways[lane.id].append(_Way(at, move.group, stream, int(1000 * move.crossing_m / out.speed_m_s)))
+                    self._ways[lane.id].append(_Way(at, move.group, stream, int(1000 * move.crossing_m / out.speed_m_s), out.id))
         return streams
 
     def receive(self, now_ms: int) -> Sequence[Message]:
@@ -78,20 +89,22 @@ class Coordination:
             self._fresh_to_ms = _NEVER_MS
         for message in messages:
             if message.streams:
-                self._fed[message.sender] = tuple(s.lanes for s in message.streams if all(x in self._ways for x in s.lanes))
+                fed = [s for s in message.streams if all(x in self._ways for x in s.lanes)]
+                self._fed[message.sender] = tuple(s.lanes for s in fed)
+                self._near |= {s.lanes for s in fed if s.way_m <= NEAR_M}
         return messages
 
-    def told(self, lanes: Mapping[str, LaneBelief], now_ms: int) -> tuple[Mapping[str, Coming], Mapping[str, int]]:
-        """Return who comes to which lane from beyond its farthest loop, and for how many vehicles there is room behind which exit.
+    def told(self, lanes: Mapping[str, LaneBelief], now_ms: int) -> Told:
+        """Return who comes to which lane from beyond its farthest loop, for how many vehicles there is room behind which exit, and which are shut.
 
         Only lanes and exits that valid messages tell of are in it. It is worked out when messages come or expire, not every tick.
         """
         if now_ms > self._fresh_to_ms:
             valid = self._mail.valid(now_ms)
-            self._coming = self._expect(valid, lanes)
-            self._room = self._find_room(valid)
+            shut = [name for m in valid for x in m.stored if x.shut for name in self._exits_of.get((m.sender, x.lanes), ())]
+            self._told = Told(self._expect(valid, lanes), self._find_room(valid), frozenset(shut))
             self._fresh_to_ms = min((m.made_ms + VALID_MS for m in valid), default=1 << 40)
-        return self._coming, self._room
+        return self._told
 
     def _expect(self, valid: Sequence[Message], lanes: Mapping[str, LaneBelief]) -> dict[str, Coming]:
         by_lanes: dict[Lanes, list[tuple[int, Stream, int]]] = {}
@@ -104,14 +117,16 @@ class Coordination:
         for names, streams in by_lanes.items():
             told_veh_h = sum([s.flow_veh_h for _, s, _ in streams])
             seen_veh_h = 3600 * sum([lanes[x].flow_veh_s for x in names])
+            held_milli = sum([s.held_milli for _, s, _ in streams]) // len(names)
             if told_veh_h < LEAST_FLOW_VEH_H or seen_veh_h < LEAST_FLOW_VEH_H:
+                found |= {name: Coming((), (), 1.0, 0, held_milli) for name in names if held_milli}
                 continue
             packets = sorted([packet for made_ms, s, way_ms in streams for packet in _arrivals(s, made_ms, way_ms)])
             times, weights = tuple([t for t, _ in packets]), [w for _, w in packets]
             told_ms, rest = min(made_ms + way_ms for made_ms, _, way_ms in streams), max(0.0, 1.0 - told_veh_h / seen_veh_h)
             for name in names:
                 ratio = 3600 * lanes[name].flow_veh_s / max(told_veh_h, seen_veh_h)
-                found[name] = Coming(times, tuple([int(w * ratio) for w in weights]), rest, told_ms)
+                found[name] = Coming(times, tuple([int(w * ratio) for w in weights]), rest, told_ms, held_milli)
         return found
 
     def _find_room(self, valid: Sequence[Message]) -> dict[str, int]:
@@ -125,24 +140,29 @@ class Coordination:
         return found
 
     def tell(self, snapshots: Sequence[Snapshot], nodes: Sequence[Predicting]) -> None:
-        """Send the neighbours, every `TELL_MS`, what they should know: who has left, who leaves by the plans just made, and the lanes that they feed."""
+        """Send the neighbours, every `TELL_MS`, what they should know: who has left, who leaves by the plans just made, and the lanes that they feed.
+
+        They are told at once where one of the shortest of these lanes gets or loses green.
+        """
         now_ms, lanes = snapshots[0].now_ms, snapshots[0].lanes
-        self._see_off(snapshots)
-        if not (self._streams or self._fed) or now_ms < self._tell_ms:
+        green = {g for s in snapshots for g, since in s.signals.green_since_ms.items() if since is not None}
+        self._see_off(lanes, green)
+        shut = frozenset(names for names in self._near if green.isdisjoint([g for x in names for g in self._groups[x]]))
+        if not (self._streams or self._fed) or (now_ms < self._tell_ms and shut == self._shut):
             return
-        self._tell_ms = now_ms + TELL_MS
+        self._tell_ms, self._shut = now_ms + TELL_MS, shut
         letters: dict[str, tuple[list[Stream], list[Stored]]] = {}
         if self._streams:
-            self._tell_departures(now_ms, lanes, nodes, letters)
+            self._tell_departures(snapshots[0], nodes, letters)
         for sender, fed in self._fed.items():
             stored = letters.setdefault(sender, ([], []))[1]
-            stored += [Stored(names, round(sum([sum(lanes[x].weight) for x in names])), all(lanes[x].full for x in names)) for names in fed]
+            for names in fed:
+                stored.append(Stored(names, round(sum([sum(lanes[x].weight) for x in names])), all(lanes[x].full for x in names), names in shut))
         for receiver, (streams, stored) in letters.items():
             self._port.send(receiver, Message(self._junction_id, now_ms, tuple(streams), tuple(stored)))
 
-    def _see_off(self, snapshots: Sequence[Snapshot]) -> None:
+    def _see_off(self, lanes: Mapping[str, LaneBelief], green: Collection[str]) -> None:
         """Note who has left towards a neighbour since the last tick, by the ways that are green."""
-        lanes = snapshots[0].lanes
         for name, ways in self._ways.items():
             if not ways or name not in lanes:  # a control that believes nothing has nothing to tell
                 continue
@@ -150,14 +170,12 @@ class Coordination:
             if left_ms <= self._last_leave_ms.setdefault(name, left_ms):
                 continue
             self._last_leave_ms[name] = left_ms
-            green = {g for s in snapshots for g, since in s.signals.green_since_ms.items() if since is not None}
             served = [at for at, group in enumerate(self._groups[name]) if group in green] or range(len(self._groups[name]))
             for stream, crossing_ms, milli in self._shares(name, lanes[name], served):
                 self._left[stream].append((left_ms + crossing_ms, milli))
 
-    def _tell_departures(
-        self, now_ms: int, lanes: Mapping[str, LaneBelief], nodes: Sequence[Predicting], letters: dict[str, tuple[list[Stream], list[Stored]]]
-    ) -> None:
+    def _tell_departures(self, seen: Snapshot, nodes: Sequence[Predicting], letters: dict[str, tuple[list[Stream], list[Stored]]]) -> None:
+        now_ms, lanes, closed = seen.now_ms, seen.lanes, seen.closed_exits
         self._left = [[p for p in left if p[0] + way_ms > now_ms] for left, way_ms in zip(self._left, self._way_ms, strict=True)]
         predicted = [lane for node in nodes for lane in node.predicted()]
         if not predicted:
@@ -166,13 +184,16 @@ class Coordination:
         for lane in predicted:
             if self._ways[lane.lane]:
                 self._lead_on(lane, lanes[lane.lane], packets)
-        flows = [0.0] * len(self._streams)
+        flows, held = [0.0] * len(self._streams), [0.0] * len(self._streams)
         for name, ways in self._ways.items():
+            belief = lanes[name]
             for way in ways:
-                flows[way.stream] += 3600 * lanes[name].flow_veh_s * lanes[name].movement_ratio[way.movement]
-        for (receiver, names, way_m), flow, mine in zip(self._streams, flows, packets, strict=True):
+                flows[way.stream] += 3600 * belief.flow_veh_s * belief.movement_ratio[way.movement]
+                if way.exit in closed:
+                    held[way.stream] += 1000 * belief.queue_veh * belief.movement_ratio[way.movement]
+        for (receiver, names, way_m), flow, held_milli, mine in zip(self._streams, flows, held, packets, strict=True):
             mine.sort()
-            stream = Stream(names, way_m, round(flow), tuple([t for t, _ in mine]), tuple([w for _, w in mine]))
+            stream = Stream(names, way_m, round(flow), tuple([t for t, _ in mine]), tuple([w for _, w in mine]), round(held_milli))
             letters.setdefault(receiver, ([], []))[0].append(stream)
 
     def _lead_on(self, lane: Predicted, belief: LaneBelief, packets: list[list[tuple[int, int]]]) -> None:

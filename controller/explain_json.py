@@ -78,6 +78,8 @@ def _signals(one: Explanation) -> dict[str, object] | None:
         "green_for_s": {g: -(_in_s(one, since_ms) or 0.0) for g, since_ms in s.green_since_ms.items() if since_ms is not None},
         "red_for_s": {g: -(_in_s(one, since_ms) or 0.0) for g, since_ms in s.red_since_ms.items() if since_ms is not None},
         "blocked_exits": sorted(one.snapshot.blocked_exits),
+        "shut_exits": sorted(one.snapshot.shut_exits),
+        "held_for_room_veh": {name: coming.held_milli / 1000 for name, coming in one.snapshot.coming.items() if coming.held_milli},
         "told_by_neighbours_veh": {name: round(told_veh(one.snapshot, name), 1) for name in one.snapshot.coming},
         "untrusted_detectors": [d for d, state in one.snapshot.detectors.items() if not state.trusted],
     }

@@ -142,12 +142,15 @@ def _signals(one: Explanation, lang: Lang) -> list[str]:
         lines += [text_of(TEXTS, "forbidden", lang, stages=", ".join(stages))] if stages else []
         free = [s.id for k, s in enumerate(node.stages) if s.free and one.problem.allowed[:, k].any()]
         lines += [text_of(TEXTS, "free", lang, stages=", ".join(free))] if free else []
-    exits, untrusted = sorted(one.snapshot.blocked_exits), [d for d, s in one.snapshot.detectors.items() if not s.trusted]
-    lines += [text_of(TEXTS, "full_exits", lang, exits=", ".join(exits))] if exits else []
+    untrusted = [d for d, s in one.snapshot.detectors.items() if not s.trusted]
+    for key, exits in (("full_exits", one.snapshot.blocked_exits), ("shut_exits", one.snapshot.shut_exits)):
+        lines += [text_of(TEXTS, key, lang, exits=", ".join(sorted(exits)))] if exits else []
     lines += [text_of(TEXTS, "untrusted", lang, detectors=", ".join(untrusted))] if untrusted else []
     told = {x.id: told_veh(one.snapshot, x.id) for x in one.lanes}
     lanes = ", ".join(name for name, veh in told.items() if veh >= LEAST)
     lines += [text_of(TEXTS, "told", lang, count=decimal(sum(told.values()), lang), lanes=lanes)] if lanes else []
+    held = {name: coming.held_milli / 1000 for name, coming in one.snapshot.coming.items() if coming.held_milli / 1000 >= LEAST}
+    lines += [text_of(TEXTS, "waiting_for_room", lang, count=decimal(sum(held.values()), lang), lanes=", ".join(held))] if held else []
     return lines
 
 

@@ -109,7 +109,12 @@ TEXTS: Final = {
     "free": ("beside the programme's stages it may show {stages}", "außer den Phasen des Programms kommen in Frage: {stages}"),
     "forbidden": ("no transition from here to {stages}", "kein Phasenübergang von hier zu {stages}"),
     "full_exits": ("exits that are full: {exits}", "zugestaute Ausfahrten: {exits}"),
+    "shut_exits": ("exits some metres before a red: {exits}", "Ausfahrten wenige Meter vor einem Rot: {exits}"),
     "untrusted": ("detectors without trust: {detectors}", "Detektoren ohne Vertrauen: {detectors}"),
+    "waiting_for_room": (
+        "the neighbours tell of {count} vehicles that wait for room on the way to {lanes}",
+        "die Nachbarn melden {count} Fahrzeuge, die auf Platz auf dem Weg nach {lanes} warten",
+    ),
     "told": (
         "the neighbours tell of {count} more vehicles that come to {lanes}, beyond the loops",
         "die Nachbarn melden {count} weitere Fahrzeuge jenseits der Schleifen, unterwegs nach {lanes}",

@@ -220,7 +220,7 @@ class HorizonModel:
 
     def _price_milli(self, snapshot: Snapshot) -> int:
         """Return the price of green that is lost; none where an exit is full or gated, for then the bottleneck is behind this junction."""
-        return 0 if self.gates.lanes or self.model.exits & snapshot.blocked_exits else self._work_price.milli(snapshot.lanes)
+        return 0 if self.gates.lanes or self.model.exits & snapshot.closed_exits else self._work_price.milli(snapshot.lanes)
 
     def _open(self, shut: frozenset[int]) -> Ints:
         """Return the transitions that may be chosen, none to the stages that are shut."""
@@ -299,7 +299,7 @@ class HorizonModel:
         if len(times) > 1 and times != sorted(times):
             times = list(accumulate(times, max))
         weights = [int(1000 * w) for w in belief.weight]
-        hidden = int(1000 * belief.hidden_veh)
+        hidden = max(int(1000 * belief.hidden_veh), coming.held_milli if coming is not None else 0)
         if hidden >= LEAST_MILLI:
             weights += [1000] * (hidden // 1000) + ([rest] if (rest := hidden % 1000) >= LEAST_MILLI else [])
             times += [max(times[-1] if times else 0, 0)] * (len(weights) - len(times))
@@ -346,7 +346,8 @@ class HorizonModel:
             for s, row in enumerate(self.model.service):
                 self._served[s, i] = max(served_milli(row[i], beliefs[i]), told) if row[i] else 0
                 self._yielding[s, i] = max(yield_milli(row[i], beliefs[i]), told if any(x.foes for x in row[i]) else 0)
-        served = self._served if not snapshot.blocked_exits else self._with_room(beliefs, snapshot)
+        closed = snapshot.closed_exits
+        served = self._with_room(beliefs, closed) if closed else self._served
         locked = [i for i, belief in enumerate(beliefs) if belief.blocked_ms > snapshot.now_ms]
         if not locked and not shut:
             return served, self._yielding
@@ -366,19 +367,19 @@ class HorizonModel:
                     passes[i, v], gives_way[i, v] = self._ways[i][way]
         return passes, gives_way
 
-    def _with_room(self, beliefs: list[LaneBelief], snapshot: Snapshot) -> Ints:
-        """Return the shares that pass, without those who go to full exits."""
+    def _with_room(self, beliefs: list[LaneBelief], closed: frozenset[str]) -> Ints:
+        """Return the shares that pass, without those who go to exits that take nobody."""
         served = self._served.copy()
         for i, belief in enumerate(beliefs):
-            if any(m.exit in snapshot.blocked_exits for m in self.model.movements[i]):
+            if any(m.exit in closed for m in self.model.movements[i]):
                 for s, row in enumerate(self.model.service):
-                    open_ways = self._open_ways(i, row[i], belief, snapshot)
+                    open_ways = self._open_ways(i, row[i], belief, closed)
                     served[s, i] = served_milli(open_ways, belief) if open_ways else 0
         return served
 
-    def _open_ways(self, lane: int, serves: tuple[Service, ...], belief: LaneBelief, snapshot: Snapshot) -> tuple[Service, ...]:
+    def _open_ways(self, lane: int, serves: tuple[Service, ...], belief: LaneBelief, closed: frozenset[str]) -> tuple[Service, ...]:
         """Return the ways with room behind; all where the lane is held anyway (`FullExits.blocked_ms`), for it goes on as soon as there is room."""
         moves = self.model.movements[lane]
-        if blocked_ratio(moves, belief, snapshot.blocked_exits) >= LIKELY_RATIO:
+        if blocked_ratio(moves, belief, closed) >= LIKELY_RATIO:
             return serves
-        return tuple(s for s in serves if moves[s.movement].exit not in snapshot.blocked_exits)
+        return tuple(s for s in serves if moves[s.movement].exit not in closed)

@@ -82,8 +82,9 @@ def snapshot_rows(s: Snapshot) -> list[object]:
         {name: [_rounded(getattr(d, f)) for f in _DETECTOR] for name, d in s.detectors.items()},
         {name: [_rounded(getattr(b, f)) for f in _BELIEF] for name, b in s.lanes.items()},
         sorted(s.blocked_exits),
-        {name: [c.arrival_ms, c.weight_milli, _rounded(c.rest_ratio), c.told_ms] for name, c in s.coming.items()},
+        {name: [c.arrival_ms, c.weight_milli, _rounded(c.rest_ratio), c.told_ms, c.held_milli] for name, c in s.coming.items()},
         dict(s.exit_room_veh),
+        sorted(s.shut_exits),
     ]
 
 
@@ -95,7 +96,7 @@ def _rounded(value: Any) -> Any:
 
 def snapshot_of(rows: Sequence[Any]) -> Snapshot:
     """Return the snapshot that `snapshot_rows` wrote. Raises what malformed data raises."""
-    tick, now_ms, signals, detectors, lanes, blocked, coming, room = rows
+    tick, now_ms, signals, detectors, lanes, blocked, coming, room, *shut = rows
     return Snapshot(
         tick,
         now_ms,
@@ -103,8 +104,9 @@ def snapshot_of(rows: Sequence[Any]) -> Snapshot:
         {name: DetectorState(*row) for name, row in detectors.items()},
         {name: LaneBelief(**_belief(row)) for name, row in lanes.items()},
         frozenset(blocked),
-        {name: Coming(tuple(at), tuple(weight), rest, told) for name, (at, weight, rest, told) in coming.items()},
+        {name: Coming(tuple(at), tuple(weight), rest, told, *held) for name, (at, weight, rest, told, *held) in coming.items()},
         room,
+        *map(frozenset, shut),
     )
 
 

@@ -1,10 +1,12 @@
 """What neighbouring junctions tell each other: who leaves towards whom and when, and how full the approaches are.
 
 Theory of operation. Every junction knows from its own site file where its exits lead (`controller.junction.Onward`). Every two seconds it
-sends each neighbour a message: the departures that its newest plan makes likely, by the lanes they lead to, and how many vehicles
-stand on the lanes that the neighbour feeds. Messages take time and get lost; each is good for some seconds. A junction that hears nothing
-plans as if it had no neighbours, so a lost one costs quality, nothing else. What was received is journalled, for it is an input like a
-loop's edge. All numbers are whole, so that a message read back from the journal is the same message. Times are on a common clock.
+sends each neighbour a message: the departures that its newest plan makes likely, by the lanes they lead to, how many more would come if
+there were room, and how many vehicles stand on the lanes that the neighbour feeds. Of lanes some metres long it tells at once when they
+lose or get green, for what the neighbour sends there in their red stands in its own junction. Messages take time and get lost; each is
+good for some seconds. A junction that hears nothing plans as if it had no neighbours, so a lost one costs quality, nothing else. What was
+received is journalled, for it is an input like a loop's edge. All numbers are whole, so that a message read back from the journal is the
+same message. Times are on a common clock.
 """
 
 from __future__ import annotations
@@ -28,21 +30,29 @@ Lanes = tuple[str, ...]
 
 
 class Stream(NamedTuple):
-    """Departures towards some approach lanes of the receiver: of those on the way, and predicted. ``way_m``: from the exit to their stop line."""
+    """Departures towards some approach lanes of the receiver: of those on the way, and predicted. ``way_m``: from the exit to their stop line.
+
+    ``held_milli``: thousandths of vehicles that stand before the sender and go nowhere, for the exits that lead to these lanes take nobody.
+    """
 
     lanes: Lanes
     way_m: int
     flow_veh_h: int  # mean flow towards these lanes
     exit_ms: tuple[int, ...]  # when each vehicle is on the exit, in order
     weight_milli: tuple[int, ...]  # how likely it comes this way
+    held_milli: int = 0
 
 
 class Stored(NamedTuple):
-    """How many vehicles are on approach lanes of the sender, which the receiver feeds; ``full``: they stand as far back as the loops reach."""
+    """How many vehicles are on approach lanes of the sender, which the receiver feeds; ``full``: they stand as far back as the loops reach.
+
+    ``shut``: none of them has green, and they are so short that whoever comes now would soon stand in the receiver's junction.
+    """
 
     lanes: Lanes
     vehicles: int
     full: bool
+    shut: bool = False
 
 
 class Message(NamedTuple):
@@ -103,7 +113,7 @@ class Mail:
 
 def message_text(message: Message) -> str:
     """Return compact JSON, times relative to the message's; `message_of` gives an equal message back."""
-    streams = [(s.lanes, s.way_m, s.flow_veh_h, [t - message.made_ms for t in s.exit_ms], s.weight_milli) for s in message.streams]
+    streams = [(s.lanes, s.way_m, s.flow_veh_h, [t - message.made_ms for t in s.exit_ms], s.weight_milli, s.held_milli) for s in message.streams]
     return _ENCODER.encode((message.sender, message.made_ms, streams, message.stored))
 
 
@@ -113,6 +123,6 @@ def message_of(text: str) -> Message:
     return Message(
         str(sender),
         int(made_ms),
-        tuple(Stream(tuple(x), way_m, flow, tuple(made_ms + t for t in at), tuple(weights)) for x, way_m, flow, at, weights in streams),
-        tuple(Stored(tuple(x), int(vehicles), bool(full)) for x, vehicles, full in stored),
+        tuple(Stream(tuple(x), way_m, flow, tuple(made_ms + t for t in at), tuple(weights), *held) for x, way_m, flow, at, weights, *held in streams),
+        tuple(Stored(tuple(x), int(vehicles), *map(bool, flags)) for x, vehicles, *flags in stored),
     )

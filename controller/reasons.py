@@ -53,6 +53,7 @@ class Reason:
     clears: Clears | None = None
     full: tuple[str, ...] = ()  # exits that take nobody
     gated: tuple[str, ...] = ()  # and those whose feeding greens count for less
+    shut: tuple[str, ...] = ()  # and those before a red some metres behind
     price_veh: float = 0.0  # as many vehicles still to come wait longer by each second of green that is lost
 
 
@@ -82,10 +83,11 @@ def reason_of(
     caught: Sequence[Lane] = (),
     full: Sequence[str] = (),
     gated: Sequence[str] = (),
+    shut: Sequence[str] = (),
 ) -> Reason:
     """Return why the plan's first step is right; ``costs`` of the first choices known, ``lanes`` in the order of the problem.
 
-    ``caught``: the lanes whose vehicles inside the junction the way to the first step waits for. ``full`` and ``gated``: exits.
+    ``caught``: the lanes whose vehicles inside the junction the way to the first step waits for. ``full``, ``gated`` and ``shut``: exits.
     """
     stage, now_ms = steps[0].stage, snapshot.now_ms
     until_ms = steps[0].until_ms
@@ -113,6 +115,7 @@ def reason_of(
         clears=clearing_of(steps[0], caught),
         full=tuple(full),
         gated=tuple(gated),
+        shut=tuple(shut),
         price_veh=problem.work_price_milli / 1000,
     )
 
@@ -147,7 +150,7 @@ def sentence(node: Node, why: Reason, lang: Lang = Lang.EN) -> str:
     parts = [f"{_say('keeps' if why.kept else 'goes', lang, stage=stage_name(node, why.stage))}: {served}", _waits(node, why, lang)]
     if why.clears is not None:
         parts.append(clearing_words(why.clears, lang))
-    parts += [_say(key, lang, where=", ".join(lanes)) for key, lanes in (("full", why.full), ("gated", why.gated)) if lanes]
+    parts += [_say(key, lang, where=", ".join(lanes)) for key, lanes in (("full", why.full), ("gated", why.gated), ("shut", why.shut)) if lanes]
     if round(why.price_veh):
         parts.append(_say("price", lang, count=counted(why.price_veh, VEHICLES, lang)))
     if why.kept and why.held_ms > 0:

@@ -82,13 +82,15 @@ class Coming(NamedTuple):
     """Who comes to a lane from beyond its farthest loop, as its neighbours tell: arrivals at the stop line (monotonic, in order) and weights.
 
     ``rest_ratio`` of the lane's mean flow is of vehicles that no neighbour tells of. ``told_ms``: when those arrive that left as the
-    messages were made; the later somebody comes, the less sure it is, and the weights are so much less than the flow.
+    messages were made; the later somebody comes, the less sure it is, and the weights are so much less than the flow. ``held_milli``: who
+    stands before a neighbour and would come, if there were room on the way.
     """
 
     arrival_ms: tuple[int, ...]
     weight_milli: tuple[int, ...]
     rest_ratio: float
     told_ms: int
+    held_milli: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class Snapshot:
     """The node's state at tick ``tick``, monotonic ``now_ms``.
 
     ``coming``: by lane, what the neighbours tell; lanes that they do not tell of are missing. ``exit_room_veh``: how many vehicles
-    the street behind an exit still takes, where the neighbour there tells it.
+    the street behind an exit still takes, where the neighbour there tells it. ``shut_exits``: those a few metres long before a red of the
+    neighbour, which should get nobody, though they have room for one.
     """
 
     tick: int
@@ -107,3 +110,9 @@ class Snapshot:
     blocked_exits: frozenset[str]
     coming: Mapping[str, Coming] = field(default_factory=dict)
     exit_room_veh: Mapping[str, int] = field(default_factory=dict)
+    shut_exits: frozenset[str] = frozenset()
+
+    @property
+    def closed_exits(self) -> frozenset[str]:
+        """Return the exits that nobody should be sent to: blocked or shut."""
+        return self.blocked_exits | self.shut_exits

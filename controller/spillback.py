@@ -33,9 +33,9 @@ class FullExits:
         self._since_ms = dict(memory)
 
     def watch(self, snapshot: Snapshot) -> None:
-        """Take the exits that are full at this tick."""
+        """Take the exits that take nobody at this tick."""
         self._now_ms = snapshot.now_ms
-        self._since_ms = {x: self._since_ms.get(x, snapshot.now_ms) for x in sorted(snapshot.blocked_exits)}
+        self._since_ms = {x: self._since_ms.get(x, snapshot.now_ms) for x in sorted(snapshot.closed_exits)}
 
     def free_in_ms(self, exit_lane: str) -> int:
         """Return in how many milliseconds the exit is expected to take vehicles again; 0 where it does now."""

@@ -256,6 +256,7 @@ class Scene:
     loops: dict[str, DetectorState] = field(default_factory=dict)
     beliefs: dict[str, dict[str, Any]] = field(default_factory=dict)
     blocked_exits: frozenset[str] = frozenset()
+    shut_exits: frozenset[str] = frozenset()
 
     def see(self, loop: str, *, occupied: bool = False, changed_ms: int = 0, count: int = 0, trusted: bool = True) -> None:
         """Set one loop's state."""
@@ -282,7 +283,7 @@ class Scene:
             more = {"movement_ratio": ratio, **self.beliefs.get(lane.id, {})}
             lanes[lane.id] = belief(self.arrivals_ms.get(lane.id, ()), self.now_ms, **more)
         states = {d.id: self.loops.get(d.id, DetectorState(True, False, 0, 0)) for d in self.junction.detectors}
-        return Snapshot(self.now_ms // 1000, self.now_ms, self.signals(), states, lanes, self.blocked_exits)
+        return Snapshot(self.now_ms // 1000, self.now_ms, self.signals(), states, lanes, self.blocked_exits, shut_exits=self.shut_exits)
 
     def go(self, stage: int, at_ms: int) -> None:
         """Let the node stand in another stage."""

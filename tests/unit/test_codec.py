@@ -50,7 +50,7 @@ signals = st.builds(
     red_since_ms=st.dictionaries(names, optional, max_size=3),
     earliest_green_ms=st.dictionaries(names, times, max_size=3),
 )
-comings = st.builds(Coming, st.lists(times, max_size=3).map(tuple), st.lists(times, max_size=3).map(tuple), finite, times)
+comings = st.builds(Coming, st.lists(times, max_size=3).map(tuple), st.lists(times, max_size=3).map(tuple), finite, times, times)
 snapshots = st.builds(
     Snapshot,
     tick=st.integers(0, 1 << 40),
@@ -61,6 +61,7 @@ snapshots = st.builds(
     blocked_exits=st.frozensets(names, max_size=3),
     coming=st.dictionaries(names, comings, max_size=2),
     exit_room_veh=st.dictionaries(names, times, max_size=2),
+    shut_exits=st.frozensets(names, max_size=2),
 )
 
 
@@ -81,12 +82,19 @@ def test_a_snapshot_comes_back_equal_but_for_its_last_digits(snapshot: Snapshot)
     back = snapshot_of(message_of(line)["snapshot"])
     assert snapshot_rows(back) == snapshot_rows(snapshot)
     assert replace(back, lanes={}, detectors={}, coming={}) == replace(snapshot, lanes={}, detectors={}, coming={})
-    assert {x: Coming(c.arrival_ms, c.weight_milli, 0.0, c.told_ms) for x, c in back.coming.items()} == {
-        x: Coming(c.arrival_ms, c.weight_milli, 0.0, c.told_ms) for x, c in snapshot.coming.items()
+    assert {x: Coming(c.arrival_ms, c.weight_milli, 0.0, c.told_ms, c.held_milli) for x, c in back.coming.items()} == {
+        x: Coming(c.arrival_ms, c.weight_milli, 0.0, c.told_ms, c.held_milli) for x, c in snapshot.coming.items()
     }
     for kept, rows in ((back.lanes, snapshot.lanes), (back.detectors, snapshot.detectors)):
         assert kept.keys() == rows.keys()
         assert all(alike(astuple(kept[x]), astuple(row)) for x, row in rows.items())  # type: ignore[call-overload]
+
+
+def test_what_was_known_before_neighbours_told_of_reds_can_be_read() -> None:
+    snapshot = replace(Scene(now_ms=NOW_MS).snapshot(), coming={"e0": Coming((1,), (2,), 0.5, 3)})
+    *rows, coming, room, shut = snapshot_rows(snapshot)
+    assert shut == []
+    assert snapshot_of([*rows, {name: row[:4] for name, row in coming.items()}, room]) == snapshot
 
 
 def test_a_snapshot_of_the_control_comes_back_equal() -> None:

@@ -15,6 +15,7 @@ from controller.horizon_model import HorizonModel
 from controller.junction import Direction, Junction, Movement, Onward, Stage, Transition
 from controller.lane_model import REAR_MS
 from controller.red_meter import TOO_LONG_MS
+from controller.snapshot import Coming
 from controller.solver import NEVER_MS, HorizonProblem
 from controller.transitions import transition_table
 from optimizer.horizon import solve_horizon
@@ -381,6 +382,21 @@ def test_the_longest_wait_is_served_first() -> None:
     limit_ms, now_ms = 1000 * SETTINGS.max_red_s, 600_000
     waits = {"n1": [now_ms - limit_ms - 2_000], "e0": [now_ms - limit_ms - 9_000]}
     assert overdue(Scene(stage=NS, since_ms=100_000, now_ms=now_ms, arrivals_ms=waits)) == "EW"
+
+
+def test_a_red_some_metres_behind_is_no_reason_to_wait_longer_than_the_limit() -> None:
+    """A full exit is, for green would help nobody; but a neighbour may show its red for as long as this light does."""
+    now_ms, every = 600_000, frozenset(m.exit for m in ONE.movements if m.lane == "e0")
+    waits = {"e0": [now_ms - 1000 * SETTINGS.max_red_s - 9_000]}
+    assert overdue(Scene(stage=NS, since_ms=100_000, now_ms=now_ms, arrivals_ms=waits, blocked_exits=every)) is None
+    assert overdue(Scene(stage=NS, since_ms=100_000, now_ms=now_ms, arrivals_ms=waits, shut_exits=every)) == "EW"
+
+
+def test_who_waits_for_room_before_a_neighbour_stands_behind_the_lane() -> None:
+    snapshot = Scene(now_ms=60_000, arrivals_ms={"e0": [52_000]}, beliefs={"e0": {"hidden_veh": 1.0}}).snapshot()
+    for held_milli, behind in ((0, [(0, 1000)]), (900, [(0, 1000)]), (2_500, [(0, 1000), (0, 1000), (0, 500)])):
+        p = model().problem(replace(snapshot, coming={"e0": Coming((), (), 1.0, 0, held_milli)}))
+        assert known(p, "e0") == [(-8_000, 1000), *behind]
 
 
 def test_who_stands_behind_a_short_lane_waits_too() -> None:

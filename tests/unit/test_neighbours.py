@@ -10,10 +10,23 @@ from hypothesis import strategies as st
 from support_control import belief
 from support_neighbours import SPEED_M_S, WAY_M, pair
 
-from controller.coordination import Coordination
-from controller.neighbours import SURE_LOST_MILLI_PER_S, SURE_MILLI, VALID_MS, Mail, Message, Stored, Stream, message_of, message_text, sure_milli
+from controller.coordination import Coordination, Told
+from controller.estimate import NEAR_M
+from controller.neighbours import (
+    SURE_LOST_MILLI_PER_S,
+    SURE_MILLI,
+    TELL_MS,
+    VALID_MS,
+    Mail,
+    Message,
+    Stored,
+    Stream,
+    message_of,
+    message_text,
+    sure_milli,
+)
 from controller.planner import Predicted
-from controller.snapshot import SignalState, Snapshot
+from controller.snapshot import Coming, SignalState, Snapshot
 from scenarios.neighbour_link import DELAY_MS, PostOffice
 
 pytestmark = pytest.mark.quick
@@ -21,19 +34,27 @@ pytestmark = pytest.mark.quick
 numbers = st.integers(0, 100_000)
 names = st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=3).map(tuple)
 packets = st.lists(st.tuples(st.integers(0, 10**12), st.integers(1, 1000)), max_size=5)
-streams = st.builds(lambda lanes, way, flow, of: Stream(lanes, way, flow, tuple(t for t, _ in of), tuple(w for _, w in of)), names, numbers, numbers, packets)
+streams = st.builds(
+    lambda lanes, way, flow, of, held: Stream(lanes, way, flow, tuple(t for t, _ in of), tuple(w for _, w in of), held),
+    *(names, numbers, numbers, packets, numbers),
+)
 messages = st.builds(
     lambda sender, made, some, stored: Message(sender, made, tuple(some), tuple(stored)),
     st.text(max_size=5),
     st.integers(0, 10**12),
     st.lists(streams, max_size=3),
-    st.lists(st.builds(Stored, names, numbers, st.booleans()), max_size=3),
+    st.lists(st.builds(Stored, names, numbers, st.booleans(), st.booleans()), max_size=3),
 )
 
 
 @given(messages)
 def test_a_message_read_back_is_the_same_message(message: Message) -> None:
     assert message_of(message_text(message)) == message
+
+
+def test_a_message_of_before_they_told_who_is_held_can_be_read() -> None:
+    text = '["a",9000,[[["n"],250,360,[2000],[700]]],[[["x"],3,true]]]'
+    assert message_of(text) == Message("a", 9_000, (Stream(("n",), 250, 360, (11_000,), (700,)),), (Stored(("x",), 3, True),))
 
 
 def test_a_message_arrives_after_its_delay_once() -> None:
@@ -108,6 +129,10 @@ def told(flow_veh_h: int, *at_ms: int) -> Message:
     return Message("first", 9_000, (Stream(("n",), int(WAY_M), flow_veh_h, at_ms, (1_000,) * len(at_ms)),))
 
 
+def replace_stream(message: Message, **changes: object) -> Message:
+    return message._replace(streams=tuple(s._replace(**changes) for s in message.streams))
+
+
 def second_hears(message: Message, now_ms: int = 10_000, **more: float) -> Coordination:
     box = Box()
     box.inbox.append(message)
@@ -149,7 +174,7 @@ def test_what_no_neighbour_tells_of_stays_an_even_flow_and_what_turns_off_before
 def test_an_old_message_says_nothing() -> None:
     second = second_hears(told(360, 12_000))
     assert second.told(beliefs(), 9_000 + VALID_MS)[0]["n"].arrival_ms
-    assert second.told(beliefs(), 9_001 + VALID_MS) == ({}, {})
+    assert second.told(beliefs(), 9_001 + VALID_MS) == Told()
 
 
 def test_a_message_on_lanes_that_do_not_exist_is_passed_over() -> None:
@@ -185,10 +210,45 @@ def test_who_is_fed_answers_how_full_it_is_and_the_feeder_knows_its_room() -> No
     back.inbox.append(answer)
     first.receive(11_000)
     assert first.told(beliefs(), 11_000)[1] == {"south": int(200.0 / 7.5) - 3}
-    assert first.told(beliefs(), 10_001 + VALID_MS) == ({}, {})
+    assert first.told(beliefs(), 10_001 + VALID_MS) == Told()
     back.inbox.append(Message("second", 16_000, (), (Stored(("n",), 3, True),)))
     first.receive(16_000)
     assert first.told(beliefs(), 16_000)[1] == {"south": 0}
+
+
+def test_who_waits_for_room_is_told_of_and_stands_behind_the_lane_that_is_full() -> None:
+    box = Box()
+    first = Coordination(pair()[0], box)
+    lanes = beliefs(queue_veh=3.5)
+    plans = [Plans(Predicted("n", 10_000, [2_000], [0], ((0,),)))]
+    for tick, closed in enumerate(({}, {"blocked_exits": frozenset({"south"})}, {"shut_exits": frozenset({"south"})})):
+        first.tell([replace(seen(10_000 + tick * TELL_MS, lanes), **closed)], plans)
+    assert [message.streams[0].held_milli for _, message in box.sent] == [0, 3_500, 3_500]
+    heard = second_hears(replace_stream(told(360, 12_000), held_milli=3_500))
+    assert heard.told(beliefs(), 10_000).coming["n"].held_milli == 3_500
+    still = heard.told(beliefs(flow_veh_s=0.0), 10_000 + VALID_MS)
+    assert still == Told(), "an old message says nothing"
+    stands = second_hears(replace_stream(told(360), held_milli=3_500)).told(beliefs(flow_veh_s=0.0), 10_000)
+    assert stands.coming["n"] == Coming((), (), 1.0, 0, 3_500), "also where nobody has moved for so long that there is no flow"
+
+
+@pytest.mark.parametrize(("way_m", "shut"), [(NEAR_M, True), (NEAR_M + 1.0, False)])
+def test_of_a_lane_some_metres_long_it_is_told_at_once_that_it_loses_green(way_m: float, shut: bool) -> None:
+    box = Box()
+    box.inbox.append(replace_stream(told(360, 11_000), way_m=way_m))
+    second = Coordination(pair()[1], box)
+    second.receive(10_000)
+    for now_ms, green in ((10_000, "north"), (11_000, "east"), (12_000, "east"), (13_000, "north"), (14_000, "north")):
+        second.tell([seen(now_ms, beliefs(), green)], [])
+    answers = [(message.made_ms, message.stored[0].shut) for _, message in box.sent]
+    assert answers == ([(10_000, False), (11_000, True), (13_000, False)] if shut else [(10_000, False), (12_000, False), (14_000, False)])
+    back = Box()
+    first = Coordination(pair()[0], back)
+    for _, answer in box.sent[:2]:
+        back.inbox = [answer]
+        first.receive(answer.made_ms + 1_000)
+    assert first.told(beliefs(), 12_000).shut == (frozenset({"south"}) if shut else frozenset())
+    assert first.told(beliefs(), 12_001 + VALID_MS).shut == frozenset(), "who hears nothing plans as if there were no neighbour"
 
 
 def test_neighbours_are_told_every_two_seconds() -> None:

@@ -70,3 +70,10 @@ def test_a_way_without_room_counts_as_not_served_by_its_share() -> None:
     assert (some.blocked_ms[E0], some.service_milli[EW, E0]) == (0, int(1000 * most.share_ratio))
     held = problem(Scene(stage=EW, blocked_exits=frozenset({most.exit})))
     assert (held.blocked_ms[E0], held.service_milli[EW, E0]) == (LEAST_FULL_MS, 1000)
+
+
+def test_nobody_is_sent_to_an_exit_that_is_shut() -> None:
+    every = frozenset(m.exit for m in ONE.movements if m.lane == "e0")
+    shut, full = (problem(Scene(stage=EW, **{name: every})) for name in ("shut_exits", "blocked_exits"))
+    assert shut.blocked_ms[E0] == full.blocked_ms[E0] == LEAST_FULL_MS
+    assert shut.service_milli.tolist() == full.service_milli.tolist()
