@@ -54,6 +54,7 @@ class Coordination:
         self._junction_id, self._port, self._mail = junction.id, port, Mail()
         self._speed_m_s = {x.id: x.speed_m_s for x in junction.lanes}
         self._exits_of: dict[tuple[str, Lanes], dict[str, float]] = {}  # by neighbour and its lanes: our exits that lead there, and their storage
+        self._near_exits: set[str] = set()  # those that end some metres on, at a neighbour's stop line
         self._ways: dict[str, list[_Way]] = {x.id: [] for x in junction.lanes}
         self._groups = {x.id: [m.group for m in junction.movements if m.lane == x.id] for x in junction.lanes}
         self._way_ms: list[int] = []  # by stream
@@ -78,6 +79,8 @@ class Coordination:
                     if stream == len(self._way_ms):
                         self._way_ms.append(int(1000 * way.way_m / out.speed_m_s))
                     self._exits_of.setdefault((way.junction, way.lanes), {})[out.id] = out.storage_m
+                    if way.way_m <= NEAR_M:
+                        self._near_exits.add(out.id)
                     self._ways[lane.id].append(_Way(at, move.group, stream, int(1000 * move.crossing_m / out.speed_m_s), out.id))
         return streams
 
@@ -101,8 +104,8 @@ class Coordination:
         """
         if now_ms > self._fresh_to_ms:
             valid = self._mail.valid(now_ms)
-            shut = [name for m in valid for x in m.stored if x.shut for name in self._exits_of.get((m.sender, x.lanes), ())]
-            self._told = Told(self._expect(valid, lanes), self._find_room(valid), frozenset(shut))
+            shut = {name for m in valid for x in m.stored if x.shut for name in self._exits_of.get((m.sender, x.lanes), ())}
+            self._told = Told(self._expect(valid, lanes), self._find_room(valid), frozenset(shut & self._near_exits))
             self._fresh_to_ms = min((m.made_ms + VALID_MS for m in valid), default=1 << 40)
         return self._told
 

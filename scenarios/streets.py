@@ -70,8 +70,9 @@ def plain_files(layout: Layout) -> dict[str, str]:
                 placed.add(other)
                 _node(layout, nodes, other, "priority")
             edge = ET.SubElement(edges, "edge", _street(other, at, layout.lanes(side)))
-            ET.SubElement(edge, "split", pos=f"{-POCKET_M:g}", lanes=" ".join(str(lane) for lane in range(layout.lanes(side) + 1)))
-            edge[-1].set("id", f"{node_name(*at)}{side}")
+            if not layout.inside(*other) or layout.spacing_m > POCKET_M:
+                ET.SubElement(edge, "split", pos=f"{-POCKET_M:g}", lanes=" ".join(str(lane) for lane in range(layout.lanes(side) + 1)))
+                edge[-1].set("id", f"{node_name(*at)}{side}")
             if not layout.inside(*other):
                 ET.SubElement(edges, "edge", _street(at, other, layout.lanes(side)))
     for root in (nodes, edges):

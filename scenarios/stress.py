@@ -131,6 +131,17 @@ STRESS: Final[Mapping[str, Stress]] = {
         end_s=1500,
         changed={"--tls.left-green.time": "0"},
     ),
+    "near": Stress(
+        "two crossings whose stop lines are nine metres apart, and left turns on the link between them from both sides",
+        Layout(columns=2, rows=1, spacing_m=32, main_lanes=2, side_lanes=1),
+        (
+            *_flows((("w0A0", "B0C0"), ("C0B0", "A0w0")), 450),
+            *_flows((("w0A0", "B0B1"), ("C0B0", "A0As"), ("BsB0", "A0As"), ("A1A0", "B0B1")), 120),
+            *_flows((("A1A0", "A0As"), ("AsA0", "A0A1"), ("B1B0", "B0Bs"), ("BsB0", "B0B1")), 150),
+        ),
+        end_s=1500,
+        changed={"--default.junctions.radius": "5"},
+    ),
     "fallback": Stress(
         "an optimizer that fails for three minutes and later does not answer for three minutes",
         Layout(columns=1, rows=1, spacing_m=300, main_lanes=2, side_lanes=1),

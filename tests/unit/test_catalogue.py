@@ -17,7 +17,7 @@ from scenarios.stress import STRESS, routes_xml
 
 def test_names_rules_and_ambers() -> None:
     known = {scenario.name: scenario for scenario in catalogue()}
-    assert len(known) == 20
+    assert len(known) == 21
     assert known["resco/arterial4x4"].published_amber_s == 2.0
     assert known["resco/cologne1"].published_amber_s == 3.0
     assert {scenario.rules for name, scenario in known.items() if name.startswith("resco/")} == {"published"}
@@ -112,7 +112,7 @@ def test_streets_have_pockets_and_demand_from_every_entry() -> None:
 
 def test_stress_worlds_are_described_and_travel_to_the_child_with_their_outages() -> None:
     known = {scenario.name: scenario for scenario in catalogue() if scenario.name.startswith("stress/")}
-    assert set(known) == {f"stress/{name}" for name in ("starvation", "blocked-exit", "turners", "lock", "fallback")}
+    assert set(known) == {f"stress/{name}" for name in ("starvation", "blocked-exit", "turners", "lock", "near", "fallback")}
     assert all(scenario.about for scenario in known.values())
     outages = known["stress/fallback"].outages
     assert {outage.kind for outage in outages} == {FAILS, STALLS}

@@ -242,13 +242,21 @@ def test_of_a_lane_some_metres_long_it_is_told_at_once_that_it_loses_green(way_m
         second.tell([seen(now_ms, beliefs(), green)], [])
     answers = [(message.made_ms, message.stored[0].shut) for _, message in box.sent]
     assert answers == ([(10_000, False), (11_000, True), (13_000, False)] if shut else [(10_000, False), (12_000, False), (14_000, False)])
-    back = Box()
-    first = Coordination(pair()[0], back)
-    for _, answer in box.sent[:2]:
-        back.inbox = [answer]
-        first.receive(answer.made_ms + 1_000)
-    assert first.told(beliefs(), 12_000).shut == (frozenset({"south"}) if shut else frozenset())
-    assert first.told(beliefs(), 12_001 + VALID_MS).shut == frozenset(), "who hears nothing plans as if there were no neighbour"
+
+
+def test_nobody_is_sent_to_a_near_exit_while_it_is_told_to_be_shut() -> None:
+    far, _ = pair()
+    near = replace(far, exits=tuple(replace(x, onward=tuple(replace(way, way_m=NEAR_M) for way in x.onward)) for x in far.exits))
+    for one, shut in ((far, frozenset()), (near, frozenset({"south"}))):
+        box = Box()
+        first = Coordination(one, box)
+        box.inbox = [Message("second", 11_000, (), (Stored(("n",), 0, False, shut=True),))]
+        first.receive(12_000)
+        assert first.told(beliefs(), 12_000).shut == shut
+        assert first.told(beliefs(), 11_001 + VALID_MS).shut == frozenset(), "who hears nothing plans as if there were no neighbour"
+        box.inbox = [Message("second", 13_000, (), (Stored(("n",), 0, False),))]
+        first.receive(14_000)
+        assert first.told(beliefs(), 14_000).shut == frozenset()
 
 
 def test_neighbours_are_told_every_two_seconds() -> None:
