@@ -16,6 +16,7 @@ from controller.planner import Predicted
 from controller.snapshot import Coming, LaneBelief, Snapshot
 
 SPACING_M: Final = 7.5  # of queued vehicles
+FORESEEN_MS: Final = 30_000  # a forced stage is none that was looked ahead for, and lasts less
 LEAST_FLOW_VEH_H: Final = 10
 LEAST_MILLI: Final = 20
 _NEVER_MS: Final = -(1 << 40)
@@ -64,6 +65,7 @@ class Coordination:
         self._fed: dict[str, tuple[Lanes, ...]] = {}  # by sender: our lanes that it feeds
         self._near: frozenset[Lanes] = frozenset()  # those of them that are but some metres long
         self._shut: frozenset[Lanes] = frozenset()  # and of these, the ones told to be so
+        self._foreseen_ms = _NEVER_MS  # when a plan last told who leaves
         self._told = Told()
         self._fresh_to_ms = _NEVER_MS  # what was made of the messages holds until then
         self._tell_ms = _NEVER_MS
@@ -145,18 +147,23 @@ class Coordination:
     def tell(self, snapshots: Sequence[Snapshot], nodes: Sequence[Predicting]) -> None:
         """Send the neighbours, every `TELL_MS`, what they should know: who has left, who leaves by the plans just made, and the lanes that they feed.
 
-        They are told at once where one of the shortest of these lanes gets or loses green.
+        They are told at once where one of the shortest of these lanes gets or loses green; but not that it is shut while nobody looks ahead
+        here, for then nobody who waits for room brings green.
         """
         now_ms, lanes = snapshots[0].now_ms, snapshots[0].lanes
         green = {g for s in snapshots for g, since in s.signals.green_since_ms.items() if since is not None}
         self._see_off(lanes, green)
-        shut = frozenset(names for names in self._near if green.isdisjoint([g for x in names for g in self._groups[x]]))
+        foresees = now_ms - self._foreseen_ms <= FORESEEN_MS
+        shut = frozenset(names for names in self._near if foresees and green.isdisjoint([g for x in names for g in self._groups[x]]))
         if not (self._streams or self._fed) or (now_ms < self._tell_ms and shut == self._shut):
             return
         self._tell_ms, self._shut = now_ms + TELL_MS, shut
+        self._left = [[p for p in left if p[0] + way_ms > now_ms] for left, way_ms in zip(self._left, self._way_ms, strict=True)]
         letters: dict[str, tuple[list[Stream], list[Stored]]] = {}
-        if self._streams:
-            self._tell_departures(snapshots[0], nodes, letters)
+        predicted = [lane for node in nodes for lane in node.predicted()] if self._streams or self._near else []
+        if predicted:
+            self._foreseen_ms = now_ms
+            self._tell_departures(snapshots[0], predicted, letters)
         for sender, fed in self._fed.items():
             stored = letters.setdefault(sender, ([], []))[1]
             for names in fed:
@@ -177,12 +184,8 @@ class Coordination:
             for stream, crossing_ms, milli in self._shares(name, lanes[name], served):
                 self._left[stream].append((left_ms + crossing_ms, milli))
 
-    def _tell_departures(self, seen: Snapshot, nodes: Sequence[Predicting], letters: dict[str, tuple[list[Stream], list[Stored]]]) -> None:
-        now_ms, lanes, closed = seen.now_ms, seen.lanes, seen.closed_exits
-        self._left = [[p for p in left if p[0] + way_ms > now_ms] for left, way_ms in zip(self._left, self._way_ms, strict=True)]
-        predicted = [lane for node in nodes for lane in node.predicted()]
-        if not predicted:
-            return
+    def _tell_departures(self, seen: Snapshot, predicted: Sequence[Predicted], letters: dict[str, tuple[list[Stream], list[Stored]]]) -> None:
+        lanes, closed = seen.lanes, seen.closed_exits
         packets = [list(left) for left in self._left]
         for lane in predicted:
             if self._ways[lane.lane]:

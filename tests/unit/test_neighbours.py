@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support_control import belief
 from support_neighbours import SPEED_M_S, WAY_M, pair
 
-from controller.coordination import Coordination, Told
+from controller.coordination import FORESEEN_MS, Coordination, Told
 from controller.estimate import NEAR_M
 from controller.neighbours import (
     SURE_LOST_MILLI_PER_S,
@@ -239,9 +239,24 @@ def test_of_a_lane_some_metres_long_it_is_told_at_once_that_it_loses_green(way_m
     second = Coordination(pair()[1], box)
     second.receive(10_000)
     for now_ms, green in ((10_000, "north"), (11_000, "east"), (12_000, "east"), (13_000, "north"), (14_000, "north")):
-        second.tell([seen(now_ms, beliefs(), green)], [])
+        second.tell([seen(now_ms, beliefs(), green)], [Plans(Predicted("n", now_ms, [5_000], [0], ((0,),)))])
     answers = [(message.made_ms, message.stored[0].shut) for _, message in box.sent]
     assert answers == ([(10_000, False), (11_000, True), (13_000, False)] if shut else [(10_000, False), (12_000, False), (14_000, False)])
+
+
+def test_while_nobody_looks_ahead_no_lane_is_told_to_be_shut() -> None:
+    """Local actuation gives green to those at its loops; it hears of nobody who waits for room, who then would wait for ever."""
+    box = Box()
+    box.inbox.append(replace_stream(told(360, 11_000), way_m=NEAR_M))
+    second = Coordination(pair()[1], box)
+    second.receive(10_000)
+    second.tell([seen(10_000, beliefs(), "north")], [Plans(Predicted("n", 10_000, [5_000], [0], ((0,),)))])
+    for now_ms in range(11_000, 60_000, 1_000):
+        second.tell([seen(now_ms, beliefs(), "east")], [Plans()])
+    shut_ms = [message.made_ms for _, message in box.sent if message.stored[0].shut]
+    assert (shut_ms[0], shut_ms[-1]) == (11_000, 39_000)
+    assert box.sent[-1][1].made_ms >= 58_000
+    assert 10_000 + FORESEEN_MS < min(message.made_ms for _, message in box.sent if message.made_ms > 39_000) < 10_000 + FORESEEN_MS + 2_000
 
 
 def test_nobody_is_sent_to_a_near_exit_while_it_is_told_to_be_shut() -> None:
