@@ -41,9 +41,9 @@ def _add(node: Node) -> Node:
 class ClearingMargin:
     """How much longer than its model says a junction needs until those who waited inside for a gap are out, learned from near locks."""
 
-    def __init__(self, lanes: Collection[str], *, wary: bool = False) -> None:
-        """Take the ids of the node's own lanes; what happens on others is no sign of who waits inside. ``wary``: who waits for a gap counts, too."""
-        self._lanes, self._wary = tuple(lanes), wary
+    def __init__(self, lanes: Collection[str]) -> None:
+        """Take the ids of the node's own lanes; what happens on others is no sign of who waits inside."""
+        self._lanes = tuple(lanes)
         self.ms = 0
         self._slow = False
         self._since_ms = 0
@@ -61,8 +61,8 @@ class ClearingMargin:
 
         It must be locked at this moment, and nobody wait for a gap: who does stands still without anybody in the way.
         """
-        beliefs = [b for x in self._lanes if SLOW_MS <= (b := snapshot.lanes[x]).stuck_ms < STUCK_MS]
-        slow = any(self._wary or (b.blocked_ms > snapshot.now_ms and not b.head_yields) for b in beliefs)
+        beliefs = [snapshot.lanes[x] for x in self._lanes]
+        slow = any(SLOW_MS <= b.stuck_ms < STUCK_MS and b.blocked_ms > snapshot.now_ms and not b.head_yields for b in beliefs)
         if slow and not self._slow:
             self.ms, self._since_ms = min(self.ms + MARGIN_STEP_MS, MOST_MARGIN_MS), snapshot.now_ms
         elif self.ms and snapshot.now_ms - self._since_ms >= MARGIN_MEMORY_MS:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from controller.clearing import ClearingMargin
-from controller.estimate import NEAR_M
 from controller.expected import LEAST_MILLI, expected
 from controller.gating import Gates
 from controller.junction import Junction, Lane, Node
@@ -49,9 +48,7 @@ class HorizonModel:
         self.model = model = NodeModel(junction, node)
         self._on_red = {g.id for g in junction.groups if g.turn_on_red}
         self._mine = tuple(groups.intersection(node.groups) for groups in model.lane_groups)
-        # Where the next light is so near, who waits beyond the stop line may find no room there, and stand in everybody's way.
-        self._near = any(way.way_m <= NEAR_M for x in junction.exits if x.id in model.exits for way in x.onward)
-        self.margin = ClearingMargin([x.id for x in model.lanes], wary=self._near)
+        self.margin = ClearingMargin([x.id for x in model.lanes])
         self.exits, self.gates = FullExits(), Gates(model)
         self._near_reds = NearReds(model)
         self.red_limit = RedLimit(model, 1000 * settings.max_red_s)
@@ -77,7 +74,6 @@ class HorizonModel:
         self._extra = np.zeros((stages, stages), np.int64)  # how much longer than its transition a stage must stay
         self._stop_cost = np.full(lanes, settings.stop_cost_ms, np.int64)
         self._gap = np.full(lanes, settings.gap_ms, np.int64)
-        self._late_turn = np.full(lanes, int(not self._near), np.int64)
         self._turning = [self._turning_lanes(s) for s in range(stages)]
         self._groups = [[[s.group for s in serves] for serves in row] for row in self.model.service]
         self._no_ways = np.zeros((lanes, _MAX_VEHICLES), np.int64)
@@ -207,7 +203,6 @@ class HorizonModel:
             yield_milli=yields,
             yield_phase_milli=phase,
             gap_ms=self._gap,
-            late_turn=self._late_turn,
             green_end_ms=self._ends(beliefs),
             green_start_ms=start,
             min_stay_ms=stay,
@@ -262,9 +257,9 @@ class HorizonModel:
         """Return how long after the begin of a transition to the stage nothing may turn green, for vehicles wait inside the junction for a gap.
 
         Their turn loses its green with those they yield to; they leave when these have stopped at their amber's end. The intergreen
-        is enough for that, unless the junction was seen to be near a lock (`ClearingMargin`), or the next light is so near that they may find no room.
+        is enough for that, unless the junction was seen to be near a lock (`ClearingMargin`).
         """
-        lanes = self.caught_by(snapshot, stage) if self.margin.ms or self._near else []
+        lanes = self.caught_by(snapshot, stage) if self.margin.ms else []
         if not lanes:
             return 0
         stop_ms = self._last_end_ms(lanes, snapshot.signals.stage, stage) + self._amber_ms

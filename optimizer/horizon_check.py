@@ -42,7 +42,6 @@ AXES: Final = {
     "yield_milli": "SL",
     "yield_phase_milli": "L",
     "gap_ms": "L",
-    "late_turn": "L",
     "green_end_ms": "SSL",
     "green_start_ms": "SSL",
     "min_stay_ms": "SS",
@@ -57,7 +56,6 @@ RANGES: Final = (
     ("yield_milli", 0, 1000),
     ("yield_phase_milli", 0, 999),
     ("gap_ms", 0, LONGEST_GAP_MS),
-    ("late_turn", 0, 1),
     ("weight_milli", 0, NEVER),
     ("headway_ms", 0, NEVER),
     ("stop_cost_ms", 0, NEVER),
@@ -83,7 +81,7 @@ def outside(values: Ints, low: int, high: int) -> bool:
 
 
 @kernel(
-    "i8(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],"
+    "i8(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],"
     "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8,i8,i8,i8)"
 )
 def check(
@@ -102,7 +100,6 @@ def check(
     yields: Ints,
     phase: Ints,
     gap: Ints,
-    late: Ints,
     green_end: Ints,
     green_start: Ints,
     min_stay: Ints,
@@ -121,7 +118,7 @@ def check(
     agree = agree and person.shape[0] == lanes and ready.shape[0] == lanes and blocked.shape[0] == lanes and gap.shape[0] == lanes
     agree = agree and service.shape[1] == lanes and foes.shape[0] == stages and foes.shape[1] == lanes and yields.shape == service.shape
     agree = agree and passes.shape == arrival.shape and gives_way.shape == arrival.shape
-    agree = agree and late.shape[0] == lanes and phase.shape[0] == lanes and min_stay.shape == (stages, stages) and allowed.shape == (stages, stages)
+    agree = agree and phase.shape[0] == lanes and min_stay.shape == (stages, stages) and allowed.shape == (stages, stages)
     if not (agree and green_end.shape == (stages, stages, lanes) and green_start.shape == (stages, stages, lanes)):
         return SHAPES
     if outside(foes.reshape(foes.size), -1, lanes - 1):
@@ -136,32 +133,30 @@ def check(
         return 5
     if outside(gap, 0, LONGEST_GAP_MS):
         return 6
-    if outside(late, 0, 1):
-        return 7
     if outside(weight.reshape(weight.size), 0, NEVER):
-        return 8
+        return 7
     if outside(headway, 0, NEVER):
-        return 9
+        return 8
     if outside(stop, 0, NEVER):
-        return 10
+        return 9
     if outside(person, 0, NEVER):
-        return 11
+        return 10
     if outside(green_end.reshape(green_end.size), 0, NEVER):
-        return 12
+        return 11
     if outside(green_start.reshape(green_start.size), 0, NEVER):
-        return 13
+        return 12
     if outside(min_stay.reshape(min_stay.size), 0, NEVER):
-        return 14
+        return 13
     if outside(arrival.reshape(arrival.size), -NEVER, NEVER):
-        return 15
+        return 14
     if outside(ready, -NEVER, NEVER):
-        return 16
+        return 15
     if outside(blocked, -NEVER, NEVER):
-        return 17
+        return 16
     if outside(passes.reshape(passes.size), 0, (1 << WAY_BITS) - 1):
-        return 18
+        return 17
     if outside(gives_way.reshape(gives_way.size), 0, (1 << WAY_BITS) - 1):
-        return 19
+        return 18
     if stages < 1 or stage < 0 or stage >= stages:
         return STAGE
     if beam < 1 or beam > BEAM_LIMIT:

@@ -26,7 +26,6 @@ from optimizer.lanes import (
     HEADWAY,
     HERE_WEIGHT,
     HOME,
-    LATE,
     NEVER,
     PASSED,
     PERSON,
@@ -119,7 +118,7 @@ def advance(
                 if before > 0 and green_end[old, new, lane] < NEVER:
                     end_ms = min(begin_ms + green_end[old, new, lane], until_ms)
                     if stands_ready(lane, end_ms, at, vehicles, facts, states):
-                        clears = facts[lane, LATE] != 0 and rules[old, lane, YIELD] > 0 and foes_end(lane, old, new, rules, foes)
+                        clears = rules[old, lane, YIELD] > 0 and foes_end(lane, old, new, rules, foes)
                         left += serve_lane(lane, old, end_ms, clears, at, facts, vehicles, rules, foes, states, departs, notes)
                     states[at, PASSED] = 0
                 elif before != share:

@@ -31,9 +31,8 @@ PERSON: Final = 2
 BLOCKED: Final = 3
 GAP: Final = 4
 PHASE: Final = 5
-LATE: Final = 6  # 1: one turner leaves at the end of each green
-HOME: Final = 7  # the stage that serves the lane best
-FACT_COLUMNS: Final = 8
+HOME: Final = 6  # the stage that serves the lane best
+FACT_COLUMNS: Final = 7
 
 # columns of the rules of a lane under a stage
 SHARE: Final = 0
@@ -171,8 +170,8 @@ def serve_lane(
 ) -> int:
     """Let the lane discharge under `stage` until `end_ms` (exclusive), update its state at `row` and return the raw cost of those that left.
 
-    ``clears``: its foes have no green after `end_ms` either, and `LATE` is set. Then the one who has found no gap until then waits beyond the stop
-    line and leaves as they stop: the "sneaker" of HCM 2010 ch. 31, one per lane and green.
+    ``clears``: its foes have no green after `end_ms` either. Then the one who has found no gap until then waits beyond the stop line and leaves as
+    they stop: the "sneaker" of HCM 2010 ch. 31, one per lane and green.
     """
     cost = 0
     nxt, ready, passed = states[row, NEXT], states[row, READY], states[row, PASSED]

@@ -151,7 +151,7 @@ def find_homes(p):
 
 def set_rules(p):
     """Return the facts per lane, and share, cap and yielding share per stage and lane."""
-    columns = (p.headway_ms, p.stop_cost_ms, p.person_milli, p.blocked_ms, p.gap_ms, p.yield_phase_milli, p.late_turn, find_homes(p))
+    columns = (p.headway_ms, p.stop_cost_ms, p.person_milli, p.blocked_ms, p.gap_ms, p.yield_phase_milli, find_homes(p))
     facts = [[int(x[lane]) for x in columns] for lane in range(len(p.vehicles))]
     stages, lanes = p.service_milli.shape
     rules = [
@@ -221,7 +221,7 @@ def advance(p, old, new, begin, until, states, noted=None):
 
         ends = _discharges(p, old, new, lane)
         if ends:
-            clears = p.late_turn[lane] == 1 and _yields(p, old, lane) and foes_end(p, lane, old, new)
+            clears = _yields(p, old, lane) and foes_end(p, lane, old, new)
             end = min(begin + int(p.green_end_ms[old, new, lane]), until)
             part, departures = serve_lane(p, lane, old, end, state, clear_of(old), clears=clears)
             cost += part
@@ -463,11 +463,11 @@ def check(p: HorizonProblem):
     axes = {"arrival_ms": "LV", "weight_milli": "LV", "service_milli": "SL", "yield_milli": "SL", "green_end_ms": "SSL", "green_start_ms": "SSL"}
     axes |= dict.fromkeys(("passes", "gives_way"), "LV")
     axes |= dict.fromkeys(("min_stay_ms", "allowed"), "SS") | dict.fromkeys(("vehicles", "headway_ms", "stop_cost_ms", "person_milli"), "L")
-    axes |= dict.fromkeys(("ready_ms", "blocked_ms", "yield_phase_milli", "gap_ms", "late_turn"), "L")
+    axes |= dict.fromkeys(("ready_ms", "blocked_ms", "yield_phase_milli", "gap_ms"), "L")
     if any(getattr(p, name).shape != shape[of] for name, of in axes.items()) or p.foes.shape[:2] != (stages, lanes):
         return -1
     ranges = [("foes", -1, lanes - 1), ("vehicles", 0, places), ("service_milli", 0, 1000), ("yield_milli", 0, 1000), ("yield_phase_milli", 0, 999)]
-    ranges += [("gap_ms", 0, 3_600_000), ("late_turn", 0, 1)]
+    ranges.append(("gap_ms", 0, 3_600_000))
     ranges += [(n, 0, NEVER) for n in ("weight_milli", "headway_ms", "stop_cost_ms", "person_milli", "green_end_ms", "green_start_ms", "min_stay_ms")]
     ranges += [(n, -NEVER, NEVER) for n in ("arrival_ms", "ready_ms", "blocked_ms")]
     ranges += [(n, 0, 2**62 - 1) for n in ("passes", "gives_way")]

@@ -27,7 +27,7 @@ def prepared(p):
     """Return the workspace that `solve_horizon` would use, filled up to the search."""
     w = horizon.workspace_for(p, horizon.most_departures(p.weight_milli, p.vehicles))
     tables.sum_up(p.arrival_ms, p.weight_milli, p.passes, p.gives_way, p.vehicles, p.grid_ms, w.vehicles, w.here)
-    facts = (p.headway_ms, p.stop_cost_ms, p.person_milli, p.blocked_ms, p.gap_ms, p.late_turn, p.yield_phase_milli)
+    facts = (p.headway_ms, p.stop_cost_ms, p.person_milli, p.blocked_ms, p.gap_ms, p.yield_phase_milli)
     tables.set_rules(*facts, p.service_milli, p.foes, p.yield_milli, w.facts, w.rules)
     tables.reach_times(p.service_milli, p.green_start_ms, p.min_stay_ms, p.allowed, w.rules)
     tables.take_turns(p.green_end_ms, w.rules, w.turns)

@@ -10,9 +10,8 @@ from support_control import AMBER_MS, INTERGREEN_MS, MIN_GREEN_MS, STAGES, Scene
 
 from controller.adaptive import AdaptiveSettings
 from controller.clearing import MARGIN_STEP_MS
-from controller.estimate import NEAR_M
 from controller.horizon_model import HorizonModel
-from controller.junction import Direction, Junction, Movement, Onward, Stage, Transition
+from controller.junction import Direction, Junction, Movement, Stage, Transition
 from controller.lane_model import REAR_MS
 from controller.red_meter import TOO_LONG_MS
 from controller.snapshot import Coming
@@ -295,16 +294,6 @@ def test_after_a_near_lock_those_who_wait_inside_are_let_out_before_anything_tur
     assert [x.id for x in model().caught_by(snapshot, to)] == (["e1"] if clear_ms else [])
     for margin_ms in (1_000, 2_000):
         assert model(ONE, margin_ms).clear_to(snapshot, to) == (clear_ms + margin_ms if clear_ms else 0)
-
-
-@pytest.mark.parametrize(("way_m", "clear_ms", "late_turn"), [(NEAR_M, AMBER_MS, 0), (NEAR_M + 1.0, 0, 1)])
-def test_before_a_light_some_metres_behind_they_are_always_let_out(way_m: float, clear_ms: int, late_turn: int) -> None:
-    """Who goes there may find no room, and would stand in the way of whoever turns green next; so nobody is sent there as a green ends."""
-    first, *others = ONE.exits
-    near = replace(ONE, exits=(replace(first, onward=(Onward("next", ("x0",), way_m),)), *others))
-    snapshot = inside(1.0).snapshot()
-    assert model(near).clear_to(snapshot, NS) == clear_ms
-    assert model(near).problem(snapshot).late_turn.tolist() == [late_turn] * len(LANES)
 
 
 def test_of_a_shared_lane_it_is_not_sure_how_many_wait() -> None:

@@ -45,7 +45,6 @@ def junction(arrivals, service, *, foes=None, grid=(0, 2000, 4000, 6000, 8000, 1
         yield_milli=np.full((stages, lanes), 1000, np.int64),
         yield_phase_milli=np.full(lanes, 500, np.int64),
         gap_ms=np.full(lanes, 4000, np.int64),
-        late_turn=np.ones(lanes, np.int64),
         green_end_ms=green_end,
         green_start_ms=green_start,
         min_stay_ms=np.full((stages, stages), 6000, np.int64),
@@ -152,14 +151,13 @@ def test_a_yielding_vehicle_sees_the_next_foe_beyond_the_decision_time():
     assert stay_cost(yielding([[5000], [1000]])) == 0
 
 
-def caught(service_of_next, turners, late_turn=1):
+def caught(service_of_next, turners):
     """Return what turners cost who yield to an endless queue, if the next stage is chosen at once; half a second after its last one, amber ends."""
 
     def cost(count):
         service, foes = [[1000, 1000, 0], service_of_next], [[[-1], [0], [-1]], [[-1], [-1], [-1]]]
         p = junction([[0] * 5, [0] * 3, []], service, foes=foes, ready_ms=ints([1500, 0, 0], (3,)), allowed=ints([0, 1, 0, 0], (2, 2)))
-        p = p._replace(vehicles=ints([5, count, 0], (3,)), late_turn=np.full(3, late_turn, np.int64))
-        return horizon.solve_horizon(p, 1).cost_ms
+        return horizon.solve_horizon(p._replace(vehicles=ints([5, count, 0], (3,))), 1).cost_ms
 
     return cost(turners) - cost(0)
 
@@ -169,7 +167,6 @@ def test_one_who_has_found_no_gap_leaves_as_the_green_of_those_with_the_right_of
     assert caught([0, 0, 1000], 1) == 2000
     assert caught([0, 0, 1000], 2) == 2000 + stands_ms, "one per lane and green"
     assert caught([1000, 0, 1000], 1) == stands_ms, "they go on"
-    assert caught([0, 0, 1000], 1, late_turn=0) == stands_ms, "nobody is expected to"
 
 
 def thin(weights_milli, times_ms, **changes):
