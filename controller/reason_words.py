@@ -20,7 +20,7 @@ TEXTS: Final = {
     ),
     "full": ("no room in {where}", "kein Platz in {where}"),
     "gated": ("holds back traffic to {where}, which hardly moves", "drosselt den Zufluss zu {where}, wo es kaum weitergeht"),
-    "shut": ("sends nobody to {where} before the red there", "schickt niemanden vor das Rot in {where}"),
+    "shut": ("sends nobody to {where} while it is red there", "schickt niemanden nach {where}, solange dort Rot ist"),
     "switch": ("a switch costs {time}", "ein Wechsel kostet {time}"),
     "held": ("no switch before {time} (minimum green or transition)", "kein Wechsel vor {time} (Mindestfreigabezeit oder Phasenübergang)"),
     "price": (
