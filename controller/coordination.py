@@ -63,7 +63,7 @@ class Coordination:
         self._left: list[list[tuple[int, int]]] = [[] for _ in self._streams]  # by stream: who is on the way, as packets
         self._last_leave_ms: dict[str, int] = {}
         self._fed: dict[str, tuple[Lanes, ...]] = {}  # by sender: our lanes that it feeds
-        self._near: frozenset[Lanes] = frozenset()  # those of them that are but some metres long
+        self._near_fed: frozenset[Lanes] = frozenset()  # those of them that are but some metres long
         self._shut: frozenset[Lanes] = frozenset()  # and of these, the ones told to be so
         self._foreseen_ms = _NEVER_MS  # when a plan last told who leaves
         self._told = Told()
@@ -96,7 +96,7 @@ class Coordination:
             if message.streams:
                 fed = [s for s in message.streams if all(x in self._ways for x in s.lanes)]
                 self._fed[message.sender] = tuple(s.lanes for s in fed)
-                self._near |= {s.lanes for s in fed if s.way_m <= NEAR_M}
+                self._near_fed |= {s.lanes for s in fed if s.way_m <= NEAR_M}
         return messages
 
     def told(self, lanes: Mapping[str, LaneBelief], now_ms: int) -> Told:
@@ -154,13 +154,13 @@ class Coordination:
         green = {g for s in snapshots for g, since in s.signals.green_since_ms.items() if since is not None}
         self._see_off(lanes, green)
         foresees = now_ms - self._foreseen_ms <= FORESEEN_MS
-        shut = frozenset(names for names in self._near if foresees and green.isdisjoint([g for x in names for g in self._groups[x]]))
+        shut = frozenset(names for names in self._near_fed if foresees and green.isdisjoint([g for x in names for g in self._groups[x]]))
         if not (self._streams or self._fed) or (now_ms < self._tell_ms and shut == self._shut):
             return
         self._tell_ms, self._shut = now_ms + TELL_MS, shut
         self._left = [[p for p in left if p[0] + way_ms > now_ms] for left, way_ms in zip(self._left, self._way_ms, strict=True)]
         letters: dict[str, tuple[list[Stream], list[Stored]]] = {}
-        predicted = [lane for node in nodes for lane in node.predicted()] if self._streams or self._near else []
+        predicted = [lane for node in nodes for lane in node.predicted()] if self._streams or self._near_fed else []
         if predicted:
             self._foreseen_ms = now_ms
             self._tell_departures(snapshots[0], predicted, letters)
