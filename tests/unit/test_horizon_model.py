@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support_control import AMBER_MS, INTERGREEN_MS, MIN_GREEN_MS, STAGES, Scene, junction
+from support_control import AMBER_MS, INTERGREEN_MS, MIN_GREEN_MS, Scene, junction
 
 from controller.adaptive import AdaptiveSettings
 from controller.clearing import MARGIN_STEP_MS
@@ -342,21 +342,6 @@ def test_a_locked_lane_is_not_served_by_the_stage_that_did_not_help() -> None:
     assert later.service_milli[EW, e1] == 1000
 
 
-def overdue(scene: Scene) -> str | None:
-    stage = model(scene.junction).red_limit.stage(scene.snapshot())
-    return None if stage is None else STAGES[stage]
-
-
-def test_a_red_is_overdue_when_a_vehicle_has_waited_too_long() -> None:
-    limit_ms = 1000 * SETTINGS.max_red_s
-    now_ms = 600_000
-    stage_since = {"stage": NS, "since_ms": now_ms - limit_ms - 60_000, "now_ms": now_ms}
-    assert overdue(Scene(**stage_since, arrivals_ms={"n1": [now_ms - limit_ms - 2_000]})) == "NSL"
-    assert overdue(Scene(**stage_since, arrivals_ms={"n1": [now_ms - limit_ms + 2_000]})) is None
-    assert overdue(Scene(**stage_since, arrivals_ms={"n0": [now_ms - limit_ms - 2_000]})) is None, "it has green"
-    assert overdue(Scene(**stage_since)) is None
-
-
 def test_the_longest_red_is_a_setting_and_below_what_the_journal_calls_too_long() -> None:
     """What is served for two seconds too late would be noted as a fault otherwise."""
     assert 1000 * SETTINGS.max_red_s + INTERGREEN_MS + AMBER_MS < TOO_LONG_MS
@@ -365,20 +350,6 @@ def test_the_longest_red_is_a_setting_and_below_what_the_journal_calls_too_long(
         limit = HorizonModel(ONE, ONE.nodes[0], transition_table(ONE, ONE.nodes[0]), short).red_limit
         scene = Scene(stage=NS, since_ms=0, now_ms=300_000, arrivals_ms={"n1": [300_000 - 1000 * waited_s]})
         assert limit.stage(scene.snapshot()) == expected
-
-
-def test_the_longest_wait_is_served_first() -> None:
-    limit_ms, now_ms = 1000 * SETTINGS.max_red_s, 600_000
-    waits = {"n1": [now_ms - limit_ms - 2_000], "e0": [now_ms - limit_ms - 9_000]}
-    assert overdue(Scene(stage=NS, since_ms=100_000, now_ms=now_ms, arrivals_ms=waits)) == "EW"
-
-
-def test_a_red_some_metres_behind_is_no_reason_to_wait_longer_than_the_limit() -> None:
-    """A full exit is, for green would help nobody; but a neighbour may show its red for as long as this light does."""
-    now_ms, every = 600_000, frozenset(m.exit for m in ONE.movements if m.lane == "e0")
-    waits = {"e0": [now_ms - 1000 * SETTINGS.max_red_s - 9_000]}
-    assert overdue(Scene(stage=NS, since_ms=100_000, now_ms=now_ms, arrivals_ms=waits, blocked_exits=every)) is None
-    assert overdue(Scene(stage=NS, since_ms=100_000, now_ms=now_ms, arrivals_ms=waits, shut_exits=every)) == "EW"
 
 
 def test_who_waits_for_room_before_a_neighbour_stands_behind_the_lane() -> None:

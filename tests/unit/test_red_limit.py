@@ -123,3 +123,20 @@ def test_another_that_has_waited_much_longer_still_ends_the_service() -> None:
     for over_ms, expected in ((OVER_MS, "NSL"), (OVER_MS + 1, "EW")):
         one = scene(NSL, NOW_MS - LIMIT_MS - over_ms + 5_000, arrivals_ms={"n1": platoon(8, red_ms - NOW_MS), "e0": [0]})
         assert stage_of(one, watch) == expected
+
+
+def test_a_red_is_overdue_when_a_vehicle_has_waited_too_long() -> None:
+    assert stage_of(scene(NS, arrivals_ms={"n1": [NOW_MS - LIMIT_MS - 2_000]})) == "NSL"
+    assert stage_of(scene(NS, arrivals_ms={"n1": [NOW_MS - LIMIT_MS + 2_000]})) is None
+    assert stage_of(scene(NS, arrivals_ms={"n0": [NOW_MS - LIMIT_MS - 2_000]})) is None, "it has green"
+    assert stage_of(scene(NS)) is None
+
+
+def test_the_longest_wait_is_served_first() -> None:
+    assert stage_of(scene(NS, arrivals_ms={"n1": [NOW_MS - LIMIT_MS - 2_000], "e0": [NOW_MS - LIMIT_MS - 9_000]})) == "EW"
+
+
+def test_a_red_some_metres_behind_is_no_reason_to_wait_longer_than_the_limit() -> None:
+    """Unlike a full exit, for the neighbour may show its red for as long as this light does."""
+    every = frozenset(m.exit for m in junction().movements if m.lane == "e0")
+    assert stage_of(scene(NS, arrivals_ms={"e0": [NOW_MS - LIMIT_MS - 9_000]}, shut_exits=every)) == "EW"
