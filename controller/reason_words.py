@@ -20,7 +20,7 @@ TEXTS: Final = {
     ),
     "full": ("no room in {where}", "kein Platz in {where}"),
     "gated": ("holds back traffic to {where}, which hardly moves", "drosselt den Zufluss zu {where}, wo es kaum weitergeht"),
-    "shut": ("sends nobody to {where} while it is red there", "schickt niemanden nach {where}, solange dort Rot ist"),
+    "shut": ("it is red at the near end of {where}", "am nahen Ende von {where} ist Rot"),
     "switch": ("a switch costs {time}", "ein Wechsel kostet {time}"),
     "held": ("no switch before {time} (minimum green or transition)", "kein Wechsel vor {time} (Mindestfreigabezeit oder Phasenübergang)"),
     "price": (

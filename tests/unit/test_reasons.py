@@ -60,7 +60,7 @@ def test_a_kept_stage_in_english_and_german() -> None:
         ),
         ({"full": ("x",)}, "; no room in x; a switch", "; kein Platz in x; ein Wechsel"),
         ({"gated": ("x", "y")}, "; holds back traffic to x, y, which hardly moves", "; drosselt den Zufluss zu x, y, wo es kaum weitergeht"),
-        ({"shut": ("x",)}, "; sends nobody to x while it is red there; a switch", "; schickt niemanden nach x, solange dort Rot ist; ein Wechsel"),
+        ({"shut": ("x",)}, "; it is red at the near end of x; a switch", "; am nahen Ende von x ist Rot; ein Wechsel"),
         ({"rival_more_ms": 300}, "EW at once would cost about the same", "EW sofort würde etwa gleich viel kosten"),
         ({"rival_more_ms": 1_000}, "cost 1 vehicle-second more", "würde 1 Fahrzeugsekunde mehr kosten"),
         ({"waiting": ()}, "nobody waits elsewhere", "anderswo wartet niemand"),
