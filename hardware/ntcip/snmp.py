@@ -21,6 +21,7 @@ from pysnmp.entity.engine import SnmpEngine
 from pysnmp.entity.rfc3413 import cmdgen
 from pysnmp.error import PySnmpError
 from pysnmp.proto import errind
+from pysnmp.proto.mpmod.rfc3412 import SnmpV3MessageProcessingModel
 from pysnmp.proto.rfc1902 import Integer32, OctetString
 from pysnmp.proto.rfc1905 import EndOfMibView, NoSuchInstance, NoSuchObject
 
@@ -53,7 +54,7 @@ REFUSED: Final[Mapping[type[errind.ErrorIndication], str]] = {
     errind.UnsupportedSecurityLevel: "it lets the user in only otherwise; set the user up with authentication and privacy (authPriv)",
     errind.DecryptionError: "it could not decrypt the request; check priv_secret_file, and that the user's privacy is AES (128 bits)",
     errind.NotInTimeWindow: "it holds our clock of it for wrong; where this lasts, restart the controller's SNMP agent",
-    errind.UnknownEngineID: "another agent answers than before; where it was replaced, it is found anew within five minutes",
+    errind.UnknownEngineID: "another agent answers than before; where it was replaced, it is found anew at the next request",
 }
 # What v2c says instead of v1's five words (RFC 3584, 4.4).
 STATUS: Final = {
@@ -93,24 +94,26 @@ class SnmpTransport:
         self._thread = threading.Thread(target=self._loop.run_forever, name="snmp", daemon=True)
         self._thread.start()
         self._engine: Any = None
+        self._model = MODELS[quirks.version]
+        self._heard = True  # the last request was answered
         self._closed = False
         try:
-            self._run(self._open(host, quirks.port, access, MODELS[quirks.version], timeout_ms, retries), OPEN_S)
+            self._run(self._open(host, quirks.port, access, timeout_ms, retries), OPEN_S)
         except PortError:
             self.close()
             raise
 
-    async def _open(self, host: str, port: int, access: Community | User, model: int, timeout_ms: int, retries: int) -> None:
+    async def _open(self, host: str, port: int, access: Community | User, timeout_ms: int, retries: int) -> None:
         """Set the engine up; pysnmp counts timeouts in hundredths of a second. Its MIB files are never read. A name's IPv4 address goes first."""
         found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
         family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
         self._engine = engine = SnmpEngine()
         if isinstance(access, User):
             add_user(engine, access)
-            config.add_target_parameters(engine, NAME, access.name, "authPriv", model)
+            config.add_target_parameters(engine, NAME, access.name, "authPriv", self._model)
         else:
             config.add_v1_system(engine, NAME, access.name.encode())
-            config.add_target_parameters(engine, NAME, NAME, "noAuthNoPriv", model)
+            config.add_target_parameters(engine, NAME, NAME, "noAuthNoPriv", self._model)
         if family == socket.AF_INET6:
             domain, carrier = udp6.DOMAIN_NAME, udp6.Udp6AsyncioTransport()
         else:
@@ -170,6 +173,10 @@ class SnmpTransport:
 
     async def _request(self, generator: Any, bound: Sequence[tuple[Oid, Any]]) -> Any:
         """Send one request and return pysnmp's answer: indication, status, index, variables."""
+        if self._model == MODELS["3"] and not self._heard:
+            # pysnmp asks an address for its engine only where it holds none, and holds one for five minutes: a replaced agent's word against it is lost.
+            self._engine.message_processing_subsystems[self._model] = SnmpV3MessageProcessingModel()
+        self._heard = False
         answered: asyncio.Future[Any] = self._loop.create_future()
 
         def answer(_engine: Any, _handle: Any, *got: Any) -> None:
@@ -177,7 +184,9 @@ class SnmpTransport:
                 answered.set_result(got[:4])
 
         generator.send_varbinds(self._engine, NAME, None, "", bound, answer)
-        return await answered
+        got = await answered
+        self._heard = not got[0]
+        return got
 
     def _sent(self, oid: Oid) -> Oid:
         return oid[:-1] if oid in self._bare else oid

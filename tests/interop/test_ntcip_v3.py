@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -103,30 +102,27 @@ def test_a_user_without_privacy_at_the_agent_is_told(tmp_path: Path) -> None:
             process.terminate()
 
 
-def aged(transport: SnmpTransport) -> None:
-    """Let five minutes of pysnmp's own clock pass, after which it looks for the agent's engine anew."""
-
-    async def age() -> None:
-        for _ in range(3_100):  # ten a second
-            transport._engine.message_processing_subsystems[3].receive_timer_tick(transport._engine, 0.0)
-
-    asyncio.run_coroutine_threadsafe(age(), transport._loop).result(10)
-
-
 def test_an_agent_that_restarts_or_is_replaced_is_heard_again(tmp_path: Path) -> None:
     values, port = TableAgent().values, free_port()
+    for name in ("old", "new", "newest"):
+        (tmp_path / name).mkdir()
     with asked("127.0.0.1", port) as transport:
-        with snmpd(values, tmp_path, port=port):
+        with snmpd(values, tmp_path / "old", port=port):
+            assert list(transport.get_many([HOLD])) == [0]
+        with snmpd(values, tmp_path / "new", port=port, engine="80001f880302"):  # so quickly that no poll fell between
+            with pytest.raises(PortError, match=r"no answer .* check address, port, priv_secret_file"):
+                transport.get_many([HOLD])
+            for _ in range(2):
+                assert list(transport.get_many([HOLD])) == [0]
+        with pytest.raises(PortError, match="no answer"):
+            transport.get_many([HOLD])
+        with snmpd(values, tmp_path / "new", port=port, engine="80001f880302"):  # the same, booted once more
             assert list(transport.get_many([HOLD])) == [0]
         with pytest.raises(PortError, match="no answer"):
             transport.get_many([HOLD])
-        with snmpd(values, tmp_path, port=port):  # the same, booted once more
+        with snmpd(values, tmp_path / "old", port=port):  # the first again, which has meanwhile booted but twice
             assert list(transport.get_many([HOLD])) == [0]
-        (tmp_path / "new").mkdir()
-        with snmpd(values, tmp_path / "new", port=port, engine="80001f880302"):
-            with pytest.raises(PortError, match=r"no answer .* check address, port, priv_secret_file"):
-                transport.get_many([HOLD])
-            aged(transport)
+        with snmpd(values, tmp_path / "newest", port=port):  # another that calls itself the same, and begins its boots anew
             assert list(transport.get_many([HOLD])) == [0]
 
 
@@ -173,6 +169,26 @@ def test_the_driver_commands_and_goes_on_without_the_right_secret(agent: tuple[s
         driver.request(ControllerCommand(now_ms, CommandKind.HOLD, ("V2", "V6")), now_ms)
         with asked(*agent) as transport:
             wait(lambda: list(transport.get_many([HOLD])) == [34])
+    finally:
+        driver.close()
+
+
+def test_the_driver_goes_on_within_few_polls_where_the_controller_was_replaced(tmp_path: Path) -> None:
+    values, port = TableAgent().values, free_port()
+    files = {name: secret(tmp_path, name, text) for name, text in (("auth_secret_file", USER.auth_secret), ("priv_secret_file", USER.priv_secret))}
+    given = options(host=place_of("127.0.0.1", port), profile="v3", user=USER.name, community_secret_file="", hold_down_s=1, **files)
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    driver = open_driver(spec_of_two_rings(), given, CLOCK.now_ms)
+    try:
+        with snmpd(values, tmp_path / "old", port=port):
+            wait(lambda: driver.numbers()["ntcip_sweeps"] > 1 and not driver.alarms())
+        failures = driver.numbers()["ntcip_failures"]
+        wait(lambda: driver.numbers()["ntcip_failures"] > failures)
+        with snmpd(values, tmp_path / "new", port=port, engine="80001f880302"):
+            sweeps, failures = (driver.numbers()[name] for name in ("ntcip_sweeps", "ntcip_failures"))
+            wait(lambda: driver.numbers()["ntcip_sweeps"] > sweeps and not driver.alarms())
+            assert driver.numbers()["ntcip_failures"] <= failures + 2
     finally:
         driver.close()
 
