@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
 
 from controller.junction import Node
 from controller.plan import OFF, Plan, PlanStep
 from controller.planner import Mailbox
 from controller.snapshot import Snapshot
+
+FLASHES: Final = "flashes"  # in a plan's detail, where a controller that owns its aspects is to flash
+
+
+class Off(StrEnum):
+    """What signals off means, in the words of the plan's reason."""
+
+    HEADS = "signals off: the junction is cleared"
+    FLASH = "the controller is asked to flash"
+    OWN_PLAN = "left to the controller's own plan"
 
 
 class OffPlanner(Mailbox):
@@ -15,15 +27,17 @@ class OffPlanner(Mailbox):
 
     name = "off"
 
-    def __init__(self, node: Node, ready: Callable[[int], bool]) -> None:
+    def __init__(self, node: Node, ready: Callable[[int], bool], off: Off = Off.HEADS) -> None:
         self._red = next(at for at, stage in enumerate(node.stages) if not stage.green)
-        self._ready = ready
+        self._ready, self._off = ready, off
 
     def submit(self, snapshot: Snapshot) -> None:
         """Ask for red until the last gate is content, then for signals off; every second anew, so that a restart leads here again."""
-        off = self._ready(snapshot.now_ms)
-        why = "signals off: the junction is cleared" if off else "red for all before the signals go off"
-        self._plan = Plan(self.name, snapshot.now_ms, (PlanStep(OFF if off else self._red, None),), why)
+        if self._ready(snapshot.now_ms):
+            detail: dict[str, object] = {FLASHES: True} if self._off is Off.FLASH else {}
+            self._plan = Plan(self.name, snapshot.now_ms, (PlanStep(OFF, None),), str(self._off), detail)
+        else:
+            self._plan = Plan(self.name, snapshot.now_ms, (PlanStep(self._red, None),), "red for all before the signals go off")
 
 
 class RedPlanner(Mailbox):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-OFF: Final = -1  # in place of a stage: signals off, which for vehicles is flashing amber and for pedestrians dark
+OFF: Final = -1  # in place of a stage: signals off, which for vehicles is flashing amber and for pedestrians dark; a controller that owns its aspects is let go
 
 
 class PlanStep(NamedTuple):

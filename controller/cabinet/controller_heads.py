@@ -57,7 +57,7 @@ class ControllerHeads:
         self._sent: dict[CommandKind, frozenset[str]] = {}
         self._splits_ms: dict[str, int] = {}
         self._splits_due_ms = now_ms
-        self._released = False
+        self._let_go_by: CommandKind | None = None
 
     def follower(self, junction: Junction, node: Node, start_ms: int) -> Follower:
         """Return what follows one node; a `SequencerFactory`."""
@@ -95,7 +95,7 @@ class ControllerHeads:
 
     def stop(self, now_ms: int) -> bool:
         """Release the controller. Raises `PortError` where it does not answer."""
-        self._release(now_ms)
+        self._let_go(CommandKind.RELEASE, now_ms)
         return True
 
     def observe(self, now_ms: int) -> Observation:
@@ -115,7 +115,9 @@ class ControllerHeads:
             self._forget()
             return
         if all(f.off for f in self._followers):
-            self._release(now_ms)
+            self._let_go(CommandKind.FLASH if all(f.flashes for f in self._followers) else CommandKind.RELEASE, now_ms)
+        elif self._let_go_by is CommandKind.FLASH:
+            self._let_go(CommandKind.RELEASE, now_ms)
         elif self._driver.actuation is Actuation.SPLITS:
             self._show_splits(now_ms)
         elif self._driver.actuation is Actuation.CALLS:
@@ -137,7 +139,7 @@ class ControllerHeads:
         """Ask for one kind's whole set where it changes; the driver keeps it in force."""
         if self._sent.get(kind, NOTHING) != groups:
             self._port.request(ControllerCommand(now_ms, kind, tuple(g.id for g in self._junction.groups if g.id in groups)), now_ms)
-            self._sent[kind], self._released = groups, False
+            self._sent[kind], self._let_go_by = groups, None
 
     def _show_splits(self, now_ms: int) -> None:
         """Hand over new splits at most once a cycle. A plan that shares out no cycle gives the controller back to itself."""
@@ -146,26 +148,26 @@ class ControllerHeads:
             durations = self._splits.durations_ms(follower)
             if durations is None:
                 if follower.plan is not None:
-                    self._release(now_ms)
+                    self._let_go(CommandKind.RELEASE, now_ms)
                 return
             wanted |= durations
         if wanted == self._splits_ms or now_ms < self._splits_due_ms:
             return
         ids = tuple(g.id for g in self._junction.groups)
         self._port.request(ControllerCommand(now_ms, CommandKind.SPLITS, ids, tuple(wanted[g] for g in ids)), now_ms)
-        self._splits_ms, self._released = wanted, False
+        self._splits_ms, self._let_go_by = wanted, None
         self._splits_due_ms = now_ms + max(LEAST_INTERVAL_MS, self._splits.cycle_ms(self._followers))
 
-    def _release(self, now_ms: int) -> None:
-        """Let the controller run its own plan."""
-        if not self._released:
-            self._port.request(ControllerCommand(now_ms, CommandKind.RELEASE), now_ms)
+    def _let_go(self, kind: CommandKind, now_ms: int) -> None:
+        """Let the controller run its own plan, or flash, which only a release ends."""
+        if self._let_go_by is not kind:
+            self._port.request(ControllerCommand(now_ms, kind), now_ms)
             self._forget()
-            self._released = True
+            self._let_go_by = kind
 
     def _forget(self) -> None:
         """Note that nothing of ours is in force any more."""
-        self._sent, self._splits_ms, self._released = {}, {}, False
+        self._sent, self._splits_ms, self._let_go_by = {}, {}, None
 
 
 def follow(junction: Junction, driver: ControllerDriver, now_ms: int) -> tuple[ControllerHeads, SequencerFactory]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from controller.cabinet.controller_view import ControllerView
 from controller.errors import PlanError
 from controller.junction import Junction, Node
+from controller.off import FLASHES
 from controller.plan import OFF, Plan
 from controller.snapshot import SignalState
 from controller.transitions import TransitionTable, transition_table
@@ -56,8 +57,13 @@ class Follower:
 
     @property
     def off(self) -> bool:
-        """Tell whether the controller is to run its own plan."""
+        """Tell whether the controller is to be let go: to run its own plan, or to flash."""
         return self.plan is not None and self.plan.steps[self._index].stage == OFF
+
+    @property
+    def flashes(self) -> bool:
+        """Tell whether the controller is to flash."""
+        return self.off and self.plan is not None and bool(self.plan.detail.get(FLASHES))
 
     @property
     def wanted(self) -> int | None:

@@ -29,7 +29,7 @@ from controller.fixed import FixedPlanner
 from controller.grid import Grid
 from controller.journal_rows import JournalRows
 from controller.junction import Junction, Node
-from controller.off import HoldPlanner, OffPlanner, RedPlanner
+from controller.off import HoldPlanner, Off, OffPlanner, RedPlanner
 from controller.planner import Planner
 from controller.profile import week_ms_of
 from controller.sequencer import Sequencer
@@ -263,8 +263,9 @@ class Guard:
         local: dict[Mode, Planner] = {Mode.ACTUATED: ActuatedPlanner(junction, node), Mode.FIXED: FixedPlanner(node)}
         given = self._planners(junction, node) if self._planners is not None else {}
         remote = self.optimizer.planners(junction, node) if self.optimizer is not None else {}
-        off = OffPlanner(node, self._may_be_off)
-        asides: dict[Mode, Planner] = {Mode.FLASH: off, Mode.RELEASE: off, Mode.PREEMPT: RedPlanner(node), Mode.MANUAL: HoldPlanner()}
+        flash, release = (Off.FLASH, Off.OWN_PLAN) if self._refuge is Mode.RELEASE else (Off.HEADS, Off.HEADS)
+        off = {Mode.FLASH: OffPlanner(node, self._may_be_off, flash), Mode.RELEASE: OffPlanner(node, self._may_be_off, release)}
+        asides: dict[Mode, Planner] = {**off, Mode.PREEMPT: RedPlanner(node), Mode.MANUAL: HoldPlanner()}
         return {**local, **given, **remote, **asides}
 
     def _may_be_off(self, now_ms: int) -> bool:

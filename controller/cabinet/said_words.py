@@ -42,6 +42,8 @@ SAID: Final = {
         "räumt den Knoten, {time} s lang alle rot: {stage} hat Grün und ist voll, und seit {stuck} s Grün fuhr niemand",
     ),
     "signals_off": ("signals off: the junction is cleared", "Signale aus: der Knoten ist geräumt"),
+    "asked_to_flash": ("the controller is asked to flash", "das Steuergerät soll blinken"),
+    "own_plan": ("left to the controller's own plan", "dem eigenen Programm des Steuergeräts überlassen"),
     "red_first": ("red for all before the signals go off", "Rot für alle, bevor die Signale ausgehen"),
     "called": ("{stage} is called", "{stage} ist angefordert"),
     "longest": (

@@ -23,6 +23,7 @@ from hardware.ntcip.transport import Transport
 from hardware.ports import Actuation, CommandKind, ControllerCommand, PortError
 
 REFRESHES: Final = 3  # per unitBackupTime
+AFTER_FLASH_MS: Final = 30_000  # a controller has a shortest flash and an all red of its own on the way back
 CYCLES_TO_RUN: Final = 3  # 1202 gives the controller three cycles to run a called pattern before it is a coordination alarm
 
 KINDS: Final[Mapping[Actuation, frozenset[CommandKind]]] = {
@@ -42,6 +43,7 @@ class Actuator:
         self._splits_s: dict[int, int] = {}
         self._pattern = STANDBY
         self._activated_ms = 0
+        self._flash_end_ms = 0  # until when a flash that was taken back may last
         self._set_ms: int | None = None  # when the newest SET that restarts the deadman was sent
         self.clean = False  # nothing of ours, or of an earlier process, is in force
 
@@ -56,8 +58,8 @@ class Actuator:
 
     @property
     def flashing(self) -> bool:
-        """Tell whether the controller flashes because we asked for it."""
-        return self._pattern == FLASHING
+        """Tell whether the controller flashes because we asked for it, or may do so still."""
+        return self._pattern == FLASHING or self._now() < self._flash_end_ms
 
     def command(self, command: ControllerCommand, status: ControllerStatus) -> None:
         """Put one command in force."""
@@ -71,6 +73,7 @@ class Actuator:
         elif command.kind is CommandKind.PATTERN:
             self._activate(command.value)
         elif command.kind is CommandKind.FLASH:
+            self.let_go()
             self._activate(FLASHING)
         elif command.kind in KINDS[self._options.actuation]:
             self._set_ms = self._now()
@@ -116,6 +119,8 @@ class Actuator:
         """Take everything back: calls, omits, holds, force-offs, then the pattern; and see that it is gone."""
         self.clean = False
         self._masks.zero(self._transport)
+        if self._pattern == FLASHING:
+            self._flash_end_ms = self._now() + AFTER_FLASH_MS
         if self._pattern != STANDBY or self._options.actuation is Actuation.SPLITS:
             self._activate(STANDBY)
         self._splits_s = {}

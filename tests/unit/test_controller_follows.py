@@ -301,6 +301,32 @@ class TestGuard:
         assert guard.signals.refusals == 0
         assert one.checker.unsafe_frames == 0
 
+    @pytest.mark.parametrize("actuation", list(Actuation))
+    def test_it_flashes_on_a_wish_and_is_driven_again(self, actuation: Actuation) -> None:
+        one, guard, clock = self.guard(actuation)
+        guard.after_tick.append(AlarmTeller(one.driver, guard.tell))
+        self.run(one, guard, clock, 60)
+        guard.override(Wish(Mode.FLASH, one.now_ms + 90_000, clock.utc(), "test", "lamps are changed"), one.now_ms)
+        self.run(one, guard, clock, 80)
+        lamps = one.controller.lamps()
+        assert {lamps[g] for g in lamps if g[0] == "p"} == {Aspect.FLASHING_AMBER}
+        assert not one.controller._told
+        node = guard.status().nodes[0]
+        assert (node.mode, node.plan_reason) == ("flash", "the controller is asked to flash")
+        self.run(one, guard, clock, 80)
+        assert one.controller.driven, "driven again after the override"
+        assert one.greens[-1][0] > one.now_ms - 70_000, "green again"
+        guard.override(Wish(Mode.FLASH, one.now_ms + 90_000, clock.utc(), "test", "once more"), one.now_ms)
+        self.run(one, guard, clock, 80)
+        guard.override(Wish(Mode.RELEASE, one.now_ms + 90_000, clock.utc(), "test", "its own plan"), one.now_ms)
+        self.run(one, guard, clock, 40)
+        assert not one.controller.driven
+        assert one.greens[-1][0] > one.now_ms - 40_000, "green again"
+        assert guard.status().nodes[0].plan_reason == "left to the controller's own plan"
+        assert [text for _, kind, text in guard.events if kind in ("controller", "error")] == []
+        assert guard.signals.refusals == 0
+        assert one.checker.unsafe_frames == 0
+
     def test_a_lost_link_costs_the_mode_until_it_is_back(self) -> None:
         one, guard, clock = self.guard(PHASE_CONTROL)
         self.run(one, guard, clock, 30)

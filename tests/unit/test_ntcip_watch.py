@@ -219,6 +219,12 @@ def test_flash_that_we_asked_for_is_no_alarm() -> None:
     bench.run(60_000)
     assert not bench.alarms()
     assert bench.agent.value("systemPatternControl") == 255
+    bench.ask(CommandKind.RELEASE)
+    bench.run(29_000)
+    assert not bench.alarms(), "it may still be on its way back"
+    assert bench.agent.value("systemPatternControl") == 0
+    bench.run(3_000)
+    assert bench.alarms() == ["flash"]
 
 
 def test_events_are_of_the_guards_kinds() -> None:
