@@ -105,6 +105,8 @@ def entries(path: Path) -> Iterator[dict[str, Any]]:
 
 def told(entry: dict[str, Any]) -> str:
     """Return an entry as one line."""
+    if not entry["n"]:
+        return f"{'-':>6}  {entry['what']}: {entry['result']}"
     until = f" until {entry['until']}" if entry["until"] else ""
     why = f" ({entry['why']})" if entry["why"] else ""
     return f"{entry['n']:>6}  {entry['at']}  {entry['who']} by {entry['via']}: {entry['what']}{until}{why}: {entry['result']}"

@@ -143,14 +143,15 @@ def _write_all(descriptor: int, data: bytes, offset_bytes: int) -> None:
 
 def _last(whole: bytes, beside: Head) -> tuple[Head, str]:
     """Return where the chain goes on, and what is wrong with its end."""
-    lines = whole.splitlines()
-    if not lines:
-        return beside, ""
-    try:
-        entry = parse_line(lines[-1])
-    except ValueError as error:
-        return beside, f"the last line cannot be trusted ({error}); the chain goes on from the head beside it"
-    found = Head(entry["n"], entry["hash"])
-    if found.n < beside.n:
-        return beside, f"the log ended at entry {found.n}, its head tells of {beside.n}"
-    return found, ""
+    damage = ""
+    for line in reversed(whole.splitlines()):
+        try:
+            entry = parse_line(line)
+        except ValueError as error:
+            damage = damage or f"the last line cannot be trusted ({error})"
+            continue
+        found = Head(entry["n"], entry["hash"])
+        if found.n < beside.n:
+            return beside, damage or f"the log ended at entry {found.n}, its head tells of {beside.n}"
+        return found, damage
+    return beside, damage

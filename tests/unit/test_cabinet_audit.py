@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cabinet.audit import Head, audit_files, verify
+from controller.cabinet.audit import Head, audit_files, entries, told, verify
 from controller.cabinet.audit_log import AuditLog, Entry
 from controller.errors import ConfigError
 
@@ -139,6 +139,18 @@ def test_a_log_that_was_cut_between_runs_is_noted_and_stays_a_fault(tmp_path: Pa
     write(tmp_path, 1)
     assert [json.loads(line)["what"] for line in lines(tmp_path)][3:] == ["damaged", "override"]
     assert "expected entry 4, found 6" in verify(tmp_path).faults[0]
+
+
+def test_garbage_at_the_end_and_in_the_head_does_not_begin_the_chain_anew(tmp_path: Path) -> None:
+    write(tmp_path, 3)
+    with audit_files(tmp_path)[0].open("ab") as file:
+        file.write(b"\x00\x01\nno entry\n")
+    (tmp_path / "audit.head").write_text("nothing")
+    write(tmp_path, 1)
+    found = [json.loads(line) for line in lines(tmp_path)[-2:]]
+    assert [(entry["n"], entry["what"]) for entry in found] == [(4, "damaged"), (5, "override")]
+    assert "expected one JSON object" in found[0]["result"]
+    assert [told(entry)[:19] for entry in entries(tmp_path)][3:5] == ["     -  unreadable:"] * 2
 
 
 def test_a_single_file_is_checked_within_itself(tmp_path: Path) -> None:
