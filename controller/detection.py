@@ -226,6 +226,8 @@ def _follow(loop: _Loop, gap_ms: int) -> None:
 def _finding(loop: _Loop, now_ms: int) -> Finding | None:
     """Return what speaks against a loop now."""
     since_ms = now_ms - loop.changed_ms
+    if loop.device == DetectorFault.WATCHDOG:
+        return Finding(OF_DEVICE[loop.device], why("unanswered"))
     if loop.device:
         said = DetectorFault(loop.device).name.lower().replace("_", " ") if loop.device in OF_DEVICE else f"code {loop.device}"
         return Finding(OF_DEVICE.get(loop.device, Fault.DEVICE), why("device", said=said))

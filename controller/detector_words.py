@@ -7,6 +7,7 @@ from typing import Final
 
 WHY: Final[Mapping[str, tuple[str, str]]] = {
     "device": ("the device reports a fault: {said}", "das Gerät meldet eine Störung: {said}"),
+    "unanswered": ("its device does not answer", "sein Gerät antwortet nicht"),
     "chatter": (
         "chatters: more than {edges} edges within {ms} ms or {most} vehicles within a minute",
         "flattert: mehr als {edges} Flanken in {ms} ms oder {most} Fahrzeuge in einer Minute",

@@ -268,3 +268,4 @@ def test_what_the_device_says_counts_at_once(code: int, fault: Fault) -> None:
     health = run([], said, 20_000)
     assert [(h.at_ms, h.trusted, h.fault) for h in health] == [(5_000, False, fault), (9_000, True, fault)]
     assert "device" in health[0].why
+    assert (health[0].why == "its device does not answer") == (code == DetectorFault.WATCHDOG), "who does not answer reports nothing"
