@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from controller.errors import ConfigError
 from controller.explain_commands import check_output, one_journal, read_time_ms
 from controller.indiana_files import write_export
 from controller.journal import origin
-from controller.journal_reader import JournalReader
+from controller.journal_reader import JournalDamagedError, JournalReader
 from controller.journal_schema import FILE_NAME, JournalError
 from controller.journal_tables import What, tables
 from controller.replay import Outcome, find_journals, read_records, replay_frames, run_of
@@ -30,21 +30,33 @@ def replay(folder: Folder, solve: Annotated[bool, typer.Option("--solve", help="
 
     Exit code: 0 the same throughout, 1 a difference, a damaged journal or none at all.
     """
+    _each(find_journals(folder), lambda path, reader: _replay(path, reader, solve=solve))
+
+
+def _each(paths: Sequence[Path], look: Callable[[Path, JournalReader], bool]) -> None:
+    """Look at each journal; one that cannot be read is told, and the others are looked at all the same. Exit code 1 where any look finds a fault."""
     failed = False
-    for path in find_journals(folder):
-        with JournalReader(path) as reader:
-            records, damage = read_records(reader)
-            if not records:
-                typer.echo(f"{run_of(path)}: nothing to replay: the signals were driven by SUMO, not by us")
-            for outcome in [replay_frames(record) for record in records]:
-                failed |= _tell(path, outcome, "the same frames")
-            if damage:
-                failed = True
-                typer.echo(f"{run_of(path)}: {damage}")
-            elif solve:
-                failed |= _solve(path, reader)
+    for path in paths:
+        try:
+            with JournalReader(path) as reader:
+                failed |= look(path, reader)
+        except JournalError as error:
+            typer.echo(f"umlauf: {error}", err=True)
+            failed = True
     if failed:
         raise typer.Exit(1)
+
+
+def _replay(path: Path, reader: JournalReader, *, solve: bool) -> bool:
+    """Print what the replay of one journal gives, and return whether it found a fault."""
+    records, damage = read_records(reader)
+    if not records:
+        typer.echo(f"{run_of(path)}: nothing to replay: the signals were driven by SUMO, not by us")
+    differ = [_tell(path, replay_frames(record), "the same frames") for record in records]
+    if damage:
+        typer.echo(f"{run_of(path)}: {damage}")
+        return True
+    return any([*differ, solve and _solve(path, reader)])
 
 
 def _solve(path: Path, reader: JournalReader) -> bool:
@@ -89,11 +101,17 @@ def where_written(reader: JournalReader) -> str:
 @journal_app.command("list")
 def list_runs(folder: Folder) -> None:
     """List the journals of a run folder: when they were written, and how much is in them."""
-    for path in find_journals(folder):
-        with JournalReader(path) as reader:
-            counts = (("ticks", reader.ticks()), ("events", reader.events()), ("plans", reader.plans()), ("frames", reader.frames()))
-            known = ", ".join(f"{_count(rows)} {name}" for name, rows in counts)
-            typer.echo(f"{path}: {reader.meta['created_utc']}, {len(reader.junctions)} junctions, {known}")
+    _each(find_journals(folder), _list)
+
+
+def _list(path: Path, reader: JournalReader) -> bool:
+    """Print when a journal was written and how much is in it, and return whether it is damaged."""
+    recorded = (("ticks", reader.ticks()), ("events", reader.events()), ("plans", reader.plans()), ("frames", reader.frames()))
+    counted = [(name, *_count(rows)) for name, rows in recorded]
+    damage = next((found for _, _, found in counted if found), "")
+    known = ", ".join(f"{count} {name}" for name, count, _ in counted)
+    typer.echo(f"{path}: {reader.meta['created_utc']}, {len(reader.junctions)} junctions, {known}{f'; {damage}' if damage else ''}")
+    return bool(damage)
 
 
 @journal_app.command("export")
@@ -110,10 +128,13 @@ def export(
     """
     kinds = _kinds(what)
     paths = find_journals(folder)
-    for path in paths:
-        with JournalReader(path) as reader:
-            for written in _export(reader, _place(path, output, several=len(paths) > 1), kinds, form):
-                typer.echo(str(written))
+
+    def write(path: Path, reader: JournalReader) -> bool:
+        for written in _export(reader, _place(path, output, several=len(paths) > 1), kinds, form):
+            typer.echo(str(written))
+        return False
+
+    _each(paths, write)
 
 
 def _kinds(text: str) -> list[What]:
@@ -212,5 +233,12 @@ def diagram(
     typer.echo(f"{output}: {alternative_text(street, from_ms, to_ms, lang)}")
 
 
-def _count(rows: Iterator[object]) -> int:
-    return sum(1 for _ in rows)
+def _count(rows: Iterator[object]) -> tuple[int, str]:
+    """Return how many rows there are before any damage, and what is damaged."""
+    count = 0
+    try:
+        for _ in rows:
+            count += 1
+    except JournalDamagedError as error:
+        return count, str(error)
+    return count, ""

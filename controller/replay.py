@@ -6,6 +6,7 @@ numbers nor clocks are involved. `controller.replay_solve` goes further back, to
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,11 +61,16 @@ class Record:
 def find_journals(folder: Path) -> list[Path]:
     """Return the journal in ``folder``, a cabinet's journals in it, or those in its subfolders. Raises `JournalError` where there is none."""
     own = folder if folder.is_file() else folder / FILE_NAME
-    found = [own] if own.is_file() else sorted(folder.glob(CABINET_FILES)) or sorted(folder.glob(f"*/{FILE_NAME}"))
+    found = [own] if own.is_file() else sorted(folder.glob(CABINET_FILES), key=_by_numbers) or sorted(folder.glob(f"*/{FILE_NAME}"))
     if not found:
         wanted = f"expected a run folder with {FILE_NAME}, one that holds such folders, or a cabinet's journal folder"
         raise JournalError(f"{folder}: {wanted}; 'umlauf simulate --output DIR' writes them (but where SUMO drives the signals), and 'umlauf run'")
     return found
+
+
+def _by_numbers(path: Path) -> list[str | int]:
+    """Return a key by which a day's first file, which has no number, comes before its second, and this before its tenth."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", path.stem)]
 
 
 def run_of(path: Path) -> Path:

@@ -84,7 +84,7 @@ def test_a_restart_begins_the_next_file_of_the_day(tmp_path: Path) -> None:
         one.run_to(30_000)
         one.day_journal.close()
     found = find_journals(tmp_path)
-    assert [path.name for path in found] == ["corner-2026-01-05-2.sqlite", "corner-2026-01-05-3.sqlite", "corner-2026-01-05.sqlite"]
+    assert [path.name for path in found] == ["corner-2026-01-05.sqlite", "corner-2026-01-05-2.sqlite", "corner-2026-01-05-3.sqlite"]
     assert [proven(path) for path in found] == [301] * 3
 
 
@@ -109,7 +109,7 @@ def test_a_wall_clock_that_jumps_makes_files_and_no_harm(tmp_path: Path) -> None
     one.step = timedelta(0)
     one.run_to(40_000)
     one.day_journal.close()
-    assert [path.name for path in find_journals(tmp_path)] == ["corner-2024-12-01.sqlite", "corner-2026-01-05-2.sqlite", "corner-2026-01-05.sqlite"]
+    assert [path.name for path in find_journals(tmp_path)] == ["corner-2024-12-01.sqlite", "corner-2026-01-05.sqlite", "corner-2026-01-05-2.sqlite"]
     assert sum(proven(path) for path in find_journals(tmp_path)) == 401
 
 

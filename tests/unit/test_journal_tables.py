@@ -167,3 +167,25 @@ def test_a_cabinets_days_carry_their_clock_and_are_pruned(
     assert day.exists()
     assert main(["journal", "prune", str(path)]) == 0
     assert not day.exists()
+
+
+def test_a_file_that_is_no_journal_hides_no_other_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"market-2026-01-05{start}.sqlite" for start in ("", "-2", "-3", "-10")]
+    for name in names:
+        with Journal.create(tmp_path / name, {}) as one:
+            one.junction(junction_with_loops(), "fixed")
+            one.tick(0, HOUR_MS)
+            one.frame("j", 0, HOUR_MS, aspects_of("RRR"))
+    (tmp_path / names[1]).write_bytes(b"no journal" * 500)
+    whole = (tmp_path / names[2]).read_bytes()
+    (tmp_path / names[2]).write_bytes(whole[: len(whole) // 2])
+    assert main(["journal", "list", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert [Path(line.split(": ")[0]).name for line in out.splitlines()] == [names[0], *names[2:]], "in the order in which they were written"
+    assert "1 junctions, 1 ticks, 0 events, 0 plans, 1 frames" in out.splitlines()[-1]
+    assert f"{names[1]}: expected a journal of umlauf, found a file of another kind" in err
+    for command in (["replay"], ["journal", "export"]):
+        assert main([*command, str(tmp_path)]) == 1
+        out, err = capsys.readouterr()
+        assert names[1] in err
+        assert "market-2026-01-05-10" in out
