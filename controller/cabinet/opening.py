@@ -67,7 +67,9 @@ def open_cabinet(site: Site, clock: Clock, *, shadow: bool = False) -> tuple[Gua
     if hasattr(driver, "alarms"):
         guard.after_tick.append(AlarmTeller(driver, guard.tell))
     if shadow:
-        guard.after_tick.append(Comparison(guard, seen))
+        comparison = Comparison(guard, seen)
+        guard.after_tick.append(comparison)
+        guard.at_end.append(comparison.tell)
 
     def close() -> None:
         inputs.close()

@@ -47,7 +47,7 @@ class ShadowController:
 
 
 class Comparison:
-    """Compares, once a second, the greens that the plans want with those that are seen. Call it after each tick."""
+    """Compares, once a second, the greens that the plans want with those that are seen. Call it after each tick, and `tell` at the end."""
 
     def __init__(self, guard: Guard, seen: Callable[[int], Observation]) -> None:
         self._guard, self._seen = guard, seen
@@ -57,7 +57,7 @@ class Comparison:
         self.agreed = dict.fromkeys((g.id for g in guard.control.junction.groups), 0)
 
     def __call__(self, now_ms: int) -> None:
-        """Look once a second, and tell once an hour."""
+        """Look once a second, and tell once an hour, but not of the first second."""
         if not self._grid.due(now_ms):
             return
         try:
@@ -74,7 +74,12 @@ class Comparison:
         if aspects != self._before and self._guard.journal is not None:
             self._before = aspects
             self._guard.journal.note(now_ms, "seen", f"{self._guard.site}: the controller shows {letters(aspects)}", {"aspects": letters(aspects)})
-        if self._tell.due(now_ms):
+        if self._tell.due(now_ms) and self.seconds > 1:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell how often both agreed so far, where anything was seen."""
+        if self.seconds:
             self._guard.tell("shadow", self.words())
 
     def words(self) -> str:

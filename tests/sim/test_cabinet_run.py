@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -129,7 +130,9 @@ def test_shadow_compares_and_ends_at_once(start: Start) -> None:
     one = start("--shadow", "--duration", "12")
     _, log = one.process.communicate(timeout=60)
     assert one.process.returncode == 0
-    assert "wanted and seen greens agree" in log
+    told = [line for line in log.splitlines() if "wanted and seen greens agree over" in line]
+    assert len(told) == 1, "of all that was seen, not of the first second"
+    assert re.search(r"agree over 1[0-9] s: ", told[0])
     (path,) = find_journals(one.folder / "journal")
     assert proven(path) >= 110
     with JournalReader(path) as reader:
