@@ -10,7 +10,9 @@ from controller.junction import Node
 from controller.plan import OFF, Plan, PlanStep
 from controller.planner import Mailbox
 from controller.snapshot import Snapshot
+from hardware.signals import Aspect
 
+SHOWN_OFF: Final = frozenset((Aspect.DARK, Aspect.FLASHING_AMBER))
 FLASHES: Final = "flashes"  # in a plan's detail, where a controller that owns its aspects is to flash
 
 

@@ -29,14 +29,13 @@ from controller.fixed import FixedPlanner
 from controller.grid import Grid
 from controller.journal_rows import JournalRows
 from controller.junction import Junction, Node
-from controller.off import HoldPlanner, Off, OffPlanner, RedPlanner
+from controller.off import SHOWN_OFF, HoldPlanner, Off, OffPlanner, RedPlanner
 from controller.planner import Planner
 from controller.profile import week_ms_of
 from controller.sequencer import Sequencer
 from controller.supervisor import ADVERSE, Event, Mode, Supervisor
 from hardware.interlock import Phase
 from hardware.ports import FrameRefusedError, InputPort, PortError
-from hardware.signals import Aspect
 
 TICK_MS: Final = 100
 LATE_MS: Final = 50
@@ -47,7 +46,6 @@ LEAVE_LOST_MS: Final = 5_000  # and how long while the signals do not answer
 EVENTS: Final = 200
 MOST_CHANGES: Final = 100  # of mode, kept in memory; the journal keeps all
 MOST_CRASHES: Final = 10
-_OFF: Final = frozenset((Aspect.DARK, Aspect.FLASHING_AMBER))
 _ADVERSE: Final = frozenset((*map(str, ADVERSE), "error", "detector", "inputs", "journal", "state", "service", "ignored"))
 _LOG: Final = logging.getLogger("umlauf.guard")
 
@@ -271,7 +269,7 @@ class Guard:
     def _may_be_off(self, now_ms: int) -> bool:
         """Tell whether the last gate lets the signals go off, and all nodes are to, for none may alone."""
         together = all(node.supervisor.mode in OFF_MODES for node in self.control.nodes)
-        return together and (self.signals.ready(now_ms) or _OFF.issuperset(self.signals.aspects))
+        return together and (self.signals.ready(now_ms) or SHOWN_OFF.issuperset(self.signals.aspects))
 
     def _note_lateness(self, now_ms: int) -> None:
         late_ms = self.grid.late_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -10,8 +11,10 @@ from controller.cabinet.status import DetectorStatus, LaneStatus, NodeStatus, Ov
 from controller.decide import NodeControl
 from controller.journal import version_of
 from controller.junction import Node
+from controller.off import SHOWN_OFF
 from controller.plan import OFF
 from hardware.ports import PortError
+from hardware.signals import Aspect, GroupKind
 
 if TYPE_CHECKING:
     from controller.cabinet.guard import Guard
@@ -23,6 +26,7 @@ def status_of(guard: Guard) -> Status:
     """Return what the guard says of itself now."""
     control, now_ms = guard.control, guard.clock.now_ms()
     nodes = zip(control.nodes, control.junction.nodes, strict=True)
+    aspects = dict(zip((g.id for g in control.junction.groups), guard.signals.aspects, strict=True))
     return Status(
         site=guard.site,
         junction=control.junction.id,
@@ -30,8 +34,8 @@ def status_of(guard: Guard) -> Status:
         at=utc_text(guard, now_ms),
         uptime_s=(now_ms - guard.start_ms) / 1000,
         shadow=guard.shadow,
-        nodes=tuple(_node(guard, node, model, now_ms) for node, model in nodes),
-        aspects={g.id: a.name.lower() for g, a in zip(control.junction.groups, guard.signals.aspects, strict=True)},
+        nodes=tuple(_node(guard, node, model, aspects, now_ms) for node, model in nodes),
+        aspects={group: aspect.name.lower() for group, aspect in aspects.items()},
         detectors=tuple(_detectors(guard)),
         lanes=tuple(_lanes(guard, now_ms)),
         optimizer=guard.optimizer.state if guard.optimizer is not None else "off",
@@ -53,11 +57,14 @@ def utc_text(guard: Guard, at_ms: int) -> str:
     return (guard.clock.utc() - timedelta(milliseconds=guard.clock.now_ms() - at_ms)).isoformat(timespec="milliseconds")
 
 
-def _node(guard: Guard, node: NodeControl, model: Node, now_ms: int) -> NodeStatus:
+def _node(guard: Guard, node: NodeControl, model: Node, aspects: Mapping[str, Aspect], now_ms: int) -> NodeStatus:
     supervisor, plan = node.supervisor, node.plan
     change = node.mode_changes[-1] if node.mode_changes else None
     wish = supervisor.override_now
     names = {OFF: "off", **{at: stage.id for at, stage in enumerate(model.stages)}}
+    kinds = guard.control.junction.group_by_id
+    vehicles = [group for group in model.groups if kinds[group].kind is not GroupKind.PEDESTRIAN]  # where walks flash they are seen as red
+    off = node.sequencer.off and SHOWN_OFF.issuperset(aspects[group] for group in vehicles)  # a controller that is let go goes on by itself
     steps = plan.steps if plan is not None else ()
     begins = [(a.until_ms, b.stage) for a, b in pairwise(steps) if a.until_ms is not None]
     return NodeStatus(
@@ -68,7 +75,7 @@ def _node(guard: Guard, node: NodeControl, model: Node, now_ms: int) -> NodeStat
         wanted=str(supervisor.wanted),
         faults=tuple(sorted(supervisor.faults)),
         override=OverrideStatus(str(wish.mode), utc_text(guard, wish.until_ms), wish.who, wish.why) if wish is not None else None,
-        stage="off" if node.sequencer.off else names[node.state(now_ms).stage],
+        stage=names[OFF if off else node.state(now_ms).stage],
         planner=plan.planner if plan is not None else "",
         plan_reason=plan.reason if plan is not None else "",
         next_steps=tuple((names[stage], (at_ms - now_ms) / 1000) for at_ms, stage in begins if at_ms >= now_ms),

@@ -312,7 +312,7 @@ class TestGuard:
         assert {lamps[g] for g in lamps if g[0] == "p"} == {Aspect.FLASHING_AMBER}
         assert not one.controller._told
         node = guard.status().nodes[0]
-        assert (node.mode, node.plan_reason) == ("flash", "the controller is asked to flash")
+        assert (node.mode, node.stage, node.plan_reason) == ("flash", "off", "the controller is asked to flash")
         self.run(one, guard, clock, 80)
         assert one.controller.driven, "driven again after the override"
         assert one.greens[-1][0] > one.now_ms - 70_000, "green again"
@@ -322,7 +322,9 @@ class TestGuard:
         self.run(one, guard, clock, 40)
         assert not one.controller.driven
         assert one.greens[-1][0] > one.now_ms - 40_000, "green again"
-        assert guard.status().nodes[0].plan_reason == "left to the controller's own plan"
+        node = guard.status().nodes[0]
+        assert (node.mode, node.plan_reason) == ("release", "left to the controller's own plan")
+        assert node.stage in STAGES, "what it is seen to show"
         assert [text for _, kind, text in guard.events if kind in ("controller", "error")] == []
         assert guard.signals.refusals == 0
         assert one.checker.unsafe_frames == 0
