@@ -119,12 +119,15 @@ def export(
     folder: Folder,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Where to write; default: beside each journal.")] = None,
     form: Annotated[Format, typer.Option("--format", help="How to write the tables.")] = Format.CSV,
-    what: Annotated[str, typer.Option("--what", metavar="KIND,...", help="events, signals, decisions, health, or several of them.")] = What.EVENTS.value,
+    what: Annotated[
+        str, typer.Option("--what", metavar="KIND,...", help="events, signals, decisions, health, commands, or several of them.")
+    ] = What.EVENTS.value,
 ) -> None:
     """Export what was recorded as tables: high-resolution events (Indiana enumeration), which ATSPM tools read, or others.
 
     signals: each change of each group's aspect; decisions: each plan with its reason and numbers; health: which detectors lost or
-    regained trust and why, and the changes of mode. Times are UTC for a cabinet, the simulation's time of day otherwise.
+    regained trust and why, and the changes of mode; commands: what a controller that owns its signal heads was asked for, in shadow mode
+    what it would have been. Times are UTC for a cabinet, the simulation's time of day otherwise.
     """
     kinds = _kinds(what)
     paths = find_journals(folder)

@@ -19,6 +19,7 @@ SCHEMA_VERSION: Final = 3
 READABLE: Final = (2, SCHEMA_VERSION)  # version 2 lacks the tables `known` and `memory`
 APPLICATION_ID: Final = 0x554D4C46  # "UMLF", so that `file` and we ourselves can tell a journal from another SQLite file
 DETECTOR_NOTE: Final = "detector"  # of note that says that a detector lost or regained trust: detail trusted, detector, fault
+COMMAND: Final = "command"  # of note that tells what a controller was asked for: detail junction, command, groups, durations_ms, failed ("" where it went out)
 RESTART: Final = "restart"  # the kind of note that says with which tick a junction begins again from red
 RESUME: Final = "resume"  # the kind of note at the head of a journal that begins while the junction is driven: what its sequencers remember
 OBSERVED: Final = "observed"  # the kind of note that says that a controller owns a junction's aspects: its frames are what was seen

@@ -1,20 +1,21 @@
-"""What a journal tells, as plain tables: signal states, decisions with their reasons, detector health and changes of mode."""
+"""What a journal tells, as plain tables: signal states, decisions with their reasons, requests to a controller, detector health and changes of mode."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from controller.free_stages import with_more_stages
 from controller.journal_reader import JournalReader
-from controller.journal_schema import DETECTOR_NOTE, json_text
+from controller.journal_schema import COMMAND, DETECTOR_NOTE, json_text
 from controller.journal_time import TimeBase
 from controller.table_files import Table
 
 SIGNALS: Final = {"TimeStamp": datetime, "DeviceId": str, "Group": str, "Kind": str, "Aspect": str}
 DECISIONS: Final = {"TimeStamp": datetime, "DeviceId": str, "Node": str, "Planner": str, "Stage": str, "Reason": str, "Next": str, "Detail": str}
+COMMANDS: Final = {"TimeStamp": datetime, "DeviceId": str, "Command": str, "Groups": str, "Durations": str, "Failed": str}
 HEALTH: Final = {"TimeStamp": datetime, "DeviceId": str, "Detector": str, "Trusted": bool, "Reason": str}
 MODES: Final = {"TimeStamp": datetime, "DeviceId": str, "Mode": str, "Event": str, "Reason": str}
 
@@ -26,6 +27,7 @@ class What(StrEnum):
     SIGNALS = "signals"
     DECISIONS = "decisions"
     HEALTH = "health"
+    COMMANDS = "commands"
 
 
 def tables(reader: JournalReader, what: What) -> list[Table]:
@@ -35,6 +37,8 @@ def tables(reader: JournalReader, what: What) -> list[Table]:
             return [Table("signals", SIGNALS, list(_signals(reader)))]
         case What.DECISIONS:
             return [Table("decisions", DECISIONS, list(_decisions(reader)))]
+        case What.COMMANDS:
+            return [Table("commands", COMMANDS, list(_commands(reader)))]
         case What.HEALTH:
             return [Table("health", HEALTH, list(_health(reader))), Table("modes", MODES, list(_modes(reader)))]
         case What.EVENTS:
@@ -69,6 +73,16 @@ def _decisions(reader: JournalReader) -> Iterator[tuple[object, ...]]:
 def _name(stages: list[str], stage: int) -> str:
     """Return a stage's name; what is none (signals that are off) by its number."""
     return stages[stage] if 0 <= stage < len(stages) else f"#{stage}"
+
+
+def _commands(reader: JournalReader) -> Iterator[tuple[object, ...]]:
+    """Yield one row for each request to a controller; an empty list of groups takes back what was asked of its kind."""
+    base = TimeBase(reader)
+    for note in reader.notes():
+        if note.kind == COMMAND:
+            told: Any = note.detail
+            durations = ", ".join(f"{ms / 1000:g}" for ms in told["durations_ms"])
+            yield base.at(note.now_ms), told["junction"], told["command"], ", ".join(told["groups"]), durations, told["failed"]
 
 
 def _health(reader: JournalReader) -> Iterator[tuple[object, ...]]:

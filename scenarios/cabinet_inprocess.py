@@ -237,7 +237,7 @@ class InProcessCabinet:
         self._snmp.mute = self._silent
         options = ntcip_options(rig.junction, self._actuation)
         driver = NtcipDriver(rig.junction.site_spec(), options, self.clock.now_ms, self._snmp, threaded=False)
-        heads, follower = follow(rig.junction, driver, now_ms)
+        heads, follower = follow(rig.junction, driver, now_ms, journal)
         return Guard(rig.junction, self._mode, inputs, heads, clock=self.clock, optimizer=link, journal=journal, refuge=Mode.RELEASE, sequencer=follower)
 
     def _connect(self, path: Path) -> sqlite3.Connection:

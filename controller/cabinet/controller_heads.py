@@ -14,10 +14,12 @@ from controller.build import SequencerFactory
 from controller.cabinet.controller_view import ControllerView
 from controller.cabinet.follower import Follower
 from controller.cabinet.wishes import PhaseControl, PhaseWishes, Splits, calls
+from controller.journal_rows import JournalRows
+from controller.journal_schema import COMMAND
 from controller.junction import Junction, Node
 from hardware.interlock import Phase
 from hardware.interlock_controller import ControllerInterlock
-from hardware.ports import Actuation, CommandKind, ControllerCommand, ControllerDriver, Observation
+from hardware.ports import Actuation, CommandKind, ControllerCommand, ControllerDriver, FrameRefusedError, Observation, PortError
 from hardware.registry import open_controller
 from hardware.signals import Aspect, Frame
 
@@ -46,10 +48,13 @@ class AlarmTeller:
 
 
 class ControllerHeads:
-    """Signal heads, as far as the loop and the guard can tell. `follower` makes what stands in each node's sequencer's place."""
+    """Signal heads, as far as the loop and the guard can tell. `follower` makes what stands in each node's sequencer's place.
 
-    def __init__(self, junction: Junction, port: ControllerInterlock, driver: ControllerDriver, now_ms: int) -> None:
-        self._junction, self._port, self._driver = junction, port, driver
+    ``journal``: where each request is recorded, with what kept it from going out.
+    """
+
+    def __init__(self, junction: Junction, port: ControllerInterlock, driver: ControllerDriver, now_ms: int, journal: JournalRows | None = None) -> None:
+        self._junction, self._port, self._driver, self._journal = junction, port, driver, journal
         self._view = ControllerView(tuple(g.id for g in junction.groups), port, now_ms)
         self._followers: list[Follower] = []
         self._phase_control = PhaseControl(junction, self._view, driver.drivable)
@@ -138,7 +143,7 @@ class ControllerHeads:
     def _put(self, kind: CommandKind, groups: frozenset[str], now_ms: int) -> None:
         """Ask for one kind's whole set where it changes; the driver keeps it in force."""
         if self._sent.get(kind, NOTHING) != groups:
-            self._port.request(ControllerCommand(now_ms, kind, tuple(g.id for g in self._junction.groups if g.id in groups)), now_ms)
+            self._ask(ControllerCommand(now_ms, kind, tuple(g.id for g in self._junction.groups if g.id in groups)), now_ms)
             self._sent[kind], self._let_go_by = groups, None
 
     def _show_splits(self, now_ms: int) -> None:
@@ -154,24 +159,38 @@ class ControllerHeads:
         if wanted == self._splits_ms or now_ms < self._splits_due_ms:
             return
         ids = tuple(g.id for g in self._junction.groups)
-        self._port.request(ControllerCommand(now_ms, CommandKind.SPLITS, ids, tuple(wanted[g] for g in ids)), now_ms)
+        self._ask(ControllerCommand(now_ms, CommandKind.SPLITS, ids, tuple(wanted[g] for g in ids)), now_ms)
         self._splits_ms, self._let_go_by = wanted, None
         self._splits_due_ms = now_ms + max(LEAST_INTERVAL_MS, self._splits.cycle_ms(self._followers))
 
     def _let_go(self, kind: CommandKind, now_ms: int) -> None:
         """Let the controller run its own plan, or flash, which only a release ends."""
         if self._let_go_by is not kind:
-            self._port.request(ControllerCommand(now_ms, kind), now_ms)
+            self._ask(ControllerCommand(now_ms, kind), now_ms)
             self._forget()
             self._let_go_by = kind
+
+    def _ask(self, command: ControllerCommand, now_ms: int) -> None:
+        """Hand a command over by way of the last gate. Raises what this or the driver raises."""
+        failed = ""
+        try:
+            self._port.request(command, now_ms)
+        except (PortError, FrameRefusedError) as error:
+            failed = str(error)
+            raise
+        finally:
+            if self._journal is not None:
+                words = ", ".join(command.groups) or "none"
+                detail = {"command": str(command.kind), "groups": command.groups, "durations_ms": command.durations_ms, "failed": failed}
+                self._journal.note(now_ms, COMMAND, f"{self._junction.id}: {command.kind}: {words}", {"junction": self._junction.id, **detail})
 
     def _forget(self) -> None:
         """Note that nothing of ours is in force any more."""
         self._sent, self._splits_ms, self._let_go_by = {}, {}, None
 
 
-def follow(junction: Junction, driver: ControllerDriver, now_ms: int) -> tuple[ControllerHeads, SequencerFactory]:
-    """Return heads behind the last gate for a controller's driver, and what makes the followers of its nodes."""
+def follow(junction: Junction, driver: ControllerDriver, now_ms: int, journal: JournalRows | None = None) -> tuple[ControllerHeads, SequencerFactory]:
+    """Return heads behind the last gate for a controller's driver, and what makes the followers of its nodes; requests go to the ``journal``."""
     port = open_controller(junction.site_spec(), driver, now_ms=now_ms, stale_ms=driver.status_age_ms)
-    heads = ControllerHeads(junction, port, driver, now_ms)
+    heads = ControllerHeads(junction, port, driver, now_ms, journal)
     return heads, heads.follower

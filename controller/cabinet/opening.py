@@ -38,12 +38,12 @@ def open_cabinet(site: Site, clock: Clock, *, shadow: bool = False) -> tuple[Gua
     """
     demand_addresses(site.path, site.drivers())
     driver: Any = driver_of(SIGNALS, site.signals.driver).load_factory()(site.junction.site_spec(), site.signals.options, clock.now_ms)
-    signals, sequencer, refuge, seen = _signals(site, driver, clock, shadow=shadow)
+    journal = DayJournal(site.journal_folder, site.id, clock.utc, {"site": site.id, "shadow": shadow}, keep_days=site.retention_days)
+    signals, sequencer, refuge, seen = _signals(site, driver, clock, journal, shadow=shadow)
     sources = _sources(site, driver, clock)
     inputs = ManyInputs(sources)
     text = junction_text(site.junction)
     link = OptimizerLink(site.junction, optimizer_channel, text) if site.mode in (Mode.ADAPTIVE, Mode.CYCLE) else None
-    journal = DayJournal(site.journal_folder, site.id, clock.utc, {"site": site.id, "shadow": shadow}, keep_days=site.retention_days)
     guard = Guard(
         site.junction,
         site.mode,
@@ -97,13 +97,15 @@ def optimizer_channel() -> Channel:
     return SocketChannel(OPTIMIZER_SOCKET) if OPTIMIZER_SOCKET.exists() else ChildChannel()
 
 
-def _signals(site: Site, driver: Any, clock: Clock, *, shadow: bool) -> tuple[Signals, SequencerFactory, Mode, Callable[[int], Observation]]:
+def _signals(
+    site: Site, driver: Any, clock: Clock, journal: DayJournal, *, shadow: bool
+) -> tuple[Signals, SequencerFactory, Mode, Callable[[int], Observation]]:
     """Return the signals behind the last gate, what follows the plans, where to flee to, and what is really shown."""
     now_ms, seen = clock.now_ms(), driver.observe
     if hasattr(driver, "show"):
         heads = ShadowHeads(driver) if shadow else driver
         return open_site(site.junction.site_spec(), heads, now_ms=now_ms), Sequencer, Mode.FLASH, seen
-    controller, followers = follow(site.junction, ShadowController(driver) if shadow else driver, now_ms)
+    controller, followers = follow(site.junction, ShadowController(driver) if shadow else driver, now_ms, journal)
     return controller, followers, Mode.RELEASE, seen
 
 

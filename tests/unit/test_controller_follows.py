@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import support_two_nodes
 from support_controlled import STAGES, Controlled
@@ -14,12 +17,15 @@ from controller.cabinet.operated import Wish
 from controller.cabinet.wishes import Limited
 from controller.clock import ManualClock
 from controller.errors import PlanError
+from controller.journal import Journal
+from controller.journal_reader import JournalReader
+from controller.journal_schema import COMMAND, FILE_NAME
 from controller.plan import OFF, Plan, PlanStep
 from controller.supervisor import Mode
 from hardware.fake import FakeController
 from hardware.many_inputs import ManyInputs, Source
 from hardware.ntcip.transport import InProcess
-from hardware.ports import Actuation, CommandKind, PortError
+from hardware.ports import Actuation, CommandKind, ControllerCommand, PortError
 from hardware.signals import Aspect
 from hardware.virtual.controller import VirtualController
 
@@ -328,6 +334,32 @@ class TestGuard:
         assert [text for _, kind, text in guard.events if kind in ("controller", "error")] == []
         assert guard.signals.refusals == 0
         assert one.checker.unsafe_frames == 0
+
+    @pytest.mark.parametrize("actuation", list(Actuation))
+    def test_what_it_was_asked_for_is_recorded(self, actuation: Actuation, tmp_path: Path) -> None:
+        one, clock = Controlled("programme", actuation, own_loops=True), ManualClock()
+        asked = []
+        request = one.driver.request
+
+        def spy(command: ControllerCommand, now_ms: int) -> None:
+            asked.append((now_ms, str(command.kind), command.groups, command.durations_ms))
+            if len(asked) == 4:
+                raise PortError("the cable is cut")
+            request(command, now_ms)
+
+        one.driver.request = spy  # type: ignore[method-assign]
+        with Journal.create(tmp_path / FILE_NAME, {}) as journal:
+            heads, factory = follow(one.junction, one.driver, 0, journal)
+            guard = Guard(one.junction, Mode.FIXED, one, heads, clock=clock, journal=journal, refuge=Mode.RELEASE, sequencer=factory)
+            self.run(one, guard, clock, 40)
+            guard.stop("the test is over")
+            self.run(one, guard, clock, 5)
+        with JournalReader(journal.path) as reader:
+            told: list[Any] = [(note.now_ms, note.detail) for note in reader.notes() if note.kind == COMMAND]
+        assert [(at_ms, d["command"], tuple(d["groups"]), tuple(d["durations_ms"])) for at_ms, d in told] == asked
+        assert {d["failed"] for k, (_, d) in enumerate(told) if k != 3} == {""}
+        assert len(told) < 4 or told[3][1]["failed"] == "the cable is cut"
+        assert asked[-1][1] == "release"
 
     def test_a_lost_link_costs_the_mode_until_it_is_back(self) -> None:
         one, guard, clock = self.guard(PHASE_CONTROL)

@@ -17,7 +17,7 @@ from controller.cli import main
 from controller.clock import ManualClock
 from controller.journal import Journal
 from controller.journal_reader import JournalReader
-from controller.journal_schema import CLOCK, FILE_NAME, aspects_of
+from controller.journal_schema import CLOCK, COMMAND, FILE_NAME, aspects_of
 from controller.journal_tables import What, tables
 from controller.journal_time import TimeBase
 from controller.plan import Plan, PlanStep
@@ -37,6 +37,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         opened.plan("j", "n", 1, HOUR_MS + 100, Plan("adaptive", HOUR_MS + 100, (PlanStep(0, HOUR_MS + 5_100), PlanStep(1, None)), "why, in words", {"x": 1}))
         opened.mode("j", 2, HOUR_MS + 200, "fixed", "detectors_lost", "no loops")
         opened.note(HOUR_MS + 300, "detector", "a1: silent for 9 s: odd", {"trusted": False})
+        asked = {"junction": "j", "command": "splits", "groups": ("A", "B"), "durations_ms": (15_000, 33_500), "failed": "no answer"}
+        opened.note(HOUR_MS + 400, COMMAND, "j: splits: A, B", asked)
         yield opened
 
 
@@ -96,15 +98,17 @@ def test_a_simulation_counts_from_midnight(tmp_path: Path) -> None:
 def test_all_of_it_as_files(journal: Journal, tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
     journal.close()
     out = tmp_path / "out"
-    assert main(["journal", "export", str(tmp_path), "-o", str(out), "--format", form, "--what", "events,signals,decisions,health"]) == 0
+    assert main(["journal", "export", str(tmp_path), "-o", str(out), "--format", form, "--what", "events,signals,decisions,health,commands"]) == 0
     names = {Path(line).name for line in capsys.readouterr().out.splitlines()}
-    assert names == {"phases.csv", "detector_config.csv", *(f"{name}.{form}" for name in ("events", "signals", "decisions", "health", "modes"))}
+    assert names == {"phases.csv", "detector_config.csv", *(f"{name}.{form}" for name in ("events", "signals", "decisions", "health", "modes", "commands"))}
     if form == "csv":
         with (out / "health.csv").open() as file:
             assert list(csv.reader(file)) == [
                 ["TimeStamp", "DeviceId", "Detector", "Trusted", "Reason"],
                 ["2026-01-05 06:00:00.300", "j", "a1", "False", "silent for 9 s: odd"],
             ]
+        with (out / "commands.csv").open() as file:
+            assert list(csv.reader(file))[1:] == [["2026-01-05 06:00:00.400", "j", "splits", "A, B", "15, 33.5", "no answer"]]
     else:
         frame = polars.read_parquet(out / "health.parquet")
         assert frame.rows() == [(at(3), "j", "a1", False, "silent for 9 s: odd")]
