@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -39,7 +40,7 @@ def explain(
     from controller.explain import explain as rebuild
     from controller.journal_reader import JournalReader
 
-    with JournalReader(one_journal(folder)) as reader:
+    with JournalReader(journal_of(folder, moment)) as reader:
         found = rebuild(reader, choose_junction(reader, tls), moment_ms(moment, reader))
         unproven = any(one.proof.first_difference_ms is not None for one in found)
         hint = _hint(reader) if unproven else ""
@@ -104,6 +105,22 @@ def one_journal(folder: Path) -> Path:
     if len(found) > 1:
         raise ConfigError(f"{folder} holds {len(found)} runs; name one:\n" + "\n".join(f"  {run_of(path)}" for path in found))
     return found[0]
+
+
+def journal_of(folder: Path, moment: Moment) -> Path:
+    """Return the journal of one run, of several the only one of a cabinet that was written at that time. Raises `ConfigError` where that is not one."""
+    from controller.journal_reader import JournalReader
+    from controller.journal_schema import JournalError
+    from controller.journal_time import TimeBase
+    from controller.replay import find_journals
+
+    written = []
+    for path in find_journals(folder):
+        with suppress(JournalError), JournalReader(path) as reader:
+            span = reader.span_ms()
+            if TimeBase(reader).cabinet and span is not None and span[0] <= moment_ms(moment, reader) <= span[1]:
+                written.append(path)
+    return written[0] if len(written) == 1 else one_journal(folder)
 
 
 def check_output(output: Path | None) -> None:

@@ -171,6 +171,12 @@ class JournalReader:
             for i in range(count):
                 yield first_tick + i, first_ms + i * step_ms
 
+    def span_ms(self) -> tuple[int, int] | None:
+        """Return the times of the first and the last tick, None where there is none."""
+        for first_ms, last_ms in self._select("SELECT MIN(first_ms), MAX(first_ms + step_ms * (count - 1)) FROM ticks"):
+            return None if first_ms is None else (int(first_ms), int(last_ms))
+        return None
+
     def events(self) -> Iterator[EventRow]:
         """Yield the input events in the order in which they arrived."""
         names = self._names

@@ -15,6 +15,8 @@ from controller.cabinet.audit_log import AuditLog, Entry
 from controller.cabinet.day_journal import DayJournal
 from controller.cli import main
 from controller.clock import ManualClock
+from controller.errors import ConfigError
+from controller.explain_commands import journal_of, read_moment
 from controller.journal import Journal
 from controller.journal_reader import JournalReader
 from controller.journal_schema import CLOCK, COMMAND, FILE_NAME, aspects_of
@@ -193,3 +195,18 @@ def test_a_file_that_is_no_journal_hides_no_other_day(tmp_path: Path, capsys: py
         out, err = capsys.readouterr()
         assert names[1] in err
         assert "market-2026-01-05-10" in out
+
+
+def test_a_time_of_day_names_the_file_that_was_written_then(tmp_path: Path) -> None:
+    names = ["market-2026-01-05.sqlite", "market-2026-01-05-2.sqlite", "market-2026-01-06.sqlite"]
+    for name, hour in zip(names, ("05T06", "05T08", "06T06"), strict=True):
+        with Journal.create(tmp_path / name, {}) as one:
+            one.note(HOUR_MS, CLOCK, "starts", {"utc": f"2026-01-{hour}:00:00+00:00"})
+            for tick in range(600 if hour == "06T06" else 1200):
+                one.tick(tick, HOUR_MS + 100 * tick)
+    (tmp_path / "market-2026-01-07.sqlite").write_bytes(b"no journal" * 500)
+    assert journal_of(tmp_path, read_moment("08:01:59")).name == names[1]
+    assert journal_of(tmp_path, read_moment("07:01:30+01:00")).name == names[0]
+    for time in ("06:00:30", "07:00:00"):  # two days have that time, or none
+        with pytest.raises(ConfigError, match="holds 4 runs; name one"):
+            journal_of(tmp_path, read_moment(time))
