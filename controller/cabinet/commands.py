@@ -28,7 +28,8 @@ def run(
 ) -> None:
     """Control the junction of a cabinet until told to stop (SIGTERM, SIGINT).
 
-    Exit code: 0 ended in order, 1 another daemon runs this site, 64 the site file cannot be used, 70 ended because of an error in the program.
+    Exit code: 0 ended in order, 1 something that may be mended meanwhile (another daemon runs this site, a secret cannot be read), 64 the site
+    file cannot be used, 70 ended because of an error in the program.
     """
     from controller.cabinet.opening import open_cabinet
     from controller.cabinet.site import read_site

@@ -5,6 +5,7 @@ A door that cannot be opened (a folder that is missing, a port in use) is told o
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from controller.cabinet.remote_access import RemoteDoor
 
 RETRY_MS: Final = 30_000
+OF_ADDRESS: Final = {  # how to mend an address at which nobody can listen
+    errno.EADDRINUSE: "stop what uses it, or name another port in listen",
+    errno.EADDRNOTAVAIL: "name an address of this machine in listen",
+    errno.EACCES: "name a port above 1023 in listen",
+}
 
 
 class Service:
@@ -78,16 +84,17 @@ class Service:
         if self.socket is None:
             self._try("operator socket", self._open_socket, news)
         if self.metrics is None and self._site.metrics is not None:
-            self._try("metrics", self._open_metrics, news)
+            self._try("metrics", self._open_metrics, news, self._site.metrics)
         if self.remote is None and self._site.remote is not None and self.socket is not None:
-            self._try("remote access", self._open_remote, news)
+            self._try("remote access", self._open_remote, news, (self._site.remote.host, self._site.remote.port))
         return news
 
-    def _try(self, name: str, open_it: Callable[[], None], news: list[str]) -> None:
+    def _try(self, name: str, open_it: Callable[[], None], news: list[str], listen: tuple[str, int] = ("", 0)) -> None:
         try:
             open_it()
         except (UmlaufError, OSError) as error:
-            why = str(error)
+            mend = OF_ADDRESS.get(error.errno or 0) if isinstance(error, OSError) and listen[0] else None
+            why = f"{listen[0]}:{listen[1]}: expected an address to listen at, found {error}; {mend}" if mend else str(error)
             if self._told.get(name) != why:
                 self._told[name] = why
                 news.append(f"{name}: {why}; it is tried again every {RETRY_MS // 1000} s")
