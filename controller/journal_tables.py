@@ -81,8 +81,8 @@ def _commands(reader: JournalReader) -> Iterator[tuple[object, ...]]:
     for note in reader.notes():
         if note.kind == COMMAND:
             told: Any = note.detail
-            durations = ", ".join(f"{ms / 1000:g}" for ms in told["durations_ms"])
-            yield base.at(note.now_ms), told["junction"], told["command"], ", ".join(told["groups"]), durations, told["failed"]
+            durations = ", ".join(f"{ms / 1000:g}" for ms in told.get("durations_ms", ()))
+            yield base.at(note.now_ms), told["junction"], note.text, ", ".join(told.get("groups", ())), durations, told.get("failed", "")
 
 
 def _health(reader: JournalReader) -> Iterator[tuple[object, ...]]:

@@ -180,9 +180,8 @@ class ControllerHeads:
             raise
         finally:
             if self._journal is not None:
-                words = ", ".join(command.groups) or "none"
-                detail = {"command": str(command.kind), "groups": command.groups, "durations_ms": command.durations_ms, "failed": failed}
-                self._journal.note(now_ms, COMMAND, f"{self._junction.id}: {command.kind}: {words}", {"junction": self._junction.id, **detail})
+                more = {"groups": command.groups, "durations_ms": command.durations_ms, "failed": failed}
+                self._journal.note(now_ms, COMMAND, str(command.kind), {"junction": self._junction.id, **{name: told for name, told in more.items() if told}})
 
     def _forget(self) -> None:
         """Note that nothing of ours is in force any more."""

@@ -39,8 +39,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         opened.plan("j", "n", 1, HOUR_MS + 100, Plan("adaptive", HOUR_MS + 100, (PlanStep(0, HOUR_MS + 5_100), PlanStep(1, None)), "why, in words", {"x": 1}))
         opened.mode("j", 2, HOUR_MS + 200, "fixed", "detectors_lost", "no loops")
         opened.note(HOUR_MS + 300, "detector", "a1: silent for 9 s: odd", {"trusted": False})
-        asked = {"junction": "j", "command": "splits", "groups": ("A", "B"), "durations_ms": (15_000, 33_500), "failed": "no answer"}
-        opened.note(HOUR_MS + 400, COMMAND, "j: splits: A, B", asked)
+        asked = {"junction": "j", "groups": ("A", "B"), "durations_ms": (15_000, 33_500), "failed": "no answer"}
+        opened.note(HOUR_MS + 400, COMMAND, "splits", asked)
         yield opened
 
 
