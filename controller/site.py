@@ -47,6 +47,8 @@ def read_junction(path: Path) -> Junction:
 def parse_junction(text: str, *, where: str = "junction file") -> Junction:
     """Parse the text of a junction file. Raises `ConfigError` as `read_junction` does."""
     data = parse_toml(text, where)
+    if "signals" in data and isinstance(named := data.get("junction"), str):
+        raise ConfigError(f"{where}: expected a junction file, found a site file. Name the junction file that it names: {named}")
     try:
         model = JunctionModel.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:

@@ -142,3 +142,9 @@ def test_faults_of_form_do_not_hide_the_others(text: str) -> None:
 def test_what_hides_other_faults_says_so(text: str) -> None:
     with pytest.raises(ConfigError, match="1 fault; stages, intergreens and names are checked once these are mended"):
         parse_junction(re.sub(r" amber_s = [\d.]+", ' amber_s = "three"', text, count=1))
+
+
+def test_a_site_file_in_its_place_is_named_with_the_junction_file_that_it_names() -> None:
+    text = 'id = "market"\njunction = "corner.toml"\n[signals]\ndriver = "dry"\n'
+    with pytest.raises(ConfigError, match=r"expected a junction file, found a site file\. Name the junction file that it names: corner\.toml"):
+        parse_junction(text)
