@@ -23,7 +23,7 @@ from controller.solver import NEVER_MS, HorizonProblem, Ints
 from controller.spillback import LIKELY_RATIO, FullExits, blocked_ratio
 from controller.stage_choice import StageChoice
 from controller.transitions import TransitionTable
-from controller.work_price import CHANGE_MS, WorkPrice
+from controller.work_price import CHANGE_MS, LONGEST_MS, WorkPrice
 
 if TYPE_CHECKING:
     from controller.adaptive import AdaptiveSettings
@@ -37,6 +37,7 @@ _MOST_INSIDE_VEH: Final = 3.0  # no junction holds more of one lane
 _RELEASE_MS: Final = 3_000  # two vehicles that wait inside are out this long after the others' amber
 _LONGEST_WAIT_MS: Final = 600_000  # longer waits count as this long
 _REMEMBER: Final = ("margin", "exits", "gates", "red_limit")
+_NO_GAP_MS: Final = 20_000  # in place of the critical gap where none is to be expected
 _WAY_STAGES: Final = 62  # a vehicle's own way is told for at most so many stages, a bit each
 
 
@@ -168,7 +169,9 @@ class HorizonModel:
         lanes = len(self.model.lanes)
         beliefs = [snapshot.lanes[x.id] for x in self.model.lanes]
         shut = self._choice.shut(snapshot) - {signals.stage} | self._near_reds.feeding(beliefs, snapshot)
-        service, yields = self._shares(beliefs, snapshot, shut)
+        lasts_ms = self._lasts_ms(snapshot)
+        gapless = self._gapless(beliefs, now_ms) if lasts_ms >= LONGEST_MS else []
+        service, yields = self._shares(beliefs, snapshot, shut, gapless)
         yielding = yields[signals.stage].tolist()
         arrival, weight, numbers = array("q"), array("q"), array("q")
         for lane, belief in zip(self.model.lanes, beliefs, strict=True):
@@ -185,7 +188,7 @@ class HorizonModel:
         numbers.extend([phase_milli(belief, milli) for belief, milli in zip(beliefs, yielding, strict=True)])
         count, headway, person, ready, blocked, phase = np.frombuffer(numbers, np.int64).reshape(6, lanes)
         passes, gives_way = self._ways_of(beliefs)
-        price_milli = self._price_milli(snapshot)
+        price_milli = self._work_price.milli(snapshot.lanes, lasts_ms)
         start, stay = self._with_clearing(snapshot, beliefs)
         return HorizonProblem(
             arrival_ms=np.frombuffer(arrival, np.int64).reshape(lanes, _MAX_VEHICLES),
@@ -202,7 +205,7 @@ class HorizonModel:
             foes=self._foes,
             yield_milli=yields,
             yield_phase_milli=phase,
-            gap_ms=self._gap,
+            gap_ms=self._gaps(gapless),
             green_end_ms=self._ends(beliefs),
             green_start_ms=start,
             min_stay_ms=stay,
@@ -215,9 +218,21 @@ class HorizonModel:
             beam=settings.beam,
         )
 
-    def _price_milli(self, snapshot: Snapshot) -> int:
-        """Return the price of green that is lost; none where an exit is full or gated, for then the bottleneck is behind this junction."""
-        return 0 if self.gates.lanes or self.model.exits & snapshot.closed_exits else self._work_price.milli(snapshot.lanes)
+    def _lasts_ms(self, snapshot: Snapshot) -> float:
+        """Return how long the queues last; not at all where an exit is full or gated, for then the bottleneck is behind this junction."""
+        return 0.0 if self.gates.lanes or self.model.exits & snapshot.closed_exits else self._work_price.lasts_ms(snapshot.lanes)
+
+    def _gapless(self, beliefs: list[LaneBelief], now_ms: int) -> list[int]:
+        """Return the lanes whose first vehicle has long found no gap: where queues never end there is none, and he leaves as the green ends."""
+        return [i for i, belief in enumerate(beliefs) if belief.head_yields and belief.blocked_ms > now_ms]
+
+    def _gaps(self, gapless: list[int]) -> Ints:
+        """Return the critical gaps, on these lanes so long that it will not be found."""
+        if not gapless:
+            return self._gap
+        gap = self._gap.copy()
+        gap[gapless] = _NO_GAP_MS
+        return gap
 
     def _open(self, shut: frozenset[int]) -> Ints:
         """Return the transitions that may be chosen, none to the stages that are shut."""
@@ -329,10 +344,10 @@ class HorizonModel:
         extra_ms = int(self._extra[signals.from_stage, signals.stage])
         return max(signals.earliest_leave_ms - now_ms, signals.settled_ms + extra_ms - now_ms if extra_ms else 0, 0)
 
-    def _shares(self, beliefs: list[LaneBelief], snapshot: Snapshot, shut: frozenset[int]) -> tuple[Ints, Ints]:
+    def _shares(self, beliefs: list[LaneBelief], snapshot: Snapshot, shut: frozenset[int], gapless: list[int]) -> tuple[Ints, Ints]:
         """Return the share of each lane's vehicles that each stage lets pass, and which share of those must yield.
 
-        None pass where the stage is shut or the lane was seen to be locked. Both are worked out anew for lanes whose ratios have changed.
+        None pass where the stage is shut, or the lane, not one of `gapless`, was seen to be locked. Both are made anew where a lane's ratios have changed.
         """
         changed = [i for i, belief in enumerate(beliefs) if self._ratios[i] != (belief.movement_ratio, belief.head_ratio, bool(belief.ways))]
         if changed:
@@ -345,7 +360,7 @@ class HorizonModel:
                 self._yielding[s, i] = max(yield_milli(row[i], beliefs[i]), told if any(x.foes for x in row[i]) else 0)
         closed = snapshot.closed_exits
         served = self._with_room(beliefs, closed) if closed else self._served
-        locked = [i for i, belief in enumerate(beliefs) if belief.blocked_ms > snapshot.now_ms]
+        locked = [i for i, belief in enumerate(beliefs) if belief.blocked_ms > snapshot.now_ms and i not in gapless]
         if not locked and not shut:
             return served, self._yielding
         served = served.copy()

@@ -26,15 +26,18 @@ class WorkPrice:
         self._lanes = [(x.id, home) for x, home in zip(model.lanes, homes(model), strict=True) if home is not None]
         self._stages, self._horizon_ms = len(model.green), horizon_ms
 
-    def milli(self, beliefs: Mapping[str, LaneBelief]) -> int:
-        """Return the price in milli-vehicles: 0 while the queues go by the horizon, the highest where more comes than can be served, queue or not."""
-        work_ms, used, flow_veh_s = [0.0] * self._stages, [0.0] * self._stages, 0.0
+    def lasts_ms(self, beliefs: Mapping[str, LaneBelief]) -> float:
+        """Return how long the queues last, at most LONGEST_MS, which it is where more comes than can be served, queue or not."""
+        work_ms, used = [0.0] * self._stages, [0.0] * self._stages
         for lane, home in self._lanes:
             belief = beliefs[lane]
             work_ms[home] = max(work_ms[home], belief.queue_veh * belief.headway_ms)
             used[home] = max(used[home], belief.flow_veh_s * belief.headway_ms / 1000)
-            flow_veh_s += belief.flow_veh_s
         needed_ms = sum(work_ms)
         left = 1.0 - sum(used) - sum([LOST_MS for ms in work_ms if ms > 0.0]) / CYCLE_MS
-        lasts_ms = needed_ms / left if left * LONGEST_MS > needed_ms else LONGEST_MS
+        return needed_ms / left if left * LONGEST_MS > needed_ms else LONGEST_MS
+
+    def milli(self, beliefs: Mapping[str, LaneBelief], lasts_ms: float) -> int:
+        """Return the price in milli-vehicles, for queues that last so long: 0 while they go by the horizon."""
+        flow_veh_s = sum([beliefs[lane].flow_veh_s for lane, _ in self._lanes])
         return int(max(lasts_ms - self._horizon_ms, 0.0) * flow_veh_s)

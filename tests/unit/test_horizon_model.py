@@ -342,6 +342,23 @@ def test_a_locked_lane_is_not_served_by_the_stage_that_did_not_help() -> None:
     assert later.service_milli[EW, e1] == 1000
 
 
+ENDLESS = {x: {"flow_veh_s": 0.5} for x in LANES}  # more than the junction can serve
+
+
+def test_beyond_capacity_who_has_long_found_no_gap_finds_none_and_leaves_as_the_green_ends() -> None:
+    waiting = {"blocked_ms": 64_000, "head_yields": True}
+    scene = Scene(stage=EW, now_ms=60_000, beliefs=ENDLESS | {"e1": ENDLESS["e1"] | waiting})
+    p = problem(scene)
+    e1 = LANES.index("e1")
+    assert p.service_milli[EW, e1] == 1000
+    assert p.gap_ms[e1] > 10_000
+    assert set(np.delete(p.gap_ms, e1).tolist()) == {SETTINGS.gap_ms}
+    assert set(problem(replace(scene, now_ms=65_000)).gap_ms.tolist()) == {SETTINGS.gap_ms}
+    within = problem(replace(scene, beliefs={"e1": waiting}))
+    assert within.service_milli[EW, e1] == 0, "queues that end leave gaps, and who finds none all the same is in somebody's way"
+    assert set(within.gap_ms.tolist()) == {SETTINGS.gap_ms}
+
+
 def test_the_longest_red_is_a_setting_and_below_what_the_journal_calls_too_long() -> None:
     """What is served for two seconds too late would be noted as a fault otherwise."""
     assert 1000 * SETTINGS.max_red_s + INTERGREEN_MS + AMBER_MS < TOO_LONG_MS

@@ -17,7 +17,8 @@ HEADWAY_MS = 2_000
 def price_milli(queues: dict[str, int], flow_veh_s: dict[str, float]) -> int:
     beliefs = {lane: {"flow_veh_s": flow_veh_s.get(lane, 0.0), "headway_ms": HEADWAY_MS} for lane in {*queues, *flow_veh_s}}
     scene = Scene(now_ms=NOW_MS, arrivals_ms={lane: [NOW_MS - 1_000] * count for lane, count in queues.items()}, beliefs=beliefs)
-    return WorkPrice(NodeModel(ONE, ONE.nodes[0]), HORIZON_MS).milli(scene.snapshot().lanes)
+    price, lanes = WorkPrice(NodeModel(ONE, ONE.nodes[0]), HORIZON_MS), scene.snapshot().lanes
+    return price.milli(lanes, price.lasts_ms(lanes))
 
 
 def test_queues_that_go_within_the_horizon_cost_nobody_else_anything() -> None:
