@@ -31,16 +31,26 @@ class Child:
             if self._session is not None:
                 self._session.close()
             self._session = Session(Case.from_json(message["open"]), Actions(message["actions"]), message["interval_ms"])
-            return {"agents": self._session.observations(), "reward": self._session.reward(), "ended": False, "at_ms": self._session.world.now_ms}
+            return self._told(self._session)
         if self._session is None:
             raise PortError("expected an open episode before an action")
         session = self._session
         followed = session.act(message["act"])
-        reply = {"agents": session.observations(), "reward": session.reward(), "followed": followed, "at_ms": session.world.now_ms, "ended": session.ended}
+        reply = self._told(session) | {"followed": followed}
         if session.ended:
             self._session = None
             reply |= session.finish()
         return reply
+
+    @staticmethod
+    def _told(session: Session) -> dict[str, Any]:
+        return {
+            "agents": session.observations(),
+            "reward": session.reward(),
+            "at_ms": session.world.now_ms,
+            "terminated": session.empty,
+            "truncated": session.out_of_time,
+        }
 
 
 def main(arguments: list[str]) -> int:

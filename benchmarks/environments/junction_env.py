@@ -20,8 +20,9 @@ class JunctionEnv(gymnasium.Env[NDArray[np.float32], Any]):
     """One junction of a scenario that has one light with one node. The options are those of `Setting`.
 
     The reward is minus the vehicle seconds lost since the last action, so that an episode's sum is minus the published metric times the
-    number of vehicles. ``info``: ``action_mask``, ``held_back`` (the action was not allowed and nothing was changed), ``at_s``, and at the
-    end ``figures``. Raises `ConfigError` for a scenario with more agents than one.
+    number of vehicles. An episode is truncated when the scenario's time is over, and terminated when the last vehicle has left. ``info``:
+    ``action_mask``, ``held_back`` (the action was not allowed and nothing was changed), ``at_s``, and at the end ``figures``. Raises
+    `ConfigError` for a scenario with more agents than one.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - as Gymnasium declares it
@@ -46,9 +47,9 @@ class JunctionEnv(gymnasium.Env[NDArray[np.float32], Any]):
         return self._seen(reply), self._info(reply)
 
     def step(self, action: Action) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Act for one interval. The episode is over (terminated) at the end of the scenario."""
+        """Act for one interval."""
         reply = self.simulation.act({self.agent: np.atleast_1d(action).astype(int).tolist()})
-        return self._seen(reply), float(reply["reward"] + reply.get("rest", 0.0)), bool(reply["ended"]), False, self._info(reply)
+        return self._seen(reply), float(reply["reward"] + reply.get("rest", 0.0)), reply["terminated"], reply["truncated"], self._info(reply)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return which actions would be followed now, all choices in one row, as sb3-contrib's maskable algorithms want it."""
@@ -67,6 +68,6 @@ class JunctionEnv(gymnasium.Env[NDArray[np.float32], Any]):
         info = {"action_mask": self.action_masks().astype(np.int8), "at_s": reply["at_ms"] / 1000}
         if "followed" in reply:
             info["held_back"] = not reply["followed"][self.agent]
-        if reply["ended"]:
+        if "figures" in reply:
             info |= {"figures": reply["figures"], "rest": reply["rest"]}
         return info

@@ -63,11 +63,11 @@ class NetworkEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo has no types
         found = (
             self._seen(reply),
             dict.fromkeys(self.possible_agents, share),
-            dict.fromkeys(self.possible_agents, bool(reply["ended"])),
-            dict.fromkeys(self.possible_agents, False),
+            dict.fromkeys(self.possible_agents, reply["terminated"]),
+            dict.fromkeys(self.possible_agents, reply["truncated"]),
             self._infos(reply),
         )
-        if reply["ended"]:
+        if "figures" in reply:
             self.agents = []
         return found
 
@@ -85,6 +85,6 @@ class NetworkEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo has no types
             infos[name] = {"action_mask": mask, "at_s": reply["at_ms"] / 1000}
             if "followed" in reply:
                 infos[name]["held_back"] = not reply["followed"].get(name, True)
-            if reply["ended"]:
+            if "figures" in reply:
                 infos[name] |= {"figures": reply["figures"], "rest": reply["rest"]}
         return infos

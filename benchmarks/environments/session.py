@@ -68,12 +68,20 @@ class Session:
         self._tick()
 
     @property
+    def out_of_time(self) -> bool:
+        """Return whether the scenario's time is over, though vehicles may be under way."""
+        end_s = self._window.end_s if self._window.end_s is not None else self._window.cap_s
+        return self.world.now_ms >= 1000 * end_s
+
+    @property
+    def empty(self) -> bool:
+        """Return whether the last vehicle has left, in a scenario without an end."""
+        return self._window.end_s is None and self.world.remaining() == 0
+
+    @property
     def ended(self) -> bool:
         """Return whether the scenario is over."""
-        end_s = self._window.end_s
-        if end_s is None:
-            return self.world.now_ms >= 1000 * self._window.cap_s or self.world.remaining() == 0
-        return self.world.now_ms >= 1000 * end_s
+        return self.out_of_time or self.empty
 
     def act(self, actions: dict[str, list[int]]) -> dict[str, bool]:
         """Give each agent its action, and simulate until the next decision. Return which actions were followed."""

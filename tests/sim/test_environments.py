@@ -6,6 +6,7 @@ import os
 import signal
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -36,10 +37,10 @@ def env() -> Iterator[JunctionEnv]:
 def play(env: JunctionEnv, seed: int, choose: Any) -> tuple[float, list[Any], dict[str, Any]]:
     """Return the sum of rewards, all observations, and the last info of one episode; ``choose`` gives the action of a step by its mask."""
     seen, info = env.reset(seed=seed)
-    total, ended, step, all_seen = 0.0, False, 0, [seen]
-    while not ended:
-        seen, reward, ended, _, info = env.step(choose(step, info["action_mask"]))
-        total, step = total + reward, step + 1
+    total, over, step, all_seen = 0.0, False, 0, [seen]
+    while not over:
+        seen, reward, terminated, truncated, info = env.step(choose(step, info["action_mask"]))
+        total, step, over = total + reward, step + 1, terminated or truncated
         all_seen.append(seen)
     return total, all_seen, info
 
@@ -180,6 +181,28 @@ def test_it_is_the_run_that_the_bench_measures(tmp_path: Any) -> None:
 def test_wrong_options_are_one_message(options: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         JunctionEnv(**options)
+
+
+def own_scenario(folder: Path, trips: str, time: str) -> str:
+    """Return the configuration of a scenario on the net of ``cross``."""
+    net = load_config(find_scenario("cross")).net
+    (folder / "own.rou.xml").write_text(f"<routes>{trips}</routes>", encoding="utf-8")
+    files = f'<input><net-file value="{net}"/><route-files value="own.rou.xml"/></input>'
+    (folder / "own.sumocfg").write_text(f"<configuration>{files}<time>{time}</time></configuration>", encoding="utf-8")
+    return str(folder / "own.sumocfg")
+
+
+@pytest.mark.parametrize(("time", "out_of_time"), [('<end value="60"/>', True), ("", False)])
+def test_an_episode_is_truncated_at_the_end_of_time_and_terminated_when_all_have_left(tmp_path: Path, time: str, out_of_time: bool) -> None:
+    made = JunctionEnv(own_scenario(tmp_path, '<trip id="only" depart="1" from="w0A0" to="A0B0"/>', time))
+    made.reset(seed=1)
+    over: tuple[bool, bool] = (False, False)
+    while not any(over):
+        _, _, terminated, truncated, info = made.step(0)
+        over = terminated, truncated
+    made.close()
+    assert over == (not out_of_time, out_of_time)
+    assert (info["at_s"] == 60.0) is out_of_time
 
 
 def test_a_simulation_that_dies_is_told_and_the_next_episode_runs(env: JunctionEnv) -> None:

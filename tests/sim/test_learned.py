@@ -41,11 +41,12 @@ def test_a_saved_policy_controls_as_it_did_in_its_environment(tmp_path: Path, mo
     policy = made_up(env)
     policy.save(path_of("dqn", "cross", tmp_path))
     seen, info = env.reset(seed=3)
-    ended, chosen = False, set()
-    while not ended:
+    over, chosen = False, set()
+    while not over:
         choice = policy.choose(seen)
         chosen.add(choice)
-        seen, _, ended, _, info = env.step(choice)
+        seen, _, terminated, truncated, info = env.step(choice)
+        over = terminated or truncated
     env.close()
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     (tmp_path / "run").mkdir()
