@@ -47,12 +47,14 @@ class JunctionEnv(gymnasium.Env[NDArray[np.float32], Any]):
         return self._seen(reply), self._info(reply)
 
     def step(self, action: Action) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Act for one interval."""
-        reply = self.simulation.act({self.agent: np.atleast_1d(action).astype(int).tolist()})
+        """Act for one interval. Raises `ConfigError` for what is no action, `SimulationError` before `reset` and after the end."""
+        reply = self.simulation.act({self.agent: action})
         return self._seen(reply), float(reply["reward"] + reply.get("rest", 0.0)), reply["terminated"], reply["truncated"], self._info(reply)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return which actions would be followed now, all choices in one row, as sb3-contrib's maskable algorithms want it."""
+        if not self._mask:
+            self.simulation.need_episode()
         return np.concatenate([np.array(part, dtype=np.bool_) for part in self._mask])
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -16,16 +17,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.environments.agents import Actions
+import numpy as np
+
+from benchmarks.environments.agents import Actions, choices
 from benchmarks.environments.session import Seat, seats_of
 from controller.errors import ConfigError, SimulationError
-from scenarios.case import Case
+from scenarios.case import DETECTIONS, INSERTIONS, RULES, Case
 from scenarios.catalogue import find_scenario, load_config
 from scenarios.prepare import prepare
 from scenarios.runner import last_lines
 
 MOST_SEEDS: Final = 2**31 - 1  # SUMO's seeds are signed
 LOG: Final = "sumo.log"
+LAST_WORDS_S: Final = 5.0  # a process that fails closes its pipe before it has written why
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,19 @@ class Setting:
 
     def check(self) -> None:
         """Raise `ConfigError` naming what is wrong in the setting."""
-        if self.actions not in list(Actions):
-            raise ConfigError(f"actions: found {self.actions!r}, expected one of {', '.join(Actions)}")
-        if self.detection not in ("loops", "oracle"):
-            raise ConfigError(f"detection: found {self.detection!r}, expected loops or oracle")
-        if self.interval_s < 1:
-            raise ConfigError(f"interval_s: found {self.interval_s}, expected whole seconds, 1 or more")
+        for option, value, known in (
+            ("actions", self.actions, tuple(Actions)),
+            ("detection", self.detection, DETECTIONS),
+            ("rules", self.rules or RULES[0], RULES),
+            ("insertion", self.insertion, INSERTIONS),
+        ):
+            if value not in known:
+                raise ConfigError(f"{option}: found {value!r}, expected one of {', '.join(known)}")
+        for option, value_s in (("begin_s", self.begin_s), ("end_s", self.end_s)):
+            if value_s is not None and not 0 <= value_s < math.inf:
+                raise ConfigError(f"{option}: found {value_s:g}, expected seconds of simulation time, 0 or more")
+        if not isinstance(self.interval_s, int) or self.interval_s < 1:
+            raise ConfigError(f"interval_s: found {self.interval_s!r}, expected whole seconds, 1 or more")
 
     def case(self, seed: int, folder: Path) -> Case:
         """Return the run of one episode. Raises `UmlaufError` where there is no such scenario."""
@@ -95,9 +106,13 @@ class _Process:
         try:
             self._questions.write(json.dumps(message) + "\n")
             self._questions.flush()
-            return self._answers.readline()
+            line = self._answers.readline()
         except BrokenPipeError:
-            return ""
+            line = ""
+        if not line:
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(LAST_WORDS_S)
+        return line
 
     def end(self) -> None:
         """Kill the child and close the pipes."""
@@ -122,6 +137,7 @@ class Simulation:
         self.setting = setting
         self.folder = Path(tempfile.mkdtemp(prefix="umlauf-environment-"))
         self._processes: list[_Process] = []  # none before the first episode, else one
+        self._under_way = False
         self.close = weakref.finalize(self, _clean, self.folder, self._processes)
 
     @property
@@ -139,15 +155,33 @@ class Simulation:
         case = self.setting.case(seed % MOST_SEEDS, self.folder)
         return self._ask({"open": case.to_json(), "actions": self.setting.actions, "interval_ms": 1000 * self.setting.interval_s})
 
-    def act(self, actions: Mapping[str, list[int]]) -> dict[str, Any]:
-        """Give the agents their actions and return what follows. Raises `SimulationError`."""
-        return self._ask({"act": actions})
+    def act(self, actions: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the agents their actions and return what follows. Raises `ConfigError` for what is no action, and `SimulationError`."""
+        self.need_episode()
+        return self._ask({"act": {name: self._choices(name, action) for name, action in actions.items()}})
+
+    def need_episode(self) -> None:
+        """Raise `SimulationError` where no episode is under way."""
+        if self.close.alive and not self._under_way:
+            raise SimulationError(f"environment {self.setting.scenario}: expected an episode under way, found none; call reset() first")
+
+    def _choices(self, name: str, action: Any) -> list[int]:
+        views = {seat.name: seat.view for seat in self.seats}
+        if name not in views:
+            raise ConfigError(f"action of agent {name!r}: there is no such agent; expected one of {', '.join(views)}")
+        counts = choices(Actions(self.setting.actions), len(views[name].stages))
+        values = np.atleast_1d(action)
+        if values.dtype.kind not in "iu" or values.shape != (len(counts),) or not ((values >= 0) & (values < counts)).all():
+            numbers = "one whole number" if len(counts) == 1 else f"{len(counts)} whole numbers"
+            raise ConfigError(f"action of agent {name!r}: found {action!r}, expected {numbers} from 0 to {counts[0] - 1}")
+        return [int(value) for value in values]
 
     def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
         if not self.close.alive:
             raise SimulationError(f"environment {self.setting.scenario}: it has been closed; make a new one")
         if not self._processes:
             self._processes.append(_Process(self.folder))
+        self._under_way = False  # unless the answer says that it goes on
         line = self._processes[0].ask(message)
         if not line:
             self._processes.pop().end()
@@ -155,4 +189,5 @@ class Simulation:
         reply: dict[str, Any] = json.loads(line)
         if "error" in reply:
             raise SimulationError(f"environment {self.setting.scenario}: {reply['error']}")
+        self._under_way = not (reply["terminated"] or reply["truncated"])
         return reply

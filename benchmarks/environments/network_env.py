@@ -57,8 +57,8 @@ class NetworkEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo has no types
         return self._seen(reply), self._infos(reply)
 
     def step(self, actions: dict[str, Any]) -> tuple[Observations, dict[str, float], dict[str, bool], dict[str, bool], Infos]:
-        """Act for one interval with all agents; one that is not named keeps what it shows."""
-        reply = self.simulation.act({name: np.atleast_1d(action).astype(int).tolist() for name, action in actions.items()})
+        """Act for one interval with all agents; one that is not named keeps what it shows. Raises as `JunctionEnv.step`."""
+        reply = self.simulation.act(actions)
         share = float(reply["reward"] + reply.get("rest", 0.0)) / len(self.possible_agents)
         found = (
             self._seen(reply),

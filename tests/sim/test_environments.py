@@ -174,13 +174,54 @@ def test_it_is_the_run_that_the_bench_measures(tmp_path: Any) -> None:
     [
         ({"scenario": "arterial"}, "expected one junction with one node, found"),
         ({"scenario": "cross", "actions": "jump"}, "actions: found 'jump', expected one of stage, splits"),
-        ({"scenario": "cross", "detection": "radar"}, "expected loops or oracle"),
+        ({"scenario": "cross", "detection": "radar"}, "detection: found 'radar', expected one of loops, oracle"),
+        ({"scenario": "cross", "rules": "strict"}, "rules: found 'strict', expected one of net, published, street"),
+        ({"scenario": "cross", "insertion": "new"}, "insertion: found 'new', expected one of sumo, legacy"),
         ({"scenario": "cross", "interval_s": 0}, "whole seconds, 1 or more"),
+        ({"scenario": "cross", "interval_s": 2.5}, "interval_s: found 2.5, expected whole seconds, 1 or more"),
+        ({"scenario": "cross", "begin_s": -5}, "begin_s: found -5, expected seconds of simulation time, 0 or more"),
+        ({"scenario": "cross", "end_s": float("nan")}, "end_s: found nan, expected seconds of simulation time, 0 or more"),
     ],
 )
 def test_wrong_options_are_one_message(options: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         JunctionEnv(**options)
+
+
+@pytest.mark.parametrize("action", [4, -1, 1.7, True, None, "A", [0, 1], np.array([]), float("nan")])
+def test_what_is_no_action_is_told_and_the_episode_goes_on(env: JunctionEnv, action: Any) -> None:
+    env.reset(seed=1)
+    with pytest.raises(ConfigError, match=r"action of agent 'A0': found .*, expected one whole number from 0 to 3"):
+        env.step(action)
+    assert env.step(np.int64(0))[4]["at_s"] == 6.0
+
+
+@pytest.mark.parametrize("action", [[1], [1, 1, 1, 3], [1, 1, 1, -1], [1.5] * 4])
+def test_what_is_no_change_of_splits_is_told(action: Any) -> None:
+    made = JunctionEnv("cross", actions="splits", end_s=60.0)
+    made.reset(seed=1)
+    with pytest.raises(ConfigError, match=r"expected 4 whole numbers from 0 to 2"):
+        made.step(np.array(action))
+    made.close()
+
+
+def test_an_unknown_agent_is_told() -> None:
+    made = NetworkEnv("arterial", end_s=60.0)
+    made.reset(seed=1)
+    with pytest.raises(ConfigError, match="'Z9': there is no such agent; expected one of A0, B0, C0, D0, E0"):
+        made.step({"Z9": 0})
+    made.close()
+
+
+def test_nothing_can_be_done_before_and_after_an_episode(env: JunctionEnv) -> None:
+    for before in (lambda: env.step(0), env.action_masks):
+        with pytest.raises(SimulationError, match=r"expected an episode under way, found none; call reset\(\) first"):
+            before()
+    assert env.simulation.pid is None
+    play(env, 1, in_turn)
+    with pytest.raises(SimulationError, match=r"call reset\(\) first"):
+        env.step(0)
+    assert play(env, 1, in_turn)[2]["figures"]["vehicles"] > 0
 
 
 def own_scenario(folder: Path, trips: str, time: str) -> str:
@@ -203,6 +244,13 @@ def test_an_episode_is_truncated_at_the_end_of_time_and_terminated_when_all_have
     made.close()
     assert over == (not out_of_time, out_of_time)
     assert (info["at_s"] == 60.0) is out_of_time
+
+
+def test_a_simulation_that_fails_says_why(env: JunctionEnv) -> None:
+    env.reset(seed=1)
+    with pytest.raises(SimulationError, match=r"the simulation process has ended\. It said: .*KeyError: 'nobody'"):
+        env.simulation._ask({"act": {"nobody": [0]}})
+    assert env.reset(seed=1)[1]["at_s"] == 1.0
 
 
 def test_a_simulation_that_dies_is_told_and_the_next_episode_runs(env: JunctionEnv) -> None:
