@@ -35,7 +35,7 @@ class Child:
         session = self._session
         assert session is not None  # the environment asks for nothing before an episode
         followed = session.act(message["act"])
-        reply = self._told(session) | {"followed": followed}
+        reply = self._told(session) | {"reward": session.reward(), "followed": followed}
         if session.ended:
             self._session = None
             reply |= session.finish()
@@ -45,7 +45,6 @@ class Child:
     def _told(session: Session) -> dict[str, Any]:
         return {
             "agents": session.observations(),
-            "reward": session.reward(),
             "at_ms": session.world.now_ms,
             "terminated": session.empty,
             "truncated": session.out_of_time,

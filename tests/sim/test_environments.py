@@ -246,6 +246,17 @@ def test_an_episode_is_truncated_at_the_end_of_time_and_terminated_when_all_have
     assert (info["at_s"] == 60.0) is out_of_time
 
 
+def test_what_is_lost_before_the_first_action_is_paid_too(tmp_path: Path) -> None:
+    """Vehicles that are due at the begin and find no room wait from the first second on."""
+    trips = "".join(f'<trip id="v{number}" depart="0" from="w0A0" to="A0B0"/>' for number in range(30))
+    made = JunctionEnv(own_scenario(tmp_path, trips, '<end value="40"/>'))
+    total, _, info = play(made, 1, lambda step, mask: 0)
+    made.close()
+    assert info["figures"]["vehicles"] == 30
+    assert -total / 30 == pytest.approx(info["figures"]["mean_delay_s"], rel=1e-9)
+    assert abs(info["rest"]) < 0.02 * abs(total)
+
+
 def test_a_simulation_that_fails_says_why(env: JunctionEnv) -> None:
     env.reset(seed=1)
     with pytest.raises(SimulationError, match=r"the simulation process has ended\. It said: .*KeyError: 'nobody'"):
