@@ -75,35 +75,42 @@ deb-test: deb
 
 # Learned peers: torch and Stable-Baselines3 in an environment of their own (2 GB; the extra index of torch's makers has smaller, CPU-only wheels).
 RL := $(VENV)-rl
+RL_STAMP := $(RL)/.umlauf-is-set-up
 RL_ARGS ?= --kind dqn --scenario resco/cologne1
 
-$(RL): pyproject.toml
+$(RL_STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || exit 1
+	@echo "setting up $(RL) with $(PYTHON) (once; some minutes, about 2 GB on disk)"
 	@"$(PYTHON)" -m venv $(RL)
 	@$(RL)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[rl,test]'
 	@$(RL)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(SUMO_RL)
 	@touch $@
 
-rl: $(RL)
+rl: $(RL_STAMP)
+	@.ci/sumo_libraries $(RL)
 	$(RL)/bin/python -P -m benchmarks.environments.train $(RL_ARGS)
 
-rl-test: $(RL)
+rl-test: $(RL_STAMP)
+	@.ci/sumo_libraries $(RL)
 	$(RL)/bin/python -m pytest -m slow tests/sim/test_learned.py
 
 TOOLS := $(VENV)-release
+TOOLS_STAMP := $(TOOLS)/.umlauf-is-set-up
 DEB_EXTRAS := serial ntcip metrics virtual
 LOCK := uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 
-$(TOOLS): pyproject.toml
+$(TOOLS_STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || exit 1
 	@"$(PYTHON)" -m venv $(TOOLS)
 	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9' 'cyclonedx-bom>=7'
 	@touch $@
 
-lock: $(TOOLS)
+lock: $(TOOLS_STAMP)
 	$(TOOLS)/bin/$(LOCK) pyproject.toml $(foreach extra,$(DEB_EXTRAS),--extra $(extra)) --output-file deploy/debian/requirements.txt
 	echo 'setuptools>=77' | $(TOOLS)/bin/$(LOCK) - --output-file deploy/debian/build-requirements.txt
 
 # Of the libraries as they are installed from the lock: names, versions, licences.
-sbom: $(TOOLS)
+sbom: $(TOOLS_STAMP)
 	@deploy/make_sbom $(TOOLS) dist
 
 ci:
