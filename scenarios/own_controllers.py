@@ -22,6 +22,7 @@ from controller.planner import Mailbox
 from controller.snapshot import Snapshot
 
 GROUP: Final = "umlauf.controllers"
+RAISED: Final = (Exception, SystemExit)  # sys.exit() in a user's code must end neither the process nor the campaign
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def load_own(name: str) -> ControllerClass:
         loaded = point.load()
     except ModuleNotFoundError as error:
         raise MissingError(f"control {name!r} needs the Python module {error.name!r}, which is not installed") from error
-    except Exception as error:
+    except RAISED as error:
         raise ControllerError(f"control {name!r}: {point.value} cannot be loaded: {_told(error)}") from error
     if not callable(getattr(loaded, "decide", None)):
         raise ControllerError(f"control {name!r}: expected {point.value} to be a class with a method decide(view), found {loaded!r}")
@@ -92,14 +93,14 @@ class OwnPlanner(Mailbox):
         self._begun = False
         try:
             self._own = make(task)
-        except Exception as error:
+        except RAISED as error:
             raise ControllerError(f"{self._where}: its constructor raised {_told(error)}") from error
 
     def submit(self, snapshot: Snapshot) -> None:
         """Take the controller's answer. Raises `ControllerError` where it raises or answers nonsense."""
         try:
             answer = self._own.decide(snapshot)
-        except Exception as error:
+        except RAISED as error:
             raise ControllerError(f"{self._where}: decide() raised at {snapshot.now_ms / 1000:g} s: {_told(error)}") from error
         if answer is not None:
             self._plan = self._checked(answer, snapshot)
@@ -125,7 +126,7 @@ class OwnPlanner(Mailbox):
         return Plan(self.name, snapshot.now_ms, (PlanStep(stage, None),), f"{self.name}: wants stage {self._stages[stage]}")
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """Return the error's kind and text, and where in the user's file it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if len(frames) > 1 else ""
