@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -22,6 +23,8 @@ from scenarios.runner import SUMO_LOG, crash_text, failure_of, make_folder
 from scenarios.summary import failed_record, finished_record
 
 READ_BYTES: Final = 1 << 16
+WHERE: Final = signal.SIGUSR1  # asks a worker to write into its run's log where it is
+ANSWER_S: Final = 1.0  # how long a run that hangs may take to say where
 AGAIN: Final = ("PortError", "OSError")  # a simulator that failed may not fail twice; a wrong file does
 
 
@@ -126,9 +129,25 @@ class Worker:
             why = f"the run has not ended after {limits.deadline_s:g} s"
         else:
             return None
+        where = self._where(Path(run.task.case.folder) / SUMO_LOG)
         self.kill()
-        when = "before the first step" if run.last_s is None else f"at {run.last_s:g} s of simulation time"
-        return self._failed(run, f"{why} ({when}); it was ended", again=True)
+        when = "before the first step" if run.last_s is None else f"at about {run.last_s:g} s of simulation time"
+        return self._failed(run, f"{why} ({when}{where}); it was ended", again=True)
+
+    def _where(self, log: Path) -> str:
+        """Return in words where in its code the run is, by Python's fault handler; empty where that does not answer, as in a stopped process."""
+        before = log.stat().st_size
+        self._process.send_signal(WHERE)
+        until_s = elapsed_s() + ANSWER_S
+        while elapsed_s() < until_s and not self.gone:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.05)
+            with log.open("rb") as said:
+                said.seek(before)
+                found = re.search(r'File "(.+)", line (\d+) in (\S+)', said.read().decode(errors="replace"))
+            if found:
+                return f", in {Path(found[1]).name}, line {found[2]}, {found[3]}()"
+        return ""
 
     def _take(self, event: Mapping[str, Any]) -> Outcome | None:
         run = self._run

@@ -1,18 +1,22 @@
 """A worker process: runs one case after the other in a libsumo of its own. ``python -P -m benchmarks.worker EVENT_FD``.
 
 Cases come as JSON lines on standard input; what the parent must know goes as JSON lines to ``EVENT_FD``. Everything that SUMO prints
-goes to the case's ``sumo.log``. Where the parent is gone the worker ends at once, even in mid-run.
+goes to the case's ``sumo.log``, and at the signal `WHERE` also where in its code the run is, for the parent asks one that hangs. Where the
+parent is gone the worker ends at once, even in mid-run.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
 from pathlib import Path
 
+from benchmarks.supervised import WHERE
 from controller.errors import UmlaufError
 from hardware.ports import FrameRefusedError, PortError
 from scenarios.case import Case
@@ -25,12 +29,14 @@ def main(arguments: list[str]) -> int:
     """Run cases until standard input ends. A case that fails is told, and the next one is waited for."""
     pipe = EventPipe(int(arguments[0]))
     cases: queue.SimpleQueue[str] = queue.SimpleQueue()
+    faulthandler.register(WHERE, all_threads=False)
     threading.Thread(target=_read, args=(cases,), daemon=True).start()
     while True:
         _run(Case.from_json(cases.get()), pipe)
 
 
 def _read(cases: queue.SimpleQueue[str]) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {WHERE})  # it is the run that is asked
     for line in sys.stdin:
         cases.put(line)
     os._exit(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import resource
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -136,7 +137,7 @@ def _loop(running: Running, send: Send, stopped: Callable[[], bool]) -> None:
     end_ms = _end_ms(window)
     gc.collect()
     gc.freeze()  # what is there now stays: the collector need not look at it again and again
-    begun_s = shown_s = elapsed_s()
+    begun_s, shown_s = elapsed_s(), -math.inf
     begun_cpu_s = _cpu_s()
     try:
         while world.now_ms < end_ms and not stopped():

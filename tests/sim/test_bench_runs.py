@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.sim
 
 UMLAUF = str(Path(sys.executable).with_name("umlauf"))
 OWN = """
-import os, signal, time
+import os, signal, sys, time
 
 class Base:
     def __init__(self, task): self.task = task
@@ -36,7 +37,12 @@ class Nonsense(Base):
     def decide(self, view): return "purple"
 
 class Hangs(Base):
-    def decide(self, view): time.sleep(1000)
+    def decide(self, view):
+        if view.now_ms > 5_000: time.sleep(1000)
+        return 0
+
+class Exits(Base):
+    def decide(self, view): sys.exit("no licence")
 
 class Crashes(Base):
     def decide(self, view): os.kill(os.getpid(), signal.SIGSEGV)
@@ -58,7 +64,7 @@ class Slow(Base):
 def site(tmp_path: Path) -> Path:
     folder = tmp_path / "site"
     folder.mkdir()
-    points = {name.lower(): f"own_module:{name}" for name in ("Keeps", "Raises", "Nonsense", "Hangs", "Crashes", "CrashesOnce", "Slow")}
+    points = {name.lower(): f"own_module:{name}" for name in ("Keeps", "Raises", "Nonsense", "Exits", "Hangs", "Crashes", "CrashesOnce", "Slow")}
     return install(folder, OWN, points)
 
 
@@ -131,15 +137,18 @@ def test_a_worker_that_is_used_again_gives_what_a_fresh_one_gives(tmp_path: Path
 
 
 def test_who_fails_fails_alone(tmp_path: Path, site: Path) -> None:
-    controls = "fixed,keeps,raises,nonsense,hangs,crashes,crashesonce"
+    controls = "fixed,keeps,raises,nonsense,exits,hangs,crashes,crashesonce"
     done = bench(tmp_path, *SHORT, "--control", controls, "--seeds", "1", "--jobs", "2", "--silence", "6", site=site, MARKS=str(tmp_path))
     assert done.returncode == 1
     rows = {control: r for (control, _), r in rows_in(tmp_path).items()}
     assert {c for c, r in rows.items() if r["status"] == "finished"} == {"fixed", "keeps", "crashesonce"}
-    assert {c: r["attempts"] for c, r in rows.items()} == {"fixed": 1, "keeps": 1, "raises": 1, "nonsense": 1, "hangs": 2, "crashes": 2, "crashesonce": 2}
+    once, twice = ("fixed", "keeps", "raises", "nonsense", "exits"), ("hangs", "crashes", "crashesonce")
+    assert {c: r["attempts"] for c, r in rows.items()} == dict.fromkeys(once, 1) | dict.fromkeys(twice, 2)
     assert "LookupError: no such loop" in rows["raises"]["error"]
     assert "returned 'purple'" in rows["nonsense"]["error"]
-    assert "no step of the simulation for 6 s" in rows["hangs"]["error"]
+    assert re.search(r"decide\(\) raised at 1 s: SystemExit: no licence \(own_module.py, line \d+\)", rows["exits"]["error"])
+    where = r"at about \d+ s of simulation time, in own_module.py, line \d+, decide\(\)"
+    assert re.search(rf"no step of the simulation for 6 s \({where}\); it was ended", rows["hangs"]["error"])
     assert "was ended by SIGSEGV" in rows["crashes"]["error"]
     assert "Failed: " in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     kept = Path(rows["crashes"]["error"].rsplit(" is in ", 1)[1])
