@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.environments.policy import policies_code
 from scenarios.case import OURS, PEERS, SUMO_DRIVEN
 from scenarios.config import SumoConfig
 from scenarios.own_controllers import code_of as own_code_of
@@ -30,12 +31,15 @@ class Version:
     by_sumo: str
 
     def code_of(self, control: str) -> str:
-        """Return the hash of the code that decides what a run under this control gives; a user's own controller counts with its files."""
+        """Return the hash of the code that decides what a run under this control gives.
+
+        A user's own controller counts with its files, a learned one with its policies, too.
+        """
         if control in SUMO_DRIVEN:
             return self.by_sumo
         if control in OURS or control in PEERS:
             return self.ours
-        return hashlib.sha256(f"{self.ours} {own_code_of(control)}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.ours} {own_code_of(control)} {policies_code(control)}".encode()).hexdigest()[:16]
 
     def origin(self, control: str) -> dict[str, Any]:
         """Return what is written beside the figures: the code, and the versions of all that they depend on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -67,6 +68,14 @@ def path_of(kind: str, scenario: str, folder: Path | None = None) -> Path:
     """Return where the policy of a scenario is kept: in ``folder``, that of $UMLAUF_POLICIES, or beside this module."""
     root = folder or Path(os.environ.get(VARIABLE) or FOLDER)
     return root / f"{kind}-{scenario.replace('/', '-')}.npz"
+
+
+def policies_code(kind: str) -> str:
+    """Return a hash of the policies of a kind that control in a run, wherever they are kept."""
+    digest = hashlib.sha256()
+    for file in sorted(path_of(kind, "").parent.glob(f"{kind}-*.npz")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def policy_for(kind: str, scenario: str) -> Policy:

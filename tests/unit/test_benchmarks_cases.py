@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.cases import Campaign, Task, shard_of, tasks_of, to_do
+from benchmarks.environments.policy import VARIABLE
 from benchmarks.version import Version, hash_of
 from controller.errors import ConfigError, ScenarioError
 
@@ -26,6 +27,18 @@ def finished(task: Task, status: str = "finished") -> dict[str, Any]:
 def test_the_code_of_sumos_own_controls_is_not_ours() -> None:
     assert [VERSION.code_of(c) for c in ("adaptive", "greedy", "fixed", "sumo-actuated-30")] == ["ours-1", "ours-1", "sumo-1", "sumo-1"]
     assert hash_of(("controller",)) != hash_of(("scenarios",))
+
+
+def test_a_learned_control_counts_with_the_policies_that_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [VERSION.code_of("ppo")]
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    for content in (None, b"one", b"two"):
+        if content is not None:
+            (tmp_path / "ppo-cross.npz").write_bytes(content)
+        found.append(VERSION.code_of("ppo"))
+    assert len(set(found)) == 4
+    (tmp_path / "dqn-cross.npz").write_bytes(b"another kind's")
+    assert VERSION.code_of("ppo") == found[-1]
 
 
 def test_seed_by_seed_and_ours_first(tmp_path: Path) -> None:
