@@ -1,4 +1,4 @@
-"""The local engine: as many worker processes as wanted, each with one case at a time, reused and recycled.
+"""The local engine: as many worker processes as wanted, each with one case at a time, and reused.
 
 A shared pool would fail innocent cases with one crash; here a crash, a hang or an end by a signal costs only the worker's own case.
 """
@@ -15,7 +15,6 @@ from benchmarks.cases import Task
 from benchmarks.supervised import Limits, Outcome, Worker
 from scenarios.runner import make_folder
 
-CASES_PER_WORKER: Final = 20  # then a fresh one: what a long-lived simulator may leak stays small
 POLL_S: Final = 0.5
 Done = Callable[[Task, Outcome], bool]  # takes an outcome, and returns whether to run the case once more
 
@@ -37,7 +36,7 @@ def run_local(tasks: Iterable[Task], jobs: int, limits: Limits, folder: Path, do
 
 
 class _Pool:
-    """The workers; one that failed or has done its share is replaced."""
+    """The workers; one that failed is replaced."""
 
     def __init__(self, jobs: int, limits: Limits, folder: Path) -> None:
         self._jobs, self._limits, self._folder = jobs, limits, folder
@@ -75,7 +74,7 @@ class _Pool:
             if task is not None and outcome is not None:
                 found.append((task, outcome))
             failed = outcome is not None and outcome.record["status"] != "finished"
-            if worker.gone or failed or (worker.task is None and worker.cases >= CASES_PER_WORKER):
+            if worker.gone or failed:
                 self._drop(worker)
         return found
 

@@ -70,7 +70,6 @@ class Worker:
         self._events = read_end
         self._rest = b""
         self._run: _Run | None = None
-        self.cases = 0
 
     def fileno(self) -> int:
         """Return the descriptor that tells of news."""
@@ -99,7 +98,6 @@ class Worker:
         make_folder(Path(task.case.folder))
         (Path(task.case.folder) / SUMO_LOG).touch()
         self._run = _Run(task, elapsed_s(), elapsed_s())
-        self.cases += 1
         try:
             assert self._process.stdin is not None
             self._process.stdin.write(task.case.to_json().encode() + b"\n")
@@ -137,7 +135,8 @@ class Worker:
     def _where(self, log: Path) -> str:
         """Return in words where in its code the run is, by Python's fault handler; empty where that does not answer, as in a stopped process."""
         before = log.stat().st_size
-        self._process.send_signal(WHERE)
+        if not self.gone:
+            os.killpg(self._process.pid, WHERE)
         until_s = elapsed_s() + ANSWER_S
         while elapsed_s() < until_s and not self.gone:
             with suppress(subprocess.TimeoutExpired):

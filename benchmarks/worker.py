@@ -1,20 +1,24 @@
-"""A worker process: runs one case after the other in a libsumo of its own. ``python -P -m benchmarks.worker EVENT_FD``.
+"""A worker process: runs one case after the other, each in a fork of itself. ``python -P -m benchmarks.worker EVENT_FD``.
+
+A second simulation in one process is not the same as in a fresh one: what SUMO does depends on where its objects lie in memory, so figures
+would depend on which cases a worker had run before. All forks begin alike, with everything imported.
 
 Cases come as JSON lines on standard input; what the parent must know goes as JSON lines to ``EVENT_FD``. Everything that SUMO prints
 goes to the case's ``sumo.log``, and at the signal `WHERE` also where in its code the run is, for the parent asks one that hangs. Where the
-parent is gone the worker ends at once, even in mid-run.
+parent is gone both processes end at once, even in mid-run.
 """
 
 from __future__ import annotations
 
 import faulthandler
 import os
-import queue
+import select
 import signal
 import sys
 import threading
 import traceback
 from pathlib import Path
+from typing import Final
 
 from benchmarks.supervised import WHERE
 from controller.errors import UmlaufError
@@ -24,35 +28,55 @@ from scenarios.child import EventPipe
 from scenarios.drive import run_case
 from scenarios.runner import SUMO_LOG
 
+EXIT_TOLD: Final = 70  # of a fork that has told what became of its case; with any other it has crashed
+
 
 def main(arguments: list[str]) -> int:
-    """Run cases until standard input ends. A case that fails is told, and the next one is waited for."""
+    """Run cases until standard input ends. A case that fails is told, and the next one is waited for; one that crashes ends the worker likewise."""
     pipe = EventPipe(int(arguments[0]))
-    cases: queue.SimpleQueue[str] = queue.SimpleQueue()
-    faulthandler.register(WHERE, all_threads=False)
-    threading.Thread(target=_read, args=(cases,), daemon=True).start()
-    while True:
-        _run(Case.from_json(cases.get()), pipe)
-
-
-def _read(cases: queue.SimpleQueue[str]) -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {WHERE})  # it is the run that is asked
+    signal.signal(WHERE, signal.SIG_IGN)  # the whole group is asked, and the run answers
     for line in sys.stdin:
-        cases.put(line)
-    os._exit(0)
+        fork = os.fork()
+        if fork == 0:
+            _run(Case.from_json(line), pipe)
+        code = os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1])
+        if code < 0:
+            os.kill(os.getpid(), -code)
+        if code != EXIT_TOLD:
+            return code
+    return 0
 
 
 def _run(case: Case, pipe: EventPipe) -> None:
-    _log_to(case.file(SUMO_LOG))
-    pipe.send("began")
+    """Run the case and end this process."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    faulthandler.register(WHERE, all_threads=False)
+    code = 1
     try:
-        result = run_case(case, pipe.send, lambda: False)
+        _log_to(case.file(SUMO_LOG))
+        pipe.send("began")
+        pipe.send("result", values=run_case(case, pipe.send, lambda: False))
+        code = EXIT_TOLD
     except (UmlaufError, PortError, FrameRefusedError, OSError) as error:
         if os.environ.get("UMLAUF_DEBUG"):
             traceback.print_exc()
         pipe.send("error", kind=type(error).__name__, text=str(error))
-        return
-    pipe.send("result", values=result)
+        code = EXIT_TOLD
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _end_with_parent() -> None:
+    """End this process where the parent has gone. Nothing is read: what comes is for the worker."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {WHERE})  # it is the run that is asked
+    parent = select.poll()
+    parent.register(sys.stdin, 0)
+    parent.poll()
+    os._exit(0)
 
 
 def _log_to(path: Path) -> None:
