@@ -1,7 +1,7 @@
-"""The process that holds libsumo for one environment: ``python -m benchmarks.environments.child READ_FD WRITE_FD``, one JSON line a message.
+"""The process of one episode, which holds libsumo: ``python -m benchmarks.environments.child READ_FD WRITE_FD``, one JSON line a message.
 
-It answers ``{"open": case, "actions": ..., "interval_ms": ...}`` with the first observations, ``{"act": {agent: action}}`` with the next, and
-ends with its input. An error is told in one line. libsumo holds one simulation a process: so several environments live side by side.
+It answers ``{"open": case, "actions": ..., "interval_ms": ...}`` with the first observations, then ``{"act": {agent: action}}`` with the next, and
+ends with its input. An error is told in one line.
 """
 
 from __future__ import annotations
@@ -20,26 +20,20 @@ from scenarios.case import Case
 
 
 class Child:
-    """Answers messages; holds at most one episode."""
+    """Answers messages about its episode."""
 
     def __init__(self) -> None:
         self._session: Session | None = None
 
     def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to one message. Raises `UmlaufError`, `PortError` or `FrameRefusedError`."""
-        if "open" in message:
-            if self._session is not None:
-                self._session.close()
+        if self._session is None:
             self._session = Session(Case.from_json(message["open"]), Actions(message["actions"]), message["interval_ms"])
             return self._told(self._session)
         session = self._session
-        assert session is not None  # the environment asks for nothing before an episode
         followed = session.act(message["act"])
         reply = self._told(session) | {"reward": session.reward(), "followed": followed}
-        if session.ended:
-            self._session = None
-            reply |= session.finish()
-        return reply
+        return reply | session.finish() if session.ended else reply
 
     @staticmethod
     def _told(session: Session) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An environment's end of the pipe to the process that simulates, and what an environment is made of."""
+"""An environment's end of the pipe to the process that simulates an episode, and what an environment is made of."""
 
 from __future__ import annotations
 
@@ -123,14 +123,21 @@ class _Process:
         self._answers.close()
 
 
-def _clean(folder: Path, processes: list[_Process]) -> None:
+def _end(processes: list[_Process]) -> None:
     while processes:
         processes.pop().end()
+
+
+def _clean(folder: Path, processes: list[_Process]) -> None:
+    _end(processes)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 class Simulation:
-    """One process with one simulation at a time, in a temporary folder of its own. Close it, or let it go: both end the process."""
+    """One process for each episode, in a temporary folder. Close it, or let it go: both end the process.
+
+    A second simulation in one process is not the same as in a fresh one, for what SUMO does depends on where its objects lie in memory.
+    """
 
     def __init__(self, setting: Setting) -> None:
         setting.check()
@@ -151,8 +158,11 @@ class Simulation:
         return seats_of(prepare(self.setting.case(1, self.folder)))
 
     def open(self, seed: int) -> dict[str, Any]:
-        """Begin an episode and return the first observations. Raises `SimulationError`."""
+        """Begin an episode in a process of its own and return the first observations. Raises `SimulationError`."""
+        self._need_open()
+        _end(self._processes)
         case = self.setting.case(seed % MOST_SEEDS, self.folder)
+        self._processes.append(_Process(self.folder))
         return self._ask({"open": case.to_json(), "actions": self.setting.actions, "interval_ms": 1000 * self.setting.interval_s})
 
     def act(self, actions: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,8 +172,13 @@ class Simulation:
 
     def need_episode(self) -> None:
         """Raise `SimulationError` where no episode is under way."""
-        if self.close.alive and not self._under_way:
+        self._need_open()
+        if not self._under_way:
             raise SimulationError(f"environment {self.setting.scenario}: expected an episode under way, found none; call reset() first")
+
+    def _need_open(self) -> None:
+        if not self.close.alive:
+            raise SimulationError(f"environment {self.setting.scenario}: it has been closed; make a new one")
 
     def _choices(self, name: str, action: Any) -> list[int]:
         views = {seat.name: seat.view for seat in self.seats}
@@ -177,14 +192,10 @@ class Simulation:
         return [int(value) for value in values]
 
     def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        if not self.close.alive:
-            raise SimulationError(f"environment {self.setting.scenario}: it has been closed; make a new one")
-        if not self._processes:
-            self._processes.append(_Process(self.folder))
         self._under_way = False  # unless the answer says that it goes on
         line = self._processes[0].ask(message)
         if not line:
-            self._processes.pop().end()
+            _end(self._processes)
             raise SimulationError(f"environment {self.setting.scenario}: the simulation process has ended. It said: {last_lines(self.folder / LOG)}")
         reply: dict[str, Any] = json.loads(line)
         if "error" in reply:

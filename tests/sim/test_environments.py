@@ -105,8 +105,20 @@ def test_the_rewards_of_a_network_sum_up_too() -> None:
 def test_the_same_seed_and_actions_give_the_same_episode_and_another_seed_another(env: JunctionEnv) -> None:
     first, again, other = (play(env, seed, in_turn) for seed in (3, 3, 4))
     assert first[0] == again[0]
+    assert first[2]["figures"] == again[2]["figures"]
     assert np.array_equal(first[1], again[1])
     assert first[0] != other[0]
+
+
+def test_each_episode_has_a_process_of_its_own(env: JunctionEnv) -> None:
+    """SUMO's second run in a process differs from that in a fresh one (an hour of cologne1: 91.4 s instead of 90.6 s per vehicle)."""
+    env.reset(seed=1)
+    before = env.simulation.pid
+    env.reset(seed=1)
+    assert before is not None
+    assert env.simulation.pid != before
+    with pytest.raises(ProcessLookupError):
+        os.kill(before, 0)
 
 
 def test_several_live_in_one_process() -> None:
