@@ -93,6 +93,7 @@ def test_committed_policies_say_what_they_cost() -> None:
     for file in files:
         about = load_policy(file).about
         assert about["budget"]["actions"] > 0
+        assert about["judged"]["mean_delay_s"] < 20, "a peer that has learned nothing is a strawman"
         assert path_of(about["kind"], about["scenario"]) == file
     assert {file.name.split("-")[0] for file in files} == {"dqn", "ppo"}
 
@@ -102,11 +103,13 @@ def test_committed_policies_say_what_they_cost() -> None:
 def test_training_writes_a_policy_that_controls(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The smoke run of ``make rl-test``; the figures of so short a training mean nothing."""
     assert importlib.util.find_spec("stable_baselines3"), "expected Stable-Baselines3; run this by: make rl-test"
-    command = [sys.executable, "-P", "-m", "benchmarks.environments.train", "--kind", kind, "--scenario", "cross", "--steps", "1000", "--end", str(END_S)]
+    command = [sys.executable, "-P", "-m", "benchmarks.environments.train", "--kind", kind, "--scenario", "cross", "--steps", "1440", "--end", str(END_S)]
     done = subprocess.run([*command, "--folder", str(tmp_path)], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     about = load_policy(Path(json.loads(done.stdout.splitlines()[-1])["policy"])).about
-    assert about["budget"]["actions"] == 1000
+    assert about["budget"]["actions"] == 1440  # whole rounds of what PPO learns from at a time
+    assert about["judged"]["mean_delay_s"] > 0
+    assert about["judged"]["after_actions"] <= 1440
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     (tmp_path / "run").mkdir()
     record = run(kind, tmp_path / "run")
