@@ -86,12 +86,17 @@ def _tasks_of_scenario(campaign: Campaign, name: str, version: Version, root: Pa
         end_s=campaign.end_s,
         output=root,
     )
-    scenario = find_scenario(name)
-    files = files_hash(load_config(scenario)) if scenario.source == "user" else None
+    files = scenario_version(name)
     for case in cases_of(request):
         origin = {**version.origin(case.control), "scenario_version": files}
         key = key_of(case, origin)
         yield Task(dataclasses.replace(case, folder=str((root / key).resolve())), key, origin)
+
+
+def scenario_version(name: str) -> str | None:
+    """Return a hash of the files of a user's scenario, None for those of the catalogue. Raises `UmlaufError` where there is no such scenario."""
+    scenario = find_scenario(name)
+    return files_hash(load_config(scenario)) if scenario.source == "user" else None
 
 
 def key_of(case: Case, origin: Mapping[str, Any]) -> str:

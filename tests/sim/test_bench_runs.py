@@ -127,7 +127,7 @@ def test_a_tenth_is_verified_and_a_difference_is_told(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_is_used_again_gives_what_a_fresh_one_gives(tmp_path: Path) -> None:
-    """Three cases in one libsumo, one after the other, against ``umlauf simulate`` with a process for each."""
+    """Three cases of one worker, one after the other, against ``umlauf simulate`` with a process for each."""
     assert bench(tmp_path, *SHORT, "--control", "adaptive,fixed", "--seeds", "1-2", "--jobs", "1").returncode == 0
     told = subprocess.run(
         [UMLAUF, "simulate", *SHORT, "--control", "adaptive,fixed", "--seed", "1-2", "--json", "--output", str(tmp_path / "runs")],

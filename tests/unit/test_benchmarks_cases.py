@@ -9,8 +9,10 @@ import pytest
 
 from benchmarks.cases import Campaign, Task, shard_of, tasks_of, to_do
 from benchmarks.environments.policy import VARIABLE
+from benchmarks.verify import drawn
 from benchmarks.version import Version, hash_of
 from controller.errors import ConfigError, ScenarioError
+from scenarios.catalogue import find_scenario, load_config
 
 VERSION = Version("c0ffee", False, "ours-1", "sumo-1")
 
@@ -67,19 +69,34 @@ def test_new_code_runs_again_unless_older_rows_are_kept(tmp_path: Path) -> None:
     assert not to_do(newer, rows, keep_older=True)
 
 
-def test_a_users_scenario_counts_with_its_files(tmp_path: Path) -> None:
-    from scenarios.catalogue import find_scenario, load_config
-
+def copy_of_cross(folder: Path) -> tuple[str, Path]:
+    """Return a user's configuration and its routes."""
     config = load_config(find_scenario("cross"))
     for file in config.path.parent.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    mine = str(tmp_path / config.path.name)
+        (folder / file.name).write_bytes(file.read_bytes())
+    return str(folder / config.path.name), folder / config.routes[0].name
+
+
+def test_a_users_scenario_counts_with_its_files(tmp_path: Path) -> None:
+    mine, route = copy_of_cross(tmp_path)
     before = tasks(tmp_path / "out", scenarios=(mine,))
     rows = [finished(t) for t in before]
     assert not to_do(tasks(tmp_path / "out", scenarios=(mine,)), rows, keep_older=False)
-    route = tmp_path / config.routes[0].name
     route.write_bytes(route.read_bytes() + b"<!-- changed -->")
     assert len(to_do(tasks(tmp_path / "out", scenarios=(mine,)), rows, keep_older=False)) == 4
+
+
+def test_only_what_can_be_made_again_is_verified(tmp_path: Path) -> None:
+    """Neither cases whose scenario's files have changed or gone, nor those of a controller that is not installed any more."""
+    mine, route = copy_of_cross(tmp_path)
+    rows = [finished(t) for t in tasks(tmp_path / "out", scenarios=(mine,), controls=("fixed",), seeds="1")]
+    rows.append({**rows[0], "control": "uninstalled", "code": "its-own"})
+    assert [row["control"] for row, _ in drawn(rows, VERSION, 1, tmp_path / "out")] == ["fixed"]
+    route.write_bytes(route.read_bytes() + b"<!-- changed -->")
+    for _ in ("changed", "gone"):
+        with pytest.raises(ConfigError, match="expected finished cases of the present code, scenario files and controllers, found none among 2"):
+            drawn(rows, VERSION, 1, tmp_path / "out")
+        Path(mine).unlink(missing_ok=True)
 
 
 def test_shards_share_the_cases(tmp_path: Path) -> None:
