@@ -14,7 +14,7 @@ from benchmarks.analysis import Block, Cell, analyse
 from benchmarks.cases import FINISHED
 from benchmarks.columns import Row
 from benchmarks.report_words import CELL_HEADS, COMPARISON_HEADS, FAULT_HEADS, MEANING, cell_row, comparison_row, fault_rows, overview, statement
-from benchmarks.tables import LAST, markdown, missing_lines
+from benchmarks.tables import LAST, markdown, missing
 from scenarios.report_html import document, table_html
 
 REPORT: Final = "report.html"
@@ -90,8 +90,12 @@ def _introduction(text: _Text, rows: Sequence[Row], commands: Sequence[str], ver
     if commands:
         text.paragraph("Made by:")
         text.points(commands)
-    for line in missing_lines(rows):
-        text.paragraph(line)
+    for word, found in missing(rows).items():
+        if len(found) == 1:
+            text.paragraph(f"{word}: {found[0]}.")
+        else:
+            text.paragraph(f"{word}:")
+            text.points(found)
 
 
 def _block(text: _Text, block: Block, rows: Sequence[Row], pictures: Path | None) -> None:

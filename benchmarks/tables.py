@@ -45,14 +45,14 @@ def campaign_table(campaign: Sequence[Row]) -> str:
     rows = [row for row in campaign if row["status"] == FINISHED]
     settings = sorted({(row["rules"], row["detection"], row["insertion"]) for row in rows}, key=lambda s: (s[:2], s[2] != "sumo"))
     blocks = [_block([r for r in rows if (r["rules"], r["detection"], r["insertion"]) == s], s) for s in settings]
-    return "\n\n".join([*blocks, *missing_lines(campaign)])
+    return "\n\n".join([*blocks, *(f"{word}: {'; '.join(found)}." for word, found in missing(campaign).items())])
 
 
-def missing_lines(campaign: Sequence[Row]) -> list[str]:
-    """Return what is not in the tables: a line of the runs that failed, one of the controls that a scenario does not take."""
+def missing(campaign: Sequence[Row]) -> dict[str, list[str]]:
+    """Return what is not in the tables, as far as there is any: the runs that failed, and the controls that a scenario does not take."""
     failed = [f"{r['scenario']} {r['control']} seed {r['seed']}: {str(r['error']).splitlines()[0]}" for r in campaign if r["status"] == FAILED]
     refused = {f"{r['control']} on {r['scenario']}: {str(r['error']).splitlines()[0]}": None for r in campaign if r["status"] == NOT_APPLICABLE}
-    return [f"{word}: {'; '.join(found)}." for word, found in (("Failed", failed), ("Not applicable", list(refused))) if found]
+    return {word: found for word, found in (("Failed", failed), ("Not applicable", list(refused))) if found}
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], *, left_columns: int = 1) -> str:

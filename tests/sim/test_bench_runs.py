@@ -156,7 +156,9 @@ def test_who_fails_fails_alone(tmp_path: Path, site: Path) -> None:
     where = r"at about \d+ s of simulation time, in own_module.py, line \d+, decide\(\)"
     assert re.search(rf"no step of the simulation for 6 s \({where}\); it was ended", rows["hangs"]["error"])
     assert "was ended by SIGSEGV" in rows["crashes"]["error"]
-    assert "Failed: " in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    told = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "\nFailed:\n" in told
+    assert all(f"\n* cross {control} seed 1: " in told for control in ("raises", "nonsense", "exits", "hangs", "crashes"))
     kept = Path(rows["crashes"]["error"].rsplit(" is in ", 1)[1])
     assert (kept / "sumo.log").is_file()
 
