@@ -7,6 +7,7 @@ others; a case whose workers died again and again (Dask's ``allowed-failures``) 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable
@@ -91,4 +92,5 @@ def _distributed() -> Any:
         import distributed
     except ModuleNotFoundError as error:
         raise MissingError("--engine dask needs Dask distributed; install it with: pip install 'umlauf[dask]'") from error
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # its tracebacks on a lost scheduler would bury our message
     return distributed

@@ -85,7 +85,7 @@ def test_a_worker_killed_in_mid_run_costs_no_case(tmp_path: Path) -> None:
             w.pid: w for n in (1, 2) for w in [stack.enter_context(process(worker_arguments(address, tmp_path / f"w{n}"), environment, tmp_path / f"w{n}.log"))]
         }
         running = subprocess.Popen([*bench, "--output", str(tmp_path / "out")], env=environment, stderr=subprocess.PIPE, text=True)
-        victim = both_at_work(marks, set(workers), running)
+        victim = all_at_work(marks, set(workers), running)
         os.kill(victim, signal.SIGKILL)
         _, told = running.communicate(timeout=300)
     assert running.returncode == 0, told
@@ -95,15 +95,38 @@ def test_a_worker_killed_in_mid_run_costs_no_case(tmp_path: Path) -> None:
     assert begun_twice, "the killed worker's case was not run again by the other one"
 
 
-def both_at_work(marks: Path, workers: set[int], running: subprocess.Popen[str]) -> int:
-    """Wait until both Dask workers run a case, and return the id of one."""
+def test_a_scheduler_killed_in_mid_run_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "marks").mkdir()
+    site = tmp_path / "site"
+    site.mkdir()
+    install(site, STEADY, {"steady": "own_module:Steady"})
+    environment = {**os.environ, "PYTHONPATH": str(site), "MARKS": str(tmp_path / "marks")}
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    scheduler = ["distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    bench = [UMLAUF, "bench", "cross", "--end", "60", "--control", "steady", "--seeds", "1", "--engine", "dask", "--scheduler", address]
+    with ExitStack() as stack:
+        lost = stack.enter_context(process(scheduler, environment, tmp_path / "scheduler.log"))
+        wait_for_port(port)
+        worker = stack.enter_context(process(worker_arguments(address, tmp_path / "w"), environment, tmp_path / "w.log"))
+        running = subprocess.Popen([*bench, "--output", str(tmp_path / "out")], env=environment, stderr=subprocess.PIPE, text=True)
+        all_at_work(tmp_path / "marks", {worker.pid}, running)
+        lost.kill()
+        _, told = running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert f"the Dask scheduler at {address} has gone; start it and give the same command again" in told
+    assert "Traceback" not in told
+
+
+def all_at_work(marks: Path, workers: set[int], running: subprocess.Popen[str]) -> int:
+    """Wait until all Dask workers run a case, and return the id of one."""
     for _ in range(1200):
         seen = {int(mark.name.split("-")[1]) for mark in marks.iterdir()} & workers
         if seen == workers:
             return min(seen)
         assert running.poll() is None, running.communicate()[1]
         time.sleep(0.05)
-    pytest.fail("the Dask workers did not both begin")
+    pytest.fail("the Dask workers did not all begin")
 
 
 def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path) -> None:
