@@ -169,15 +169,6 @@ def test_no_run_knows_of_those_that_its_worker_ran_before(tmp_path: Path, site: 
     assert {r["status"] for r in rows_in(tmp_path).values()} == {"finished"}
 
 
-def test_figures_do_not_depend_on_what_the_worker_ran_before(tmp_path: Path) -> None:
-    """SUMO's second run in a process differed from that in a fresh one, here from 42.6 to 43.4 s."""
-    assert bench(tmp_path, "resco/cologne1", "--control", "fixed", "--seeds", "1-2", "--jobs", "1").returncode == 0
-    after_another = rows_in(tmp_path)["fixed", 2]["mean_delay_s"]
-    (tmp_path / "alone").mkdir()
-    assert bench(tmp_path / "alone", "resco/cologne1", "--control", "fixed", "--seeds", "2", "--jobs", "1").returncode == 0
-    assert rows_in(tmp_path / "alone")["fixed", 2]["mean_delay_s"] == after_another
-
-
 def test_a_run_over_its_time_is_ended(tmp_path: Path, site: Path) -> None:
     done = bench(tmp_path, *SHORT, "--control", "slow", "--seeds", "1", "--deadline", "3", site=site)
     assert done.returncode == 1
