@@ -1,8 +1,8 @@
 """The `actuated` planner: minimum green, extension lane by lane until the queue's end, maximum green, skipped stages.
 
-Where stages overlap it goes on as a dual ring does: from 1+5 to 1+6 while 1 still runs, each lane with a maximum green of its own. A lane
-that has had its queue's end is over there, whoever comes later: it can be ended by itself, so it need not wait until all are quiet at once
-(NEMA TS 2 without simultaneous gap out). Which stage comes next is `controller.stage_order`'s to say.
+A lane that has had its queue's end is over, whoever comes later: nobody waits until all lanes are quiet at once (NEMA TS 2 without
+simultaneous gap out). Where stages overlap it goes on as a dual ring does: from 1+5 to 1+6 while 1 still runs, each lane with a maximum green
+of its own. Which stage comes next is `controller.stage_order`'s to say.
 
 Needs detectors only, no numba; an estimate only where a lane's stop loop is not trusted. It is what every other mode falls back to.
 """
@@ -25,7 +25,7 @@ class ActuatedSettings:
     """The one parameter set for all junctions."""
 
     max_green_s: int = 50  # where the group has none of its own
-    stop_gap_ms: int = 2_500  # a lane has ended its queue when its stop loop stays free this long
+    stop_gap_ms: int = 2_000  # a lane has ended its queue when its stop loop stays free this long
     advance_gap_ms: int = 1_000  # beyond the travel time from the advance loop to the stop line
     advance_reach_m: float = 60.0  # farther loops do not extend
     dead_lane_ms: int = 8_000  # green, covered, nobody leaves: the lane no longer extends
@@ -56,7 +56,7 @@ class ActuatedPlanner(Mailbox):
         )
         self._min_green_ms = {g: junction.group_by_id[g].min_green_ms for g in node.groups}
         self._order = StageOrder(self._model, *self._turns())
-        self._over: set[int] = set()  # lanes that have had their queue's end in this green, where stages overlap
+        self._over: set[int] = set()  # lanes that have had their queue's end in this green
         self._called = [False] * len(self._model.lanes)
         self._counts: dict[str, int] = {}
         self._rival_since_ms: int | None = None
@@ -133,10 +133,8 @@ class ActuatedPlanner(Mailbox):
         return frozenset(g for g, since_ms in begun_ms.items() if since_ms is None or now_ms < since_ms + self._min_green_ms[g])
 
     def _extending(self, stage: int, young: frozenset[str], snapshot: Snapshot) -> list[int]:
-        """Return the lanes whose queues have not ended; where stages overlap, an end is final after the minimum green."""
+        """Return the lanes whose queues have not ended; an end is final after the minimum green."""
         extending = [i for i in range(len(self._model.lanes)) if self._extends(i, stage, snapshot)]
-        if not self._order.overlaps(stage):
-            return extending
         old = {i for i, groups in enumerate(self._model.lane_groups) if (now := groups & self._model.green[stage]) and not now & young}
         self._over = (self._over & old) | old.difference(extending)
         return [i for i in extending if i not in self._over]

@@ -40,10 +40,6 @@ class StageOrder:
         self.in_part = False  # whether the present stage is no turn of its own, but what a part of the one before left
         self._asked = _NOTHING  # a stage, and the one whose turn that will be; none if it is no turn
 
-    def overlaps(self, stage: int) -> bool:
-        """Tell whether another stage shows some of the stage's signal groups, too."""
-        return any(k != stage and self._model.green[k] & self._model.green[stage] for k in self._all)
-
     def see(self, stage: int) -> None:
         """Note which stage is shown. One that was not asked for has its own turn."""
         if stage != self._now:

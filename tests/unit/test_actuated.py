@@ -70,6 +70,15 @@ def test_a_gap_ends_the_green() -> None:
     assert one.plans[1].detail["ended"] == "gap_out"
 
 
+def test_a_lane_that_has_had_its_queue_s_end_does_not_hold_up_the_others_again() -> None:
+    """Lanes side by side are never all quiet at once in dense traffic: each ends by itself."""
+    last_ms = 50_000
+    one = play(stream("n0/1", 5_000, 30_000), stream("n0/1", 36_000, END_MS), stream("s0/1", 5_000, last_ms), waits("e0/1", WAIT_MS))
+    first = one.run(END_MS)[0]
+    assert last_ms - 1_500 <= first.to_ms <= last_ms + SETTINGS.stop_gap_ms + 1_500
+    assert one.plans[1].detail["ended"] == "gap_out"
+
+
 def test_traffic_on_a_lane_that_is_red_extends_nothing() -> None:
     one = play(stream("e0/1", WAIT_MS, END_MS, 1_200))
     first = one.run(60_000)[0]
