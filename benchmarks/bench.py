@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,9 @@ from rich.console import Console
 
 from benchmarks.cases import DONE, FAILED, Campaign, Task, shard_of, tasks_of, to_do
 from benchmarks.columns import Row, load_polars
-from benchmarks.local import Done, run_local
-from benchmarks.progress import Costs, Display
+from benchmarks.costs import Costs
+from benchmarks.local import Done, Tick, run_local
+from benchmarks.progress import Display
 from benchmarks.store import ResultFolder
 from benchmarks.supervised import Limits, Outcome
 from benchmarks.verify import deviations, drawn
@@ -102,7 +104,7 @@ def verify_campaign(options: Options, draw: int) -> int:
             console.print(f"{task.name}: {text}", highlight=False, markup=False, soft_wrap=True)
             return False
 
-        _execute([task for _, task in pairs], options, done, lambda: None)
+        _execute([task for _, task in pairs], options, done, lambda *_: None)
     differ = sum(map(bool, found.values()))
     text = f"{len(found)} of the finished cases were run again: " + ("all came out the same." if not differ else f"{differ} came out otherwise.")
     console.print(text, highlight=False)
@@ -136,26 +138,28 @@ def _scratch() -> Iterator[Path]:
 
 def _run(wanted: Sequence[Task], folder: ResultFolder, options: Options, rows: Sequence[Row], console: Console) -> int:
     """Run the cases, keep each result as it comes, and return how many failed."""
-    attempts: dict[str, int] = {}
+    attempts: Counter[str] = Counter()
+    took_s: dict[str, float] = {}
     failed = 0
     with Display(wanted, options.workers, Costs(rows), console) as display:
 
         def done(task: Task, outcome: Outcome) -> bool:
             nonlocal failed
-            attempts[task.key] = attempts.get(task.key, 0) + 1
+            attempts[task.key] += 1
+            took_s[task.key] = took_s.get(task.key, 0.0) + outcome.took_s
             if outcome.again and attempts[task.key] < ATTEMPTS:
                 display.say(f"{task.name}: {str(outcome.record['error']).splitlines()[0]}; it is run once more")
                 return True
             _keep(folder, task, outcome, attempts[task.key])
             failed += outcome.record["status"] == FAILED
-            display.ended(task, outcome.record)
+            display.ended(task, outcome.record, took_s[task.key])
             return False
 
         _execute(wanted, options, done, display.tick)
     return failed
 
 
-def _execute(tasks: Sequence[Task], options: Options, done: Done, tick: Callable[[], None]) -> None:
+def _execute(tasks: Sequence[Task], options: Options, done: Done, tick: Tick) -> None:
     """Run the cases on the engine asked for."""
     if tasks and options.engine == "dask":
         from benchmarks.dask_engine import run_dask

@@ -71,7 +71,7 @@ def campaign_s(jobs: int) -> float:
                 raise UmlaufError(f"{task.name} failed: {outcome.record['error']}")
             return False
 
-        run_local(tasks, jobs, Limits(), Path(name) / "workers", done, lambda: None)
+        run_local(tasks, jobs, Limits(), Path(name) / "workers", done, lambda *_: None)
         return elapsed_s() - begin_s
 
 

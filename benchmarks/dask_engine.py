@@ -10,12 +10,12 @@ import dataclasses
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.cases import Task
-from benchmarks.local import Done
+from benchmarks.local import Done, Tick
 from benchmarks.supervised import Limits, Outcome, run_alone
 from benchmarks.version import present_version
 from controller.errors import ConfigError, MissingError, SimulationError, UmlaufError
@@ -27,7 +27,7 @@ CONNECT: Final = "10s"
 POLL_S: Final = 0.5
 
 
-def run_dask(tasks: Iterable[Task], scheduler: str, limits: Limits, done: Done, tick: Callable[[], None]) -> None:
+def run_dask(tasks: Iterable[Task], scheduler: str, limits: Limits, done: Done, tick: Tick) -> None:
     """Run the cases on the scheduler's workers. Raises `ConfigError` where it does not answer, `MissingError` without Dask."""
     distributed = _distributed()
     address = scheduler or os.environ.get(ADDRESS, "")
@@ -44,7 +44,7 @@ def run_dask(tasks: Iterable[Task], scheduler: str, limits: Limits, done: Done, 
             raise SimulationError(f"the Dask scheduler at {address} has gone; start it and give the same command again, it goes on where it stopped") from error
 
 
-def _run(client: Any, distributed: Any, tasks: list[Task], limits: Limits, done: Done, tick: Callable[[], None]) -> None:
+def _run(client: Any, distributed: Any, tasks: list[Task], limits: Limits, done: Done, tick: Tick) -> None:
     def submit(task: Task) -> Any:
         return client.submit(run_remote, task, limits, key=f"umlauf-{task.key}-{os.urandom(4).hex()}", pure=False)
 
@@ -58,7 +58,7 @@ def _run(client: Any, distributed: Any, tasks: list[Task], limits: Limits, done:
             task = running.pop(future)
             if done(task, _outcome(future, task)):
                 running[submit(task)] = task
-        tick()
+        tick((), sum(client.nthreads().values()))
 
 
 def _outcome(future: Any, task: Task) -> Outcome:

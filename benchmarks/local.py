@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import selectors
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from benchmarks.cases import Task
+from benchmarks.costs import Underway
 from benchmarks.supervised import Limits, Outcome, Worker
 from scenarios.runner import make_folder
 
 POLL_S: Final = 0.5
 Done = Callable[[Task, Outcome], bool]  # takes an outcome, and returns whether to run the case once more
+Tick = Callable[[Sequence[Underway], int], None]  # takes the cases under way, and how many are run at a time
 
 
-def run_local(tasks: Iterable[Task], jobs: int, limits: Limits, folder: Path, done: Done, tick: Callable[[], None]) -> None:
+def run_local(tasks: Iterable[Task], jobs: int, limits: Limits, folder: Path, done: Done, tick: Tick) -> None:
     """Run the cases on ``jobs`` workers; ``tick`` is called at least every half second. Raises what ``done`` and ``tick`` raise, with all workers ended."""
     pool = _Pool(jobs, limits, make_folder(folder))
     waiting = deque(tasks)
@@ -30,7 +32,7 @@ def run_local(tasks: Iterable[Task], jobs: int, limits: Limits, folder: Path, do
             for task, outcome in pool.news(POLL_S):
                 if done(task, outcome):
                     waiting.appendleft(task)
-            tick()
+            tick(pool.underway, jobs)
     finally:
         pool.close()
 
@@ -47,6 +49,10 @@ class _Pool:
     @property
     def busy(self) -> int:
         return sum(worker.task is not None for worker in self._workers)
+
+    @property
+    def underway(self) -> list[Underway]:
+        return [one for one in (worker.underway for worker in self._workers) if one is not None]
 
     @property
     def free(self) -> bool:

@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.cases import FINISHED, NOT_APPLICABLE, Task
-from benchmarks.columns import Row
+from benchmarks.costs import Costs, Underway
 from controller.clock import elapsed_s
 
-GUESS_S: Final = 30.0  # a case of which nothing is known yet
-
-
-class Costs:
-    """How long cases take, learned from those that ended: of the same scenario and control, else of the scenario, else of all."""
-
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._wall_s: dict[tuple[str, ...], tuple[float, int]] = {}
-        for row in rows:
-            if row["status"] == FINISHED and row.get("wall_s") is not None:
-                self.learn(row["scenario"], row["control"], row["wall_s"])
-
-    def learn(self, scenario: str, control: str, wall_s: float) -> None:
-        """Take the wall time of one case."""
-        for key in ((scenario, control), (scenario,), ()):
-            total_s, count = self._wall_s.get(key, (0.0, 0))
-            self._wall_s[key] = total_s + wall_s, count + 1
-
-    def of(self, task: Task) -> float:
-        """Return the wall time in s that is expected of a case."""
-        for key in ((task.case.scenario, task.case.control), (task.case.scenario,), ()):
-            if key in self._wall_s:
-                total_s, count = self._wall_s[key]
-                return total_s / count
-        return GUESS_S
+MEASURED_RATIO: Final = 0.5  # of the work that is left: below it the time left is a guess, and is called one
 
 
 class Display:
     """Tells of cases as they end. Use it as a context."""
 
     def __init__(self, tasks: Iterable[Task], jobs: int, costs: Costs, console: Console | None = None) -> None:
+        """Expect the cases to be run in this order, ``jobs`` at a time."""
         self._left = {task.key: task for task in tasks}
         self._total = len(self._left)
         self._jobs, self._costs = jobs, costs
+        self._underway: Sequence[Underway] = ()
         self._begun_s = elapsed_s()
         self._console = console or Console(stderr=True)
         columns = (TextColumn("cases"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
@@ -63,23 +41,32 @@ class Display:
 
     def left_text(self) -> str:
         """Return how long it will still take, in words."""
-        left_s = sum(map(self._costs.of, self._left.values())) / self._jobs
-        return f"about {duration(left_s)} left" if self._left else "done"
+        if not self._left:
+            return "done"
+        underway = [one for one in self._underway if one.task.key in self._left]
+        running = {one.task.key for one in underway}
+        left = self._costs.left([task for key, task in self._left.items() if key not in running], underway, self._jobs)
+        if left is None:
+            return "time left not known yet"
+        return f"about {duration(left.left_s)} left" + ("" if left.measured_ratio >= MEASURED_RATIO else ", a guess until more kinds of case have ended")
 
-    def ended(self, task: Task, record: dict[str, Any]) -> None:
-        """Tell of a case that has ended for good."""
+    def ended(self, task: Task, record: dict[str, Any], took_s: float) -> None:
+        """Tell of a case that has ended for good, and has occupied a worker for so long, in all attempts."""
         self._left.pop(task.key, None)
+        self._costs.learn(task, record, took_s)
         if record["status"] == FINISHED:
-            self._costs.learn(task.case.scenario, task.case.control, record["wall_s"])
             what = f"{record['mean_delay_s']:.2f} s per vehicle, {record['wall_s']:.1f} s wall"
         else:
             what = f"{'NOT APPLICABLE' if record['status'] == NOT_APPLICABLE else 'FAILED'}: {str(record['error']).splitlines()[0]}"
-        self._bar.update(self._at, completed=self._total - len(self._left), left=self.left_text())
-        self.say(f"[{self._total - len(self._left)}/{self._total}, {duration(elapsed_s() - self._begun_s)}] {task.name}: {what}; {self.left_text()}")
+        left = self.left_text()
+        self._bar.update(self._at, completed=self._total - len(self._left), left=left)
+        self.say(f"[{self._total - len(self._left)}/{self._total}, {duration(elapsed_s() - self._begun_s)}] {task.name}: {what}; {left}")
 
-    def tick(self) -> None:
-        """Let the clock of the bar go on."""
-        self._bar.update(self._at, left=self.left_text())
+    def tick(self, underway: Sequence[Underway] = (), jobs: int | None = None) -> None:
+        """Let the clock of the bar go on; told are the cases under way, as far as they are known, and how many are run at a time."""
+        self._underway, self._jobs = underway, jobs or self._jobs
+        if not self._bar.disable:
+            self._bar.update(self._at, left=self.left_text())
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""

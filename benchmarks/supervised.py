@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.cases import NOT_APPLICABLE, Task
+from benchmarks.costs import Underway
 from controller.clock import elapsed_s
 from controller.errors import SimulationError
 from scenarios.runner import SUMO_LOG, crash_text, failure_of, make_folder
@@ -38,10 +39,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a case. ``again``: the simulator crashed, hung or failed, which a second try may mend."""
+    """What became of a case, and for how long it occupied a worker. ``again``: the simulator crashed, hung or failed, which a second try may mend."""
 
     record: dict[str, Any]
     again: bool = False
+    took_s: float = 0.0
 
 
 @dataclass
@@ -51,6 +53,7 @@ class _Run:
     task: Task
     begun_s: float
     heard_s: float
+    stepped_s: float | None = None  # when its first step was heard of
     first_s: float | None = None
     last_s: float | None = None
     end_s: float | None = None
@@ -86,12 +89,15 @@ class Worker:
         return self._run.task if self._run is not None else None
 
     @property
-    def done_ratio(self) -> float:
-        """Return how much of the present run is simulated, as far as it has been told."""
+    def underway(self) -> Underway | None:
+        """Return how far the present run is, as it was told last."""
         run = self._run
-        if run is None or run.first_s is None or run.last_s is None or run.end_s is None:
-            return 0.0
-        return min(max((run.last_s - run.first_s) / max(run.end_s - run.first_s, 1.0), 0.0), 1.0)
+        if run is None:
+            return None
+        if run.stepped_s is None or run.first_s is None or run.last_s is None or run.end_s is None:
+            return Underway(run.task, elapsed_s() - run.begun_s, 0.0, 0.0)
+        done_ratio = (run.last_s - run.first_s) / max(run.end_s - run.first_s, 1.0)
+        return Underway(run.task, elapsed_s() - run.begun_s, run.heard_s - run.stepped_s, min(max(done_ratio, 0.0), 1.0))
 
     def give(self, task: Task) -> None:
         """Hand over a case. A worker that is gone is noticed by `hear`."""
@@ -155,24 +161,26 @@ class Worker:
         run.heard_s = elapsed_s()
         match event["event"]:
             case "progress":
-                run.first_s = float(event["now_s"]) if run.first_s is None else run.first_s
+                if run.stepped_s is None:
+                    run.stepped_s, run.first_s = run.heard_s, float(event["now_s"])
                 run.last_s, run.end_s = float(event["now_s"]), float(event["end_s"])
             case "partial":
                 run.partial = event["values"]
             case "error" if event["kind"] == "NotApplicableError":
-                self._run = None
-                return Outcome({**failed_record(run.task.case, str(event["text"]), None, {}), "status": NOT_APPLICABLE})
+                return self._ended(run, {**failed_record(run.task.case, str(event["text"]), None, {}), "status": NOT_APPLICABLE})
             case "error":
                 text = str(failure_of(event, Path(run.task.case.folder), began=False))
                 return self._failed(run, text, again=str(event["kind"]) in AGAIN)
             case "result":
-                self._run = None
-                return Outcome(finished_record(run.task.case, event["values"]))
+                return self._ended(run, finished_record(run.task.case, event["values"]))
         return None
 
-    def _failed(self, run: _Run, text: str, *, again: bool) -> Outcome:
+    def _ended(self, run: _Run, record: dict[str, Any], *, again: bool = False) -> Outcome:
         self._run = None
-        return Outcome(failed_record(run.task.case, text, run.last_s, run.partial), again)
+        return Outcome(record, again, elapsed_s() - run.begun_s)
+
+    def _failed(self, run: _Run, text: str, *, again: bool) -> Outcome:
+        return self._ended(run, failed_record(run.task.case, text, run.last_s, run.partial), again=again)
 
     def _crashed(self) -> Outcome | None:
         code = self._process.wait()
