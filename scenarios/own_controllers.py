@@ -6,12 +6,16 @@ nonsense fails its run (`ControllerError`): figures of a fallback would pass for
 
 from __future__ import annotations
 
+import difflib
 import hashlib
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Final, Protocol, cast
 
 from controller.cli_commands import source_path
@@ -22,6 +26,8 @@ from controller.planner import Mailbox
 from controller.snapshot import Snapshot
 
 GROUP: Final = "umlauf.controllers"
+WRITTEN: Final = re.compile(r"[\w.]+\s*:\s*[\w.]+\s*(\[.*\])?")
+CORRECT: Final = f'correct it under [project.entry-points."{GROUP}"] in its pyproject.toml (NAME = "MODULE:CLASS") and install it again: pip install -e .'
 RAISED: Final = (Exception, SystemExit)  # sys.exit() in a user's code must end neither the process nor the campaign
 
 
@@ -59,22 +65,54 @@ def own_controllers() -> dict[str, EntryPoint]:
 def load_own(name: str) -> ControllerClass:
     """Return the class of a registered controller. Raises `MissingError` or `ControllerError` where it cannot be loaded."""
     point = own_controllers()[name]
-    try:
-        loaded = point.load()
-    except ModuleNotFoundError as error:
-        raise MissingError(f"control {name!r} needs the Python module {error.name!r}, which is not installed") from error
-    except RAISED as error:
-        raise ControllerError(f"control {name!r}: {point.value} cannot be loaded: {_told(error)}") from error
+    entry = f"control {name!r}: its entry point {point.value!r}" + (f" (of the distribution {point.dist.name})" if point.dist is not None else "")
+    if not _is_written(point):
+        raise ControllerError(f"{entry} is not MODULE:CLASS; {CORRECT}")
+    loaded: object = _module(name, point, entry)
+    path = point.module
+    for part in point.attr.split("."):
+        if not hasattr(loaded, part):
+            raise ControllerError(f"{entry} names what does not exist: {_without(loaded, path, part)}; {CORRECT}")
+        path = f"{path}.{part}"
+        loaded = getattr(loaded, part)
     if not callable(getattr(loaded, "decide", None)):
         raise ControllerError(f"control {name!r}: expected {point.value} to be a class with a method decide(view), found {loaded!r}")
     return cast(ControllerClass, loaded)
+
+
+def _is_written(point: EntryPoint) -> bool:
+    """Tell whether the entry point is written as it should be; of another the module cannot even be asked for."""
+    return WRITTEN.fullmatch(point.value.strip()) is not None
+
+
+def _module(name: str, point: EntryPoint, entry: str) -> ModuleType:
+    try:
+        return import_module(point.module)
+    except ModuleNotFoundError as error:
+        if f"{point.module}.".startswith(f"{error.name}."):
+            raise MissingError(f"{entry} names the module {error.name}, which Python does not find; {CORRECT}") from error
+        needs = f"control {name!r}: its module {point.module} needs the Python module {error.name!r}, which is not installed{_place(error)}"
+        raise MissingError(f"{needs}; install it into the environment of umlauf") from error
+    except RAISED as error:
+        raise ControllerError(f"control {name!r}: {point.value} cannot be loaded: {_told(error)}") from error
+
+
+def _without(owner: object, path: str, name: str) -> str:
+    """Return in words that the module, or class, has no such name, and which it might have been."""
+    file = getattr(owner, "__file__", None)
+    what = f"module {path} ({file})" if file else path
+    deciding = [known for known, value in vars(owner).items() if callable(getattr(value, "decide", None))]
+    near = difflib.get_close_matches(name, vars(owner), n=1)
+    if near:
+        return f"{what} has no {name!r} (did you mean {near[0]!r}?)"
+    return f"{what} has no {name!r}" + (f", but these with a method decide(): {', '.join(deciding)}" if deciding else "")
 
 
 def code_of(name: str) -> str:
     """Return a hash of a registered controller's own files: its package's, or its module's where it is in none."""
     point = own_controllers()[name]
     digest = hashlib.sha256(point.value.encode())
-    path = source_path(point.module)
+    path = source_path(point.module) if _is_written(point) else None
     if path is not None:
         package = "." in point.module or path.name == "__init__.py"
         files = sorted(p for p in path.parent.rglob("*") if p.is_file() and "__pycache__" not in p.parts) if package else [path]
@@ -128,6 +166,14 @@ class OwnPlanner(Mailbox):
 
 def _told(error: BaseException) -> str:
     """Return the error's kind and text, and where in the user's file it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if len(frames) > 1 else ""
-    return f"{type(error).__name__}: {error}{place}"
+    return f"{type(error).__name__}: {error}{_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    """Return where an error of the user's code was raised; empty where it was before any line of it, as in a file that is no Python."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)[1:] if not _is_of_the_import(frame.filename)]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+
+
+def _is_of_the_import(file: str) -> bool:
+    return file.startswith("<frozen importlib") or Path(file).parent.name == "importlib"

@@ -16,7 +16,7 @@ import pytest
 from support_bench import install
 from support_control import junction
 
-from controller.errors import ConfigError, ControllerError
+from controller.errors import ConfigError, ControllerError, MissingError
 from controller.plan import Plan, PlanStep
 from controller.snapshot import SignalState, Snapshot
 from scenarios import own_controllers
@@ -112,6 +112,50 @@ def test_what_cannot_be_loaded_or_does_not_decide_is_told(monkeypatch: pytest.Mo
         load_own("broken")
     with pytest.raises(ControllerError, match=r"a class with a method decide\(view\)"):
         load_own("idle")
+
+
+FOUND = r"control 'mine': its entry point '{value}'( \(of the distribution \w+\))? "
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("mispelt_own:Longest", r"names the module mispelt_own, which Python does not find; correct it under \[project.entry-points.\"umlauf.controllers\"\]"),
+        ("kept_own.inner:Longest", r"names the module kept_own.inner, which Python does not find; correct it"),
+        ("kept_own:Longst", r"names what does not exist: module kept_own \(.*kept_own.py\) has no 'Longst' \(did you mean 'Longest'\?\); correct it"),
+        ("kept_own:Zzz", r"names what does not exist: module kept_own \(.*kept_own.py\) has no 'Zzz', but these with a method decide\(\): Longest; correct it"),
+        ("kept_own:Longest.Zzz", r"names what does not exist: kept_own.Longest has no 'Zzz'; correct it"),
+        ("kept_own", "is not MODULE:CLASS; correct it"),
+        ("kept_own:Longest()", "is not MODULE:CLASS; correct it"),
+    ],
+)
+def test_an_entry_point_that_leads_nowhere_is_told_with_what_to_correct(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, told: str) -> None:
+    (tmp_path / "kept_own.py").write_text("class Longest:\n    def decide(self, view): ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registered(monkeypatch, ("mine", value))
+    with pytest.raises((ControllerError, MissingError)) as caught:
+        load_own("mine")
+    assert re.fullmatch(f"{FOUND.format(value=re.escape(value))}{told}.*", str(caught.value)), str(caught.value)
+    assert "importlib" not in str(caught.value)
+    assert code_of("mine")
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("x = 1\nimport no_such_library_xyz\n", r"its module {module} needs the Python module 'no_such_library_xyz', .* \({module}.py, line 2\); install it"),
+        ("def f(:\n", r"cannot be loaded: SyntaxError: .*\({module}.py, line 1\)$"),
+        ("import json\n\njson.loads('{{')\n", r"cannot be loaded: JSONDecodeError: .*\(\w+.py, line \d+\)$"),
+        ("x = 1\nx.missing\n", r"cannot be loaded: AttributeError: 'int' object has no attribute 'missing' \({module}.py, line 2\)$"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_told_with_its_own_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str, told: str) -> None:
+    module = f"unloadable_{abs(hash(source))}"
+    (tmp_path / f"{module}.py").write_text(source.replace("{{", "{"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registered(monkeypatch, ("mine", f"{module}:Longest"))
+    with pytest.raises((ControllerError, MissingError), match=told.format(module=module)):
+        load_own("mine")
 
 
 def test_one_name_for_two_classes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
