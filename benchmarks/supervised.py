@@ -20,7 +20,7 @@ from benchmarks.cases import NOT_APPLICABLE, Task
 from benchmarks.costs import Underway
 from controller.clock import elapsed_s
 from controller.errors import SimulationError
-from scenarios.runner import SUMO_LOG, crash_text, failure_of, make_folder
+from scenarios.runner import SUMO_LOG, end_text, failure_of, make_folder
 from scenarios.summary import failed_record, finished_record
 
 READ_BYTES: Final = 1 << 16
@@ -190,7 +190,7 @@ class Worker:
         folder = Path(run.task.case.folder)
         if not (folder / SUMO_LOG).read_bytes():  # it never came to the case: its own log says why
             shutil.copy(self._log, folder / SUMO_LOG)
-        return self._failed(run, crash_text(run.task.case, code, run.last_s, folder).split("\nWhat was")[0], again=True)
+        return self._failed(run, end_text(run.task.case, code, run.last_s, folder / SUMO_LOG), again=True)
 
     @property
     def gone(self) -> bool:

@@ -17,8 +17,9 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from benchmarks.supervised import WHERE
 from controller.errors import UmlaufError
@@ -26,6 +27,7 @@ from hardware.ports import FrameRefusedError, PortError
 from scenarios.case import Case
 from scenarios.child import EventPipe
 from scenarios.drive import run_case
+from scenarios.last_words import leave_last_words
 from scenarios.runner import SUMO_LOG
 
 EXIT_TOLD: Final = 70  # of a fork that has told what became of its case; with any other it has crashed
@@ -49,11 +51,13 @@ def main(arguments: list[str]) -> int:
 
 def _run(case: Case, pipe: EventPipe) -> None:
     """Run the case and end this process."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end = os._exit
+    threading.Thread(target=_end_with_parent, args=(end,), daemon=True).start()
     faulthandler.register(WHERE, all_threads=False)
     code = 1
     try:
         _log_to(case.file(SUMO_LOG))
+        leave_last_words()
         pipe.send("began")
         pipe.send("result", values=run_case(case, pipe.send, lambda: False))
         code = EXIT_TOLD
@@ -67,16 +71,16 @@ def _run(case: Case, pipe: EventPipe) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
+        end(code)
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(end: Callable[[int], NoReturn]) -> None:
     """End this process where the parent has gone. Nothing is read: what comes is for the worker."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {WHERE})  # it is the run that is asked
     parent = select.poll()
     parent.register(sys.stdin, 0)
     parent.poll()
-    os._exit(0)
+    end(0)
 
 
 def _log_to(path: Path) -> None:

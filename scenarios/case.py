@@ -68,6 +68,11 @@ class Case:
         """Return whether SUMO itself switches the lights."""
         return self.control in SUMO_DRIVEN
 
+    @property
+    def own(self) -> bool:
+        """Return whether the controller came by an entry point, as a user's own does."""
+        return self.control not in (*OURS, *SUMO_DRIVEN, *PEERS)
+
     def to_json(self) -> str:
         """Return the case as JSON."""
         return json.dumps(dataclasses.asdict(self))

@@ -19,8 +19,10 @@ from controller.errors import UmlaufError
 from hardware.ports import FrameRefusedError, PortError
 from scenarios.case import Case
 from scenarios.drive import run_case
+from scenarios.last_words import leave_last_words
 
 EXIT_FAILED = 3
+_exit = os._exit  # `leave_last_words` takes the other for a controller's
 
 
 class EventPipe:
@@ -35,7 +37,7 @@ class EventPipe:
         try:
             os.write(self._descriptor, line.encode())
         except BrokenPipeError:
-            os._exit(EXIT_FAILED)
+            _exit(EXIT_FAILED)
 
 
 def _stopper() -> Callable[[], bool]:
@@ -53,6 +55,7 @@ def main(arguments: list[str]) -> int:
     """Run the case and return the exit code: 0 done, 3 failed (the error has been sent)."""
     pipe = EventPipe(int(arguments[1]))
     case = Case.from_json(Path(arguments[0]).read_text(encoding="utf-8"))
+    leave_last_words()
     try:
         result: Mapping[str, object] = run_case(case, pipe.send, _stopper())
     except (UmlaufError, PortError, FrameRefusedError, OSError) as error:

@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 
 from controller.errors import ConfigError, ControllerError, MissingError, NotApplicableError, ScenarioError, SimulationError, UmlaufError
 from scenarios.case import Case
+from scenarios.last_words import how_it_ended, without_last_words
 from scenarios.summary import failed_record, finished_record, write_summary
 
 SUMO_LOG: Final = "sumo.log"
@@ -129,13 +130,17 @@ def failure_of(event: Mapping[str, Any], folder: Path, *, began: bool) -> Umlauf
 
 
 def crash_text(case: Case, code: int, last_s: float | None, folder: Path) -> str:
-    """Return what is told of a child that ended without a result: how, when, and what it said last."""
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    when = "before the first step" if last_s is None else f"at about {last_s:g} s of simulation time"
-    said = sumo_errors(folder / SUMO_LOG) or last_lines(folder / SUMO_LOG)
-    quote = f"\nIt said: {said}" if said else ""
+    """Return what is told of a child that ended without a result: which, how, when, what it said last, and where the rest is."""
     which = f"{case.scenario}, {case.control}, seed {case.seed}"
-    return f"{which}: the simulation process {how} {when}.{quote}\nWhat was recorded up to there is in {folder}; the log is {folder / SUMO_LOG}"
+    log = folder / SUMO_LOG
+    return f"{which}: {end_text(case, code, last_s, log)}\nWhat was recorded up to there is in {folder}; the log is {log}"
+
+
+def end_text(case: Case, code: int, last_s: float | None, log: Path) -> str:
+    """Return how and when a child ended that gave no result, and what it said last."""
+    when = "before the first step" if last_s is None else f"at about {last_s:g} s of simulation time"
+    said = sumo_errors(log) or last_lines(log)
+    return f"the simulation process {how_it_ended(case, code, log)} {when}." + (f"\nIt said: {said}" if said else "")
 
 
 def sumo_errors(log: Path) -> str:
@@ -151,7 +156,7 @@ def sumo_errors(log: Path) -> str:
 
 
 def last_lines(log: Path) -> str:
-    """Return the last lines of a log, but neither SUMO's remarks on traffic nor those that libsumo makes on import."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    """Return the last lines of a log, but neither SUMO's remarks on traffic, nor those that libsumo makes on import, nor the stack of a process that died."""
+    lines = without_last_words(log.read_text(encoding="utf-8", errors="replace")).splitlines() if log.is_file() else []
     said = [line.strip() for line in lines if line.strip() and "pyarrow" not in line and not line.startswith("Warning:")]
     return " | ".join(said[-QUOTED_LINES:])

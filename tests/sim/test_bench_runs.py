@@ -47,6 +47,12 @@ class Exits(Base):
 class Crashes(Base):
     def decide(self, view): os.kill(os.getpid(), signal.SIGSEGV)
 
+class Leaves(Base):
+    def decide(self, view): os._exit(70)
+
+class Killed(Base):
+    def decide(self, view): os.kill(os.getpid(), signal.SIGKILL)
+
 class CrashesOnce(Base):
     def decide(self, view):
         mark = os.path.join(os.environ["MARKS"], str(self.task.seed))
@@ -70,7 +76,7 @@ class Slow(Base):
 def site(tmp_path: Path) -> Path:
     folder = tmp_path / "site"
     folder.mkdir()
-    points = {name.lower(): f"own_module:{name}" for name in ("Keeps", "Raises", "Nonsense", "Exits", "Hangs", "Crashes", "CrashesOnce", "Remembers", "Slow")}
+    points = {name.lower(): f"own_module:{name}" for name in re.findall(r"^class (\w+)\(Base\)", OWN, re.MULTILINE)}
     return install(folder, OWN, points)
 
 
@@ -143,22 +149,26 @@ def test_a_worker_that_is_used_again_gives_what_a_fresh_one_gives(tmp_path: Path
 
 
 def test_who_fails_fails_alone(tmp_path: Path, site: Path) -> None:
-    controls = "fixed,keeps,raises,nonsense,exits,hangs,crashes,crashesonce"
+    controls = "fixed,keeps,raises,nonsense,exits,hangs,crashes,leaves,killed,crashesonce"
     done = bench(tmp_path, *SHORT, "--control", controls, "--seeds", "1", "--jobs", "2", "--silence", "6", site=site, MARKS=str(tmp_path))
     assert done.returncode == 1
     rows = {control: r for (control, _), r in rows_in(tmp_path).items()}
     assert {c for c, r in rows.items() if r["status"] == "finished"} == {"fixed", "keeps", "crashesonce"}
-    once, twice = ("fixed", "keeps", "raises", "nonsense", "exits"), ("hangs", "crashes", "crashesonce")
+    once, twice = ("fixed", "keeps", "raises", "nonsense", "exits"), ("hangs", "crashes", "leaves", "killed", "crashesonce")
     assert {c: r["attempts"] for c, r in rows.items()} == dict.fromkeys(once, 1) | dict.fromkeys(twice, 2)
     assert "LookupError: no such loop" in rows["raises"]["error"]
     assert "returned 'purple'" in rows["nonsense"]["error"]
     assert re.search(r"decide\(\) raised at 1 s: SystemExit: no licence \(own_module.py, line \d+\)", rows["exits"]["error"])
     where = r"at about \d+ s of simulation time, in own_module.py, line \d+, decide\(\)"
     assert re.search(rf"no step of the simulation for 6 s \({where}\); it was ended", rows["hangs"]["error"])
-    assert "was ended by SIGSEGV" in rows["crashes"]["error"]
+    line = r"\(own_module.py, line \d+, decide\(\)\) before the first step"
+    assert re.search(rf"was ended by SIGSEGV \(signal 11\), in controller 'crashes' {line}", rows["crashes"]["error"])
+    assert re.search(rf"was ended by os._exit\(70\), in controller 'leaves' {line}", rows["leaves"]["error"])
+    assert re.search(r"was ended by SIGKILL \(signal 9, which leaves no trace.*\) under controller 'killed' before the first step", rows["killed"]["error"])
+    assert re.search(rf"cross crashesonce seed 1: the simulation process was ended by os._exit\(7\), in .* {line}; it is run once more", done.stderr)
     told = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "\nFailed:\n" in told
-    assert all(f"\n* cross {control} seed 1: " in told for control in ("raises", "nonsense", "exits", "hangs", "crashes"))
+    assert all(f"\n* cross {control} seed 1: " in told for control in ("raises", "nonsense", "exits", "hangs", "crashes", "leaves", "killed"))
     kept = Path(rows["crashes"]["error"].rsplit(" is in ", 1)[1])
     assert (kept / "sumo.log").is_file()
 
