@@ -99,12 +99,16 @@ def control_names() -> tuple[str, ...]:
 
 
 def check_control(name: str) -> str:
-    """Return the name. Raises `ConfigError` where no control has it."""
+    """Return the name. Raises `ConfigError` where no control has it, or two of users' own have."""
+    from scenarios.own_controllers import registered
+
     known = control_names()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ConfigError(f"--control: unknown control {name!r}; {hint}expected one of {', '.join(known)}")
+    if name not in (*OURS, *SUMO_DRIVEN, *PEERS):
+        registered(name)
     return name
 
 

@@ -53,18 +53,25 @@ ControllerClass = Callable[[NodeTask], OwnController]
 
 
 def own_controllers() -> dict[str, EntryPoint]:
-    """Return the registered controllers by name. Raises `ConfigError` where two distributions register one name."""
+    """Return the registered controllers by name, of several of one name the first; `registered` tells of the others."""
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=GROUP):
-        other = found.setdefault(point.name, point)
-        if other.value != point.value:
-            raise ConfigError(f"controller {point.name!r} is registered twice, as {other.value} and as {point.value}; rename or uninstall one of them")
+        found.setdefault(point.name, point)
     return found
+
+
+def registered(name: str) -> EntryPoint:
+    """Return the controller of this name. Raises `ConfigError` where two distributions register it for different classes."""
+    points = [point for point in entry_points(group=GROUP) if point.name == name]
+    values = list(dict.fromkeys(point.value for point in points))
+    if len(values) > 1:
+        raise ConfigError(f"controller {name!r} is registered twice, as {values[0]} and as {values[1]}; rename or uninstall one of them")
+    return points[0]
 
 
 def load_own(name: str) -> ControllerClass:
     """Return the class of a registered controller. Raises `MissingError` or `ControllerError` where it cannot be loaded."""
-    point = own_controllers()[name]
+    point = registered(name)
     entry = f"control {name!r}: its entry point {point.value!r}" + (f" (of the distribution {point.dist.name})" if point.dist is not None else "")
     if not _is_written(point):
         raise ControllerError(f"{entry} is not MODULE:CLASS; {CORRECT}")
@@ -110,7 +117,7 @@ def _without(owner: object, path: str, name: str) -> str:
 
 def code_of(name: str) -> str:
     """Return a hash of a registered controller's own files: its package's, or its module's where it is in none."""
-    point = own_controllers()[name]
+    point = registered(name)
     digest = hashlib.sha256(point.value.encode())
     path = source_path(point.module) if _is_written(point) else None
     if path is not None:

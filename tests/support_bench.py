@@ -39,7 +39,12 @@ def row(control: str = "adaptive", seed: int = 1, delay_s: float | None = 15.0, 
     }
 
 
-def install(folder: Path, source: str, points: dict[str, str], module: str = "own_module") -> Path:
+# Controllers that are really installed have other names, and the tests must not find them in place of their own.
+MODULE = "umlauf_test_module"
+PREFIX = "umlauf-test-"
+
+
+def install(folder: Path, source: str, points: dict[str, str], module: str = MODULE) -> Path:
     """Write what `pip install` leaves behind of a distribution with one module."""
     (folder / f"{module}.py").write_text(source, encoding="utf-8")
     info = folder / f"{module}-1.0.dist-info"

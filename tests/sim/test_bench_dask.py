@@ -13,13 +13,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from support_bench import install
+from support_bench import MODULE, PREFIX, install
 
 from benchmarks.columns import read_parquet
 
 pytestmark = pytest.mark.sim
 
 UMLAUF = str(Path(sys.executable).with_name("umlauf"))
+STEADY_NAME = f"{PREFIX}steady"
 STEADY = """
 import os, time
 
@@ -72,12 +73,12 @@ def test_a_worker_killed_in_mid_run_costs_no_case(tmp_path: Path) -> None:
     marks.mkdir()
     site = tmp_path / "site"
     site.mkdir()
-    install(site, STEADY, {"steady": "own_module:Steady"})
+    install(site, STEADY, {STEADY_NAME: f"{MODULE}:Steady"})
     environment = {**os.environ, "PYTHONPATH": str(site), "MARKS": str(marks)}
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
     scheduler = ["distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
-    bench = [UMLAUF, "bench", "cross", "--end", "60", "--control", "steady", "--seeds", "1-4", "--engine", "dask", "--scheduler", address]
+    bench = [UMLAUF, "bench", "cross", "--end", "60", "--control", STEADY_NAME, "--seeds", "1-4", "--engine", "dask", "--scheduler", address]
     with ExitStack() as stack:
         stack.enter_context(process(scheduler, environment, tmp_path / "scheduler.log"))
         wait_for_port(port)
@@ -99,12 +100,12 @@ def test_a_scheduler_killed_in_mid_run_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "marks").mkdir()
     site = tmp_path / "site"
     site.mkdir()
-    install(site, STEADY, {"steady": "own_module:Steady"})
+    install(site, STEADY, {STEADY_NAME: f"{MODULE}:Steady"})
     environment = {**os.environ, "PYTHONPATH": str(site), "MARKS": str(tmp_path / "marks")}
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
     scheduler = ["distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
-    bench = [UMLAUF, "bench", "cross", "--end", "60", "--control", "steady", "--seeds", "1", "--engine", "dask", "--scheduler", address]
+    bench = [UMLAUF, "bench", "cross", "--end", "60", "--control", STEADY_NAME, "--seeds", "1", "--engine", "dask", "--scheduler", address]
     with ExitStack() as stack:
         lost = stack.enter_context(process(scheduler, environment, tmp_path / "scheduler.log"))
         wait_for_port(port)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support_bench import install
+from support_bench import MODULE, PREFIX, install
 
 from benchmarks.columns import read_parquet, write_parquet
 
@@ -70,14 +70,20 @@ class Remembers(Base):
 class Slow(Base):
     def decide(self, view): time.sleep(0.05)
 """
+OWN_NAMES = {name.lower(): name for name in re.findall(r"^class (\w+)\(Base\)", OWN, re.MULTILINE)}
+FOREIGN = "a_foreign_module"  # whose controllers have the short names
+
+
+def named(controls: str) -> str:
+    return ",".join(f"{PREFIX}{name}" if name in OWN_NAMES else name for name in controls.split(","))
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     folder = tmp_path / "site"
     folder.mkdir()
-    points = {name.lower(): f"own_module:{name}" for name in re.findall(r"^class (\w+)\(Base\)", OWN, re.MULTILINE)}
-    return install(folder, OWN, points)
+    install(folder, "", dict.fromkeys(OWN_NAMES, f"{FOREIGN}:Other"), module=FOREIGN)
+    return install(folder, OWN, {f"{PREFIX}{name}": f"{MODULE}:{kind}" for name, kind in OWN_NAMES.items()})
 
 
 def environment(site: Path, **more: str) -> dict[str, str]:
@@ -90,7 +96,7 @@ def bench(folder: Path, *arguments: str, site: Path | None = None, **more: str) 
 
 
 def rows_in(folder: Path) -> dict[tuple[str, int], dict[str, Any]]:
-    return {(r["control"], r["seed"]): r for r in read_parquet(folder / "out" / "results.parquet")}
+    return {(r["control"].removeprefix(PREFIX), r["seed"]): r for r in read_parquet(folder / "out" / "results.parquet")}
 
 
 def until(ready: Callable[[], bool], limit_s: float = 120.0) -> None:
@@ -150,7 +156,7 @@ def test_a_worker_that_is_used_again_gives_what_a_fresh_one_gives(tmp_path: Path
 
 def test_who_fails_fails_alone(tmp_path: Path, site: Path) -> None:
     controls = "fixed,keeps,raises,nonsense,exits,hangs,crashes,leaves,killed,crashesonce"
-    done = bench(tmp_path, *SHORT, "--control", controls, "--seeds", "1", "--jobs", "2", "--silence", "6", site=site, MARKS=str(tmp_path))
+    done = bench(tmp_path, *SHORT, "--control", named(controls), "--seeds", "1", "--jobs", "2", "--silence", "6", site=site, MARKS=str(tmp_path))
     assert done.returncode == 1
     rows = {control: r for (control, _), r in rows_in(tmp_path).items()}
     assert {c for c, r in rows.items() if r["status"] == "finished"} == {"fixed", "keeps", "crashesonce"}
@@ -158,29 +164,29 @@ def test_who_fails_fails_alone(tmp_path: Path, site: Path) -> None:
     assert {c: r["attempts"] for c, r in rows.items()} == dict.fromkeys(once, 1) | dict.fromkeys(twice, 2)
     assert "LookupError: no such loop" in rows["raises"]["error"]
     assert "returned 'purple'" in rows["nonsense"]["error"]
-    assert re.search(r"decide\(\) raised at 1 s: SystemExit: no licence \(own_module.py, line \d+\)", rows["exits"]["error"])
-    where = r"at about \d+ s of simulation time, in own_module.py, line \d+, decide\(\)"
+    assert re.search(rf"decide\(\) raised at 1 s: SystemExit: no licence \({MODULE}.py, line \d+\)", rows["exits"]["error"])
+    where = rf"at about \d+ s of simulation time, in {MODULE}.py, line \d+, decide\(\)"
     assert re.search(rf"no step of the simulation for 6 s \({where}\); it was ended", rows["hangs"]["error"])
-    line = r"\(own_module.py, line \d+, decide\(\)\) before the first step"
-    assert re.search(rf"was ended by SIGSEGV \(signal 11\), in controller 'crashes' {line}", rows["crashes"]["error"])
-    assert re.search(rf"was ended by os._exit\(70\), in controller 'leaves' {line}", rows["leaves"]["error"])
-    assert re.search(r"was ended by SIGKILL \(signal 9, which leaves no trace.*\) under controller 'killed' before the first step", rows["killed"]["error"])
-    assert re.search(rf"cross crashesonce seed 1: the simulation process was ended by os._exit\(7\), in .* {line}; it is run once more", done.stderr)
+    line = rf"\({MODULE}.py, line \d+, decide\(\)\) before the first step"
+    assert re.search(rf"was ended by SIGSEGV \(signal 11\), in controller '{PREFIX}crashes' {line}", rows["crashes"]["error"])
+    assert re.search(rf"was ended by os._exit\(70\), in controller '{PREFIX}leaves' {line}", rows["leaves"]["error"])
+    assert re.search(rf"was ended by SIGKILL \(signal 9, which leaves no trace.*\) under controller '{PREFIX}killed' before", rows["killed"]["error"])
+    assert re.search(rf"cross {PREFIX}crashesonce seed 1: the simulation process was ended by os._exit\(7\), in .* {line}; it is run once more", done.stderr)
     told = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "\nFailed:\n" in told
-    assert all(f"\n* cross {control} seed 1: " in told for control in ("raises", "nonsense", "exits", "hangs", "crashes", "leaves", "killed"))
+    assert all(f"\n* cross {PREFIX}{control} seed 1: " in told for control in ("raises", "nonsense", "exits", "hangs", "crashes", "leaves", "killed"))
     kept = Path(rows["crashes"]["error"].rsplit(" is in ", 1)[1])
     assert (kept / "sumo.log").is_file()
 
 
 def test_no_run_knows_of_those_that_its_worker_ran_before(tmp_path: Path, site: Path) -> None:
-    done = bench(tmp_path, *SHORT, "--control", "remembers", "--seeds", "1-3", "--jobs", "1", site=site)
+    done = bench(tmp_path, *SHORT, "--control", named("remembers"), "--seeds", "1-3", "--jobs", "1", site=site)
     assert done.returncode == 0, done.stderr
     assert {r["status"] for r in rows_in(tmp_path).values()} == {"finished"}
 
 
 def test_a_run_over_its_time_is_ended(tmp_path: Path, site: Path) -> None:
-    done = bench(tmp_path, *SHORT, "--control", "slow", "--seeds", "1", "--deadline", "3", site=site)
+    done = bench(tmp_path, *SHORT, "--control", named("slow"), "--seeds", "1", "--deadline", "3", site=site)
     assert done.returncode == 1
     row = rows_in(tmp_path)["slow", 1]
     assert "has not ended after 3 s" in row["error"]
@@ -189,7 +195,7 @@ def test_a_run_over_its_time_is_ended(tmp_path: Path, site: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path, site: Path, number: signal.Signals) -> None:
-    command = [UMLAUF, "bench", *SHORT, "--control", "fixed,slow", "--seeds", "1-2", "--jobs", "1", "--output", str(tmp_path / "out")]
+    command = [UMLAUF, "bench", *SHORT, "--control", named("fixed,slow"), "--seeds", "1-2", "--jobs", "1", "--output", str(tmp_path / "out")]
     running = subprocess.Popen(command, cwd=tmp_path, env=environment(site), stderr=subprocess.PIPE, text=True)
     cases = tmp_path / "out" / "cases"
     until(lambda: logged(cases) >= 2)
@@ -202,7 +208,7 @@ def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path, site: 
     until(lambda: not any(alive(pid) for pid in worker))
     finished = logged(cases)
     assert 2 <= finished < 4
-    again = bench(tmp_path, *SHORT, "--control", "fixed,slow", "--seeds", "1-2", "--jobs", "1", site=site)
+    again = bench(tmp_path, *SHORT, "--control", named("fixed,slow"), "--seeds", "1-2", "--jobs", "1", site=site)
     assert again.returncode == 0, again.stderr
     assert f"{4 - finished} of 4 cases to run, {finished} done before" in again.stderr
     assert len(rows_in(tmp_path)) == 4

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support_bench import install
+from support_bench import MODULE, PREFIX, install
 from support_control import junction
 
 from controller.errors import ConfigError, ControllerError, MissingError
@@ -160,8 +160,19 @@ def test_a_module_that_cannot_be_imported_is_told_with_its_own_line(monkeypatch:
 
 def test_one_name_for_two_classes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     registered(monkeypatch, ("same", "a:A"), ("same", "b:B"))
-    with pytest.raises(ConfigError, match="registered twice, as a:A and as b:B"):
-        own_controllers.own_controllers()
+    for asked_for in (check_control, code_of, load_own):
+        with pytest.raises(ConfigError, match="registered twice, as a:A and as b:B"):
+            asked_for("same")
+
+
+def test_a_name_for_two_classes_disturbs_nobody_who_asks_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered(monkeypatch, ("same", "a:A"), ("same", "b:B"), ("other", "c:C"))
+    assert [check_control(name) for name in ("fixed", "other")] == ["fixed", "other"]
+
+
+def test_a_class_that_is_registered_again_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered(monkeypatch, ("same", "a:A"), ("same", "a:A"))
+    assert check_control("same") == "same"
 
 
 def test_the_code_of_a_controller_is_that_of_its_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -185,6 +196,7 @@ def run(folder: Path, path: Path, *arguments: str) -> subprocess.CompletedProces
 def test_the_worked_example_of_the_docs_runs(tmp_path: Path) -> None:
     blocks = dict(re.findall(r"```(python|toml)\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL))
     name, value = re.findall(r'^([\w-]+) = "(longest_queue:\w+)"', blocks["toml"], re.MULTILINE)[0]
+    name = f"{PREFIX}{name}"
     site = install(tmp_path, blocks["python"], {name: value}, module="longest_queue")
     done = run(tmp_path, site, "simulate", "cross", "--control", f"{name},fixed", "--end", "600", "--json", "--output", str(tmp_path / "run"))
     assert done.returncode == 0, done.stderr
@@ -198,8 +210,8 @@ def test_the_worked_example_of_the_docs_runs(tmp_path: Path) -> None:
 @pytest.mark.sim
 def test_a_run_fails_where_its_controller_does(tmp_path: Path) -> None:
     source = "class Late:\n    def __init__(self, task): ...\n    def decide(self, view):\n        return 0 if view.now_ms < 50_000 else 'never'\n"
-    site = install(tmp_path, source, {"late": "own_module:Late"})
-    done = run(tmp_path, site, "simulate", "cross", "--control", "late", "--end", "100", "--output", str(tmp_path / "run"))
+    site = install(tmp_path, source, {f"{PREFIX}late": f"{MODULE}:Late"})
+    done = run(tmp_path, site, "simulate", "cross", "--control", f"{PREFIX}late", "--end", "100", "--output", str(tmp_path / "run"))
     assert done.returncode == 1
     assert "decide() returned 'never' at 50 s" in done.stderr
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["status"] == "failed"
