@@ -25,7 +25,7 @@ from benchmarks.store import ResultFolder
 from benchmarks.supervised import Limits, Outcome
 from benchmarks.verify import deviations, drawn
 from benchmarks.version import present_version
-from controller.errors import ConfigError, UmlaufError
+from controller.errors import ConfigError
 from scenarios.case import PEERS, SUMO_DRIVEN
 
 ENGINES: Final = ("local", "dask")
@@ -50,10 +50,6 @@ class Options:
     def workers(self) -> int:
         """Return how many cases run at a time: as asked for, else one for each processor that this process may use."""
         return self.jobs or len(os.sched_getaffinity(0))
-
-
-class ResultsError(UmlaufError, OSError):
-    """A result cannot be written, as on a full disk: going on would lose every further one."""
 
 
 def run_campaign(campaign: Campaign, options: Options) -> int:
@@ -180,11 +176,11 @@ def warm_up() -> None:
 def _keep(folder: ResultFolder, task: Task, outcome: Outcome, attempts: int) -> None:
     """Write the case's row and throw its files away, those of a failure excepted. Raises `ResultsError` where nothing can be written."""
     run = Path(task.case.folder)
-    try:
-        if outcome.record["status"] not in DONE and run.is_dir():
-            outcome.record["error"] = f"{outcome.record['error']}\nWhat it left is in {folder.keep_failed(run, task.key)}"
-        folder.put(task.row(outcome.record, attempts))
-    except OSError as error:
-        text = f"{folder.path}: the result of {task.name} cannot be written ({error.strerror}). Results until here are kept"
-        raise ResultsError(f"{text}; make room and give the same command again, it goes on where it stopped") from error
+    if outcome.record["status"] not in DONE and run.is_dir():
+        try:
+            left = f"What it left is in {folder.keep_failed(run, task.key)}"
+        except OSError as error:
+            left = f"What it left could not be kept in {folder.path} ({error.strerror or 'not all of it can be copied'})"
+        outcome.record["error"] = f"{outcome.record['error']}\n{left}"
+    folder.put(task.row(outcome.record, attempts))
     shutil.rmtree(run, ignore_errors=True)

@@ -5,11 +5,13 @@ One row a run. What is nested by names of the net (`longest_reds_s`, `overridden
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.files import write_whole
 from controller.errors import ConfigError, MissingError
 
 INPUTS: Final = ("scenario", "control", "seed", "rules", "detection", "insertion", "begin_s", "end_s")
@@ -31,6 +33,7 @@ AS_JSON: Final = ("longest_reds_s", "overridden")
 DROPPED: Final = ("folder",)  # of this machine
 SOLVE: Final = ("mean", "p99", "max")
 FIRST: Final = (*INPUTS, "status", "mean_delay_s")
+ALL: Final = (*TEXTS, *WHOLE, *NUMBERS, *FLAGS, "solve_ms", "notes")
 Row = dict[str, Any]
 
 
@@ -39,14 +42,21 @@ def identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row.get(name) for name in INPUTS)
 
 
+def complete(row: object) -> Row:
+    """Return a row with all columns, None for those that it does not have, as of another version. Raises ValueError where it is no row of a campaign."""
+    if not isinstance(row, dict) or not isinstance(row.get("status"), str) or any(name not in row for name in INPUTS):
+        raise ValueError("no row of a campaign")
+    return dict.fromkeys(ALL) | row
+
+
 def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """Write the rows, whole or not at all, in the order of their inputs. Raises `MissingError` without polars, OSError."""
+    """Write the rows, whole or not at all, in the order of their inputs. Raises `MissingError` without polars, `ResultsError`."""
     polars = load_polars()
     ordered = sorted(rows, key=lambda row: tuple(part if isinstance(part, str) else f"{part or 0:015.3f}" for part in identity(row)))
     frame = polars.DataFrame([_encoded(row) for row in ordered], schema=_schema(polars))
-    partial = path.with_name(f".{path.name}.part")
-    frame.write_parquet(partial)
-    partial.replace(path)
+    content = io.BytesIO()  # polars itself tells of a full disk in words of its own, and leaves half a file
+    frame.write_parquet(content)
+    write_whole(path, content.getvalue())
 
 
 def read_parquet(path: Path) -> list[Row]:
@@ -62,7 +72,7 @@ def read_parquet(path: Path) -> list[Row]:
     missing = [name for name in (*INPUTS, "status") if name not in frame.columns]
     if missing:
         raise ConfigError(f"{path}: expected the results of a campaign, found a Parquet file without the columns {', '.join(missing)}")
-    return [_decoded(row) for row in frame.to_dicts()]
+    return [_decoded(complete(row)) for row in frame.to_dicts()]
 
 
 def _schema(polars: Any) -> dict[str, Any]:

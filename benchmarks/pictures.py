@@ -5,9 +5,9 @@ No meaning hangs on colour alone: what is ours is filled, a locked run is a cros
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from matplotlib.figure import Figure
@@ -20,8 +20,8 @@ FAR_RATIO: Final = 8.0  # beyond it the scale is logarithmic, else the smallest 
 RUNS, MEAN, LOCKED = COLOURS[5], COLOURS[0], COLOURS[1]
 
 
-def draw(block: Block, scenario: str, path: Path) -> str:
-    """Draw a scenario's runs into a PNG file and return its text alternative."""
+def draw(block: Block, scenario: str) -> tuple[bytes, str]:
+    """Draw a scenario's runs and return the PNG with its text alternative."""
     cells = [cell for c in block.controls if (cell := block.cells.get((scenario, c))) is not None and cell.delays_s and c != FLOOR]
     floor = block.cells.get((scenario, FLOOR))
     floor_s = floor.mean.value if floor is not None and floor.mean is not None else None
@@ -43,8 +43,9 @@ def draw(block: Block, scenario: str, path: Path) -> str:
     handles, labels = axes.get_legend_handles_labels()
     shown = dict(zip(labels, handles, strict=True))
     figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    save(figure, path)
-    return _alternative(scenario, cells, floor_s)
+    content = io.BytesIO()
+    save(figure, content)
+    return content.getvalue(), _alternative(scenario, cells, floor_s)
 
 
 def _draw_cell(axes: object, y: int, cell: Cell) -> None:

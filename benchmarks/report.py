@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from benchmarks.analysis import Block, Cell, analyse
 from benchmarks.cases import FINISHED
 from benchmarks.columns import Row
+from benchmarks.files import make_part, write_whole
 from benchmarks.report_words import CELL_HEADS, COMPARISON_HEADS, FAULT_HEADS, MEANING, cell_row, comparison_row, fault_rows, overview, statement
 from benchmarks.tables import LAST, markdown, missing
 from scenarios.report_html import document, table_html
@@ -58,7 +59,10 @@ class _Text:
 
 
 def write_report(folder: Path, rows: Sequence[Row], commands: Sequence[str], verified: str = "") -> Path:
-    """Write the report of these rows into the folder and return the page's path. Without matplotlib it has no pictures, and says so."""
+    """Write the report of these rows into the folder and return the page's path. Without matplotlib it has no pictures, and says so.
+
+    Raises `ResultsError`, and an earlier report stays as it is.
+    """
     text = _Text("Umlauf: benchmark of traffic-signal control")
     _introduction(text, rows, commands, verified)
     drawn = importlib.util.find_spec("matplotlib") is not None
@@ -66,9 +70,9 @@ def write_report(folder: Path, rows: Sequence[Row], commands: Sequence[str], ver
         text.paragraph("There are no pictures, for matplotlib is not installed; install it with: pip install 'umlauf[report]'.")
     for block in analyse(rows):
         _block(text, block, [row for row in rows if block.holds(row)], folder if drawn else None)
-    (folder / MARKDOWN).write_text("\n\n".join(text.md) + "\n", encoding="utf-8")
+    write_whole(folder / MARKDOWN, ("\n\n".join(text.md) + "\n").encode())
     path = folder / REPORT
-    path.write_text(document(text.title, text.html, "en"), encoding="utf-8")
+    write_whole(path, document(text.title, text.html, "en").encode())
     return path
 
 
@@ -127,10 +131,10 @@ def _not_measured(text: _Text, cells: Sequence[Cell]) -> None:
 def _drawn(block: Block, scenario: str, folder: Path) -> _Picture:
     from benchmarks.pictures import draw
 
-    target = folder / PICTURES
-    target.mkdir(exist_ok=True)
-    path = target / (re.sub(r"[^\w.-]+", "-", f"{scenario} {block.setting}").strip("-") + ".png")
-    return _Picture(path, draw(block, scenario, path))
+    path = make_part(folder / PICTURES) / (re.sub(r"[^\w.-]+", "-", f"{scenario} {block.setting}").strip("-") + ".png")
+    content, alt = draw(block, scenario)
+    write_whole(path, content)
+    return _Picture(path, alt)
 
 
 def _many(count: int, one: str, more: str) -> str:

@@ -15,9 +15,10 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final
 
-from benchmarks.columns import DROPPED, Row, identity, read_parquet, write_parquet
+from benchmarks.columns import DROPPED, Row, complete, identity, read_parquet, write_parquet
+from benchmarks.files import not_written, write_whole
 from controller.clock import utc_now
 from controller.errors import ConfigError
 from scenarios.runner import make_folder
@@ -39,7 +40,7 @@ class ResultFolder:
         self.path = make_folder(path)
         self.broken: list[str] = []
         self._read: list[Path] = []  # the logs that `rows` took in last
-        self._log: TextIO | None = None  # our own
+        self._log: BinaryIO | None = None  # our own
         self._marker = self._read_marker()
         make_folder(path / CASES)
 
@@ -80,7 +81,7 @@ class ResultFolder:
         self._write_marker()
 
     def _write_marker(self) -> None:
-        _write(self.path / MARKER, json.dumps(self._marker, indent=1) + "\n")
+        write_whole(self.path / MARKER, (json.dumps(self._marker, indent=1) + "\n").encode())
 
     def rows(self) -> list[Row]:
         """Return one row per case, the newest where there are several. Raises `ConfigError` where the Parquet file is broken."""
@@ -98,33 +99,27 @@ class ResultFolder:
             self._read.append(path)
             for number, line in enumerate(path.read_bytes().splitlines(), 1):
                 try:
-                    row = json.loads(line)
-                    identity(row)
-                except (ValueError, AttributeError):
+                    row = complete(json.loads(line))
+                except ValueError:
                     self.broken.append(f"{path}, line {number}")
                     continue
                 yield row
 
     def put(self, row: Mapping[str, Any]) -> None:
-        """Write a case's row to the log, whole or not at all. Raises OSError, as on a full disk."""
+        """Write a case's row to the log, whole or not at all. Raises `ResultsError`, as on a full disk."""
         kept = {name: value for name, value in row.items() if name not in DROPPED} | {"finished_utc": utc_now().isoformat(timespec="milliseconds")}
-        log = self._own_log()
-        before = log.tell()
+        case = f"the result of {row.get('scenario')} {row.get('control')} seed {row.get('seed')} "
         try:
-            log.write(json.dumps(kept) + "\n")
-            log.flush()
-            os.fsync(log.fileno())
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(log.fileno(), before)
+            _append(self._own_log(), (json.dumps(kept) + "\n").encode())
+        except OSError as error:
             self.close()
-            raise
+            raise not_written(self.path / CASES, error, case) from error
 
-    def _own_log(self) -> TextIO:
+    def _own_log(self) -> BinaryIO:
         """Return this process's log. It is locked as long as it is open, so that nobody else takes it away."""
         if self._log is None:
             path = self.path / CASES / f"{utc_now():%Y%m%dT%H%M%S%f}-{platform.node()}-{os.getpid()}.jsonl"
-            self._log = path.open("a", encoding="utf-8")
+            self._log = path.open("ab", buffering=0)
             fcntl.flock(self._log, fcntl.LOCK_EX)
         return self._log
 
@@ -148,15 +143,25 @@ class ResultFolder:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep two campaigns in one folder from writing the Parquet file at the same time."""
-        with (self.path / LOCK).open("w") as lock:
+        path = self.path / LOCK
+        try:
+            lock = path.open("w")
+        except OSError as error:
+            raise not_written(path, error) from error
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def keep_failed(self, run: Path, key: str) -> Path:
-        """Keep what a failed run wrote, in place of an earlier failure's, and return where it is."""
-        target = make_folder(self.path / FAILED) / key
+        """Keep what a failed run wrote, in place of an earlier failure's, and return where it is. Raises OSError, and then keeps none of it."""
+        target = self.path / FAILED / key
         shutil.rmtree(target, ignore_errors=True)
-        shutil.move(run, target)
+        try:
+            target.parent.mkdir(exist_ok=True)
+            shutil.copytree(run, target)
+        except OSError:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
         return target
 
 
@@ -167,14 +172,14 @@ def _remove_unless_written(path: Path) -> None:
         path.unlink()
 
 
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+def _append(log: BinaryIO, content: bytes) -> None:
+    """Write to the end of an unbuffered file and to the disk; where there is no room for all of it, for none."""
+    before = log.seek(0, os.SEEK_END)
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        while content:
+            content = content[log.write(content) :]
+        os.fsync(log.fileno())
     except OSError:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            os.ftruncate(log.fileno(), before)
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -41,10 +41,10 @@ def style(at: int) -> dict[str, Any]:
     return {"color": COLOURS[at % len(COLOURS)], "linestyle": DASHES[at % len(DASHES)], "marker": MARKERS[at % len(MARKERS)]}
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, target: Path | BinaryIO) -> None:
     """Write a figure as PNG."""
     FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=DPI, facecolor="white")
+    figure.savefig(target, dpi=DPI, facecolor="white")
 
 
 def lines(series: Mapping[str, Series], begin_s: float, width_s: float, *, x_label: str, y_label: str, title: str, stretched: str) -> Figure:

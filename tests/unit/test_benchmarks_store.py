@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import json
 import os
-from contextlib import closing
+import resource
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support_bench import row
 
-from benchmarks import columns, store
+from benchmarks import columns, report, store
 from benchmarks.columns import read_parquet, write_parquet
+from benchmarks.files import ResultsError
 from benchmarks.store import CASES, MARKER, RESULTS, ResultFolder
 from controller.errors import ConfigError
 
@@ -73,7 +76,7 @@ def test_shards_are_merged_by_copying_their_files(tmp_path: Path) -> None:
     assert sorted(r["seed"] for r in whole.compact()) == [1, 2]
 
 
-@pytest.mark.parametrize("content", ["{", '{"scenario": "resco/col', "[1, 2]", "null"])
+@pytest.mark.parametrize("content", ["{", '{"scenario": "resco/col', "[1, 2]", "null", '{"scenario": "cross", "status": "finished"}'])
 def test_a_half_written_case_is_no_result(tmp_path: Path, content: str) -> None:
     folder = ResultFolder(tmp_path)
     folder.put(row(seed=1))
@@ -132,6 +135,18 @@ def test_another_parquet_file_is_told_by_its_columns(tmp_path: Path) -> None:
         read_parquet(tmp_path / "none.parquet")
 
 
+def test_rows_of_a_version_with_fewer_columns_can_be_reported(tmp_path: Path) -> None:
+    import polars
+
+    few = {name: value for name, value in row().items() if name in (*columns.INPUTS, "status", "mean_delay_s")}
+    polars.DataFrame([few]).write_parquet(tmp_path / RESULTS)
+    folder = ResultFolder(tmp_path)
+    (tmp_path / CASES / "log.jsonl").write_text(json.dumps(few | {"seed": 2}) + "\n", encoding="utf-8")
+    rows = folder.compact()
+    assert [r["seed"] for r in rows] == [1, 2]
+    report.write_report(tmp_path, rows, [])
+
+
 def test_a_full_disk_leaves_no_half_file_and_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = ResultFolder(tmp_path)
     folder.put(row(seed=1))
@@ -147,6 +162,71 @@ def test_a_full_disk_leaves_no_half_file_and_what_was_there(tmp_path: Path, monk
     folder.put(row(seed=3))
     assert [r["seed"] for r in folder.rows()] == [1, 3]
     folder.close()
+
+
+@contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond so many bytes; what goes beyond fails in mid-write, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_half_a_line_that_the_disk_took_is_taken_back(tmp_path: Path) -> None:
+    folder = ResultFolder(tmp_path)
+    folder.put(row(seed=1))
+    size = next((tmp_path / CASES).iterdir()).stat().st_size
+    with (
+        no_file_beyond(size + 100),
+        pytest.raises(ResultsError, match=r"cases: the result of resco/cologne1 adaptive seed 2 cannot be written .* same command again"),
+    ):
+        folder.put(row(seed=2))
+    assert [log.stat().st_size for log in (tmp_path / CASES).iterdir()] == [size]
+    folder.put(row(seed=3))
+    assert [r["seed"] for r in ResultFolder(tmp_path).rows()] == [1, 3]
+    folder.close()
+
+
+def test_where_the_parquet_finds_no_room_the_cases_stay_in_their_logs(tmp_path: Path) -> None:
+    folder = ResultFolder(tmp_path)
+    for seed in range(1, 9):
+        folder.put(row(seed=seed))
+    with no_file_beyond(2000), pytest.raises(ResultsError, match=r"results.parquet: cannot be written .* What was finished before is kept"):
+        folder.compact()
+    assert {path.name for path in tmp_path.iterdir()} == {CASES, ".lock"}
+    assert len(ResultFolder(tmp_path).compact()) == 8
+
+
+def test_where_the_report_finds_no_room_the_earlier_one_stays(tmp_path: Path) -> None:
+    report.write_report(tmp_path, [row(seed=1)], ["umlauf bench"])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with no_file_beyond(5000), pytest.raises(ResultsError, match=r"\.png: cannot be written"):
+        report.write_report(tmp_path, [row(seed=seed) for seed in (1, 2, 3)], ["umlauf bench"])
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_full_disk_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store.os, "fsync", full)
+    with pytest.raises(ResultsError, match=r"umlauf-bench.json: cannot be written \(No space left on device\)\. .* make room and give the same command again"):
+        ResultFolder(tmp_path).note_command("umlauf bench")
+    assert not list(tmp_path.glob("*.json*"))
+
+
+def test_what_a_failed_run_left_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder, run = ResultFolder(tmp_path / "out"), tmp_path / "run"
+    run.mkdir()
+    for name in ("a.log", "b.log"):
+        (run / name).write_bytes(b"x" * 9000)
+    with no_file_beyond(5000), pytest.raises(OSError):  # noqa: PT011
+        folder.keep_failed(run, "key")
+    assert not list((tmp_path / "out" / "failed").iterdir())
+    assert len(list(folder.keep_failed(run, "key").iterdir())) == 2
 
 
 def test_a_crash_between_parquet_and_cleaning_up_counts_no_run_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
