@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from benchmarks.cases import FAILED, FINISHED, NOT_APPLICABLE
+from benchmarks.cases import FAILED, FINISHED, NOT_APPLICABLE, why
 from benchmarks.statistics import SIGNIFICANT, Mean, gridlocks, holm, mean_of, paired, paired_p
 from benchmarks.tables import LAST, in_order
 
@@ -133,7 +133,7 @@ def _delays(rows: Iterable[Row]) -> dict[int, float]:
 
 def _cell(scenario: str, control: str, rows: Sequence[Row], floor_s: Mapping[int, float]) -> Cell:
     delays_s = _delays(rows)
-    why_not = next((str(row["error"]).splitlines()[0] for row in rows if row["status"] == NOT_APPLICABLE), "")
+    why_not = next((why(row) for row in rows if row["status"] == NOT_APPLICABLE), "")
     failed = sum(row["status"] == FAILED for row in rows)
     return Cell(scenario, control, delays_s, failed, why_not, paired(delays_s, floor_s))
 

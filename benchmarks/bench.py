@@ -16,14 +16,14 @@ from typing import Final
 
 from rich.console import Console
 
-from benchmarks.cases import DONE, FAILED, Campaign, Task, shard_of, tasks_of, to_do
+from benchmarks.cases import DONE, FAILED, Campaign, Task, shard_of, tasks_of, to_do, why
 from benchmarks.columns import Row, load_polars
 from benchmarks.costs import Costs
 from benchmarks.local import Done, Tick, run_local
 from benchmarks.progress import Display
 from benchmarks.store import ResultFolder
 from benchmarks.supervised import Limits, Outcome
-from benchmarks.verify import deviations, drawn
+from benchmarks.verify import deviations, drawn, sorted_out
 from benchmarks.version import present_version
 from controller.errors import ConfigError
 from scenarios.case import PEERS, SUMO_DRIVEN
@@ -89,9 +89,13 @@ def verify_campaign(options: Options, draw: int) -> int:
     console = Console(stderr=True)
     folder = ResultFolder(options.output, create=False)
     with _scratch() as root:
-        pairs = drawn(folder.rows(), present_version(), draw, root)
+        rows, version = folder.rows(), present_version()
+        pairs = drawn(rows, version, draw, root)
+        current = sorted_out(rows, version)
         before = {task.key: row for row, task in pairs}
-        console.print(f"{len(pairs)} cases are run again (drawn by {draw})", highlight=False)
+        console.print(f"{len(pairs)} of {_many(len(current.same), 'finished case')} of this version are run again (drawn by {draw})", highlight=False)
+        if current.others:
+            console.print(f"left out, for other versions need not give the same: {current.told}", highlight=False, markup=False, soft_wrap=True)
         found: dict[str, list[str]] = {}
 
         def done(task: Task, outcome: Outcome) -> bool:
@@ -102,10 +106,16 @@ def verify_campaign(options: Options, draw: int) -> int:
 
         _execute([task for _, task in pairs], options, done, lambda *_: None)
     differ = sum(map(bool, found.values()))
-    text = f"{len(found)} of the finished cases were run again: " + ("all came out the same." if not differ else f"{differ} came out otherwise.")
+    text = f"{len(found)} of {_many(len(current.same), 'finished case')} of this version were run again: "
+    text += "all came out the same." if not differ else f"{differ} came out otherwise."
+    text += f" Left out: {current.told}." if current.others else ""
     console.print(text, highlight=False)
     folder.note_verified(text)
     return 1 if differ else 0
+
+
+def _many(count: int, one: str) -> str:
+    return f"{count} {one}{'' if count == 1 else 's'}"
 
 
 def report_of(path: Path) -> None:
@@ -144,7 +154,7 @@ def _run(wanted: Sequence[Task], folder: ResultFolder, options: Options, rows: S
             attempts[task.key] += 1
             took_s[task.key] = took_s.get(task.key, 0.0) + outcome.took_s
             if outcome.again and attempts[task.key] < ATTEMPTS:
-                display.say(f"{task.name}: {str(outcome.record['error']).splitlines()[0]}; it is run once more")
+                display.say(f"{task.name}: {why(outcome.record)}; it is run once more")
                 return True
             _keep(folder, task, outcome, attempts[task.key])
             failed += outcome.record["status"] == FAILED

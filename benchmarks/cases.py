@@ -60,6 +60,11 @@ class Task:
         return {**record, **self.inputs, "neighbour_loss_ratio": self.case.neighbour_loss_ratio, **self.origin, "key": self.key, "attempts": attempts}
 
 
+def why(row: Mapping[str, Any]) -> str:
+    """Return the first line of a row's error, to stand in a sentence."""
+    return next(iter(str(row.get("error") or "").splitlines()), "it is not said why").removesuffix(".")
+
+
 def tasks_of(campaign: Campaign, version: Version, root: Path) -> list[Task]:
     """Return all cases of a campaign, seed by seed, our own (slower) controls first. Raises `UmlaufError` where an option is wrong.
 

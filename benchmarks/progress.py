@@ -8,7 +8,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.cases import FINISHED, NOT_APPLICABLE, Task
+from benchmarks.cases import FINISHED, NOT_APPLICABLE, Task, why
 from benchmarks.costs import Costs, Underway
 from controller.clock import elapsed_s
 
@@ -48,7 +48,7 @@ class Display:
         left = self._costs.left([task for key, task in self._left.items() if key not in running], underway, self._jobs)
         if left is None:
             return "time left not known yet"
-        return f"about {duration(left.left_s)} left" + ("" if left.measured_ratio >= MEASURED_RATIO else ", a guess until more kinds of case have ended")
+        return f"about {duration(left.left_s)} left" + ("" if left.measured_ratio >= MEASURED_RATIO else " (a guess)")
 
     def ended(self, task: Task, record: dict[str, Any], took_s: float) -> None:
         """Tell of a case that has ended for good, and has occupied a worker for so long, in all attempts."""
@@ -57,7 +57,7 @@ class Display:
         if record["status"] == FINISHED:
             what = f"{record['mean_delay_s']:.2f} s per vehicle, {record['wall_s']:.1f} s wall"
         else:
-            what = f"{'NOT APPLICABLE' if record['status'] == NOT_APPLICABLE else 'FAILED'}: {str(record['error']).splitlines()[0]}"
+            what = f"{'NOT APPLICABLE' if record['status'] == NOT_APPLICABLE else 'FAILED'}: {why(record)}"
         left = self.left_text()
         self._bar.update(self._at, completed=self._total - len(self._left), left=left)
         self.say(f"[{self._total - len(self._left)}/{self._total}, {duration(elapsed_s() - self._begun_s)}] {task.name}: {what}; {left}")

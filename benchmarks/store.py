@@ -35,8 +35,8 @@ class ResultFolder:
     """The folder, opened. ``broken``: lines of the log that are no case, as where the power failed; these cases are run again."""
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
-        if not create and not (path / MARKER).is_file() and not any((path / CASES).glob("*.jsonl")):
-            raise ConfigError(f"--output: {path} holds no campaign (no {MARKER}, no logs in {CASES}); give the folder that umlauf bench wrote")
+        if not create and not any((path / name).is_file() for name in (MARKER, RESULTS)) and not any((path / CASES).glob("*.jsonl")):
+            raise ConfigError(f"--output: {path} holds no campaign (no {MARKER}, no {RESULTS}, no logs in {CASES}); give the folder that umlauf bench wrote")
         self.path = make_folder(path)
         self.broken: list[str] = []
         self._read: list[Path] = []  # the logs that `rows` took in last

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks.cases import FAILED, FINISHED, NOT_APPLICABLE
+from benchmarks.cases import FAILED, FINISHED, NOT_APPLICABLE, why
 from benchmarks.statistics import Mean, gridlocks, mean_of, paired
 
 # The traffic targets: mean delay over seeds 1-10 under `adaptive`, loops, published rules, by insertion.
@@ -50,8 +50,8 @@ def campaign_table(campaign: Sequence[Row]) -> str:
 
 def missing(campaign: Sequence[Row]) -> dict[str, list[str]]:
     """Return what is not in the tables, as far as there is any: the runs that failed, and the controls that a scenario does not take."""
-    failed = [f"{r['scenario']} {r['control']} seed {r['seed']}: {str(r['error']).splitlines()[0]}" for r in campaign if r["status"] == FAILED]
-    refused = {f"{r['control']} on {r['scenario']}: {str(r['error']).splitlines()[0]}": None for r in campaign if r["status"] == NOT_APPLICABLE}
+    failed = [f"{r['scenario']} {r['control']} seed {r['seed']}: {why(r)}" for r in campaign if r["status"] == FAILED]
+    refused = {f"{r['control']} on {r['scenario']}: {why(r)}": None for r in campaign if r["status"] == NOT_APPLICABLE}
     return {word: found for word, found in (("Failed", failed), ("Not applicable", list(refused))) if found}
 
 

@@ -128,14 +128,15 @@ def test_a_tenth_is_verified_and_a_difference_is_told(tmp_path: Path) -> None:
     assert bench(tmp_path, *options).returncode == 0
     same = bench(tmp_path, "--verify", "--draw", "1")
     assert same.returncode == 0, same.stderr
-    assert "1 of the finished cases were run again: all came out the same." in same.stderr
+    assert "1 of 3 finished cases of this version were run again: all came out the same." in same.stderr
     rows = [r | {"mean_delay_s": r["mean_delay_s"] + 1e-9} for r in rows_in(tmp_path).values()]
-    write_parquet(rows, tmp_path / "out" / "results.parquet")
+    write_parquet([*rows, rows[0] | {"seed": 9, "code": "older", "commit": "c0ffee"}], tmp_path / "out" / "results.parquet")
     other = bench(tmp_path, "--verify", "--draw", "1")
     assert other.returncode == 1
     assert "DIFFERS: mean_delay_s was" in other.stderr
+    assert "left out, for other versions need not give the same: 1 made by other code (commit c0ffee)" in other.stderr
     assert bench(tmp_path, "--report-only").returncode == 0
-    assert "1 came out otherwise" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "1 came out otherwise. Left out: 1 made by other code (commit c0ffee)." in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
 def test_a_worker_that_is_used_again_gives_what_a_fresh_one_gives(tmp_path: Path) -> None:
@@ -279,7 +280,7 @@ def test_a_disk_that_is_full_stops_the_campaign_and_loses_nothing(tmp_path: Path
     arguments = ["bench", *SHORT, "--control", "fixed", "--seeds", "1-3", "--jobs", "1", "--output", str(tmp_path / "out")]
     done = subprocess.run([sys.executable, "-c", source, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 1
-    assert "the result of cross fixed seed 2 cannot be written (No space left on device). Results until here are kept; make room" in done.stderr
+    assert "the result of cross fixed seed 2 cannot be written (No space left on device). What was finished before is kept; make room" in done.stderr
     again = bench(tmp_path, *SHORT, "--control", "fixed", "--seeds", "1-3")
     assert again.returncode == 0, again.stderr
     assert "2 of 3 cases to run, 1 done before" in again.stderr

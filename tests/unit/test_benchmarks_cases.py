@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.cases import Campaign, Task, shard_of, tasks_of, to_do
+from benchmarks.columns import complete
 from benchmarks.environments.policy import VARIABLE
-from benchmarks.verify import drawn
-from benchmarks.version import Version, hash_of
+from benchmarks.verify import Sorted, drawn, sorted_out
+from benchmarks.version import Version, hash_of, version_of
 from controller.errors import ConfigError, ScenarioError
 from scenarios.catalogue import find_scenario, load_config
 
@@ -23,7 +25,7 @@ def tasks(tmp_path: Path, version: Version = VERSION, **other: Any) -> list[Task
 
 
 def finished(task: Task, status: str = "finished") -> dict[str, Any]:
-    return task.row({"status": status, "mean_delay_s": 1.0}, 1)
+    return task.row({"status": status, "mean_delay_s": 1.0, "sumo_version": "1.28.0"}, 1)
 
 
 def test_the_code_of_sumos_own_controls_is_not_ours() -> None:
@@ -93,10 +95,30 @@ def test_only_what_can_be_made_again_is_verified(tmp_path: Path) -> None:
     rows.append({**rows[0], "control": "uninstalled", "code": "its-own"})
     assert [row["control"] for row, _ in drawn(rows, VERSION, 1, tmp_path / "out")] == ["fixed"]
     route.write_bytes(route.read_bytes() + b"<!-- changed -->")
-    for _ in ("changed", "gone"):
-        with pytest.raises(ConfigError, match="expected finished cases of the present code, scenario files and controllers, found none among 2"):
+    for what in ("have changed", "cannot be read any more"):
+        told = f"nothing can be compared, .* Of 2 finished cases: 1 on .*.sumocfg, whose files {what}; 1 under the controller uninstalled, which is not"
+        with pytest.raises(ConfigError, match=told):
             drawn(rows, VERSION, 1, tmp_path / "out")
         Path(mine).unlink(missing_ok=True)
+
+
+def test_rows_of_other_versions_are_told_with_what_made_them(tmp_path: Path) -> None:
+    rows = [finished(t) | {"sumo_version": version_of("eclipse-sumo")} for t in tasks(tmp_path, controls=("adaptive",), seeds="1-4")]
+    rows[0] |= {"code": "older", "commit": "abcdefabcdefabc"}
+    rows[1] |= {"code": "older", "commit": ""}
+    rows[2] |= {"code": "older", "sumo_version": "1.20.0"}
+    found = sorted_out([complete(row) for row in rows], VERSION)
+    assert len(found.same) == 1
+    other, older = "1 made by other code", f"1 made with SUMO 1.20.0 (here is {version_of('eclipse-sumo')})"
+    assert found.told == f"{other} (commit abcdefabcd); {other} (of no known commit); {older}"
+    assert Sorted([], Counter({str(n): n for n in range(1, 7)})).told == "6 6; 5 5; 4 4; 3 3; 3 for other such reasons"
+    with pytest.raises(ConfigError, match=r"Of 3 finished cases: .*\. This code is commit c0ffee\. Verify with the version that made them, or give"):
+        drawn([complete(row) for row in rows[:3]], VERSION, 1, tmp_path)
+
+
+def test_a_folder_without_finished_cases_has_nothing_to_verify(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the folder has no finished cases; run the campaign first"):
+        drawn([complete(finished(t, "failed")) for t in tasks(tmp_path)], VERSION, 1, tmp_path)
 
 
 def test_shards_share_the_cases(tmp_path: Path) -> None:

@@ -246,9 +246,11 @@ def test_a_crash_between_parquet_and_cleaning_up_counts_no_run_twice(tmp_path: P
 
 
 def test_only_a_campaigns_folder_can_be_reported(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"holds no campaign \(no umlauf-bench.json, no logs in cases\)"):
+    with pytest.raises(ConfigError, match=r"holds no campaign \(no umlauf-bench.json, no results.parquet, no logs in cases\)"):
         ResultFolder(tmp_path, create=False)
     assert not list(tmp_path.iterdir())
+    write_parquet([row()], tmp_path / RESULTS)
+    assert len(ResultFolder(tmp_path, create=False).rows()) == 1
 
 
 def test_every_key_of_simulate_json_is_a_column() -> None:
