@@ -135,7 +135,8 @@ class ResultFolder:
         self.close()
         with self._locked():
             rows = self.rows()
-            write_parquet(rows, self.path / RESULTS)
+            if self._read or not (self.path / RESULTS).is_file():
+                write_parquet(rows, self.path / RESULTS)
             for path in self._read:
                 _remove_unless_written(path)
         return rows

@@ -26,7 +26,7 @@ from scenarios.summary import failed_record, finished_record
 READ_BYTES: Final = 1 << 16
 WHERE: Final = signal.SIGUSR1  # asks a worker to write into its run's log where it is
 ANSWER_S: Final = 1.0  # how long a run that hangs may take to say where
-AGAIN: Final = ("PortError", "OSError")  # a simulator that failed may not fail twice; a wrong file does
+AGAIN: Final = ("PortError", "OSError", "SimulationError")  # a simulator that failed may not fail twice; a wrong file does
 
 
 @dataclass(frozen=True)

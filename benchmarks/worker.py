@@ -25,7 +25,7 @@ from benchmarks.supervised import WHERE
 from controller.errors import UmlaufError
 from hardware.ports import FrameRefusedError, PortError
 from scenarios.case import Case
-from scenarios.child import EventPipe
+from scenarios.child import EventPipe, error_text
 from scenarios.drive import run_case
 from scenarios.last_words import leave_last_words
 from scenarios.runner import SUMO_LOG
@@ -64,7 +64,7 @@ def _run(case: Case, pipe: EventPipe) -> None:
     except (UmlaufError, PortError, FrameRefusedError, OSError) as error:
         if os.environ.get("UMLAUF_DEBUG"):
             traceback.print_exc()
-        pipe.send("error", kind=type(error).__name__, text=str(error))
+        pipe.send("error", kind=type(error).__name__, text=error_text(error, case))
         code = EXIT_TOLD
     except BaseException:
         traceback.print_exc()

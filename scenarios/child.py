@@ -6,6 +6,7 @@ JSON lines to ``EVENT_FD``: progress, warning, error, result. SIGTERM ends the r
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -40,6 +41,13 @@ class EventPipe:
             _exit(EXIT_FAILED)
 
 
+def error_text(error: BaseException, case: Case) -> str:
+    """Return what is told of an error. Where a disk is full it is the one on which the run writes its own files."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{error.filename or case.folder}: {error.strerror}; make room there, or give the run another place (--output; of umlauf bench: TMPDIR)"
+    return str(error)
+
+
 def _stopper() -> Callable[[], bool]:
     stopped: list[int] = []
 
@@ -61,7 +69,7 @@ def main(arguments: list[str]) -> int:
     except (UmlaufError, PortError, FrameRefusedError, OSError) as error:
         if os.environ.get("UMLAUF_DEBUG"):
             traceback.print_exc()
-        pipe.send("error", kind=type(error).__name__, text=str(error))
+        pipe.send("error", kind=type(error).__name__, text=error_text(error, case))
         return EXIT_FAILED
     pipe.send("result", values=result)
     return 0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from controller.clock import elapsed_s
-from controller.errors import UmlaufError
+from controller.errors import SimulationError, UmlaufError
 from controller.journal import Journal
 from controller.journal_schema import FILE_NAME
 from controller.solve_times import SolveTimes
@@ -79,7 +79,11 @@ def run_case(case: Case, send: Send, stopped: Callable[[], bool]) -> Mapping[str
             send("warning", text=text)
         if case.attach:
             await_outputs(running.outputs)
-    return _figures(running, "interrupted" if stopped() else "finished")
+    figures = _figures(running, "interrupted" if stopped() else "finished")
+    if not case.attach and not figures["trips_complete"]:  # SUMO itself does not notice that its disk is full
+        send("partial", values={**figures, "status": "failed"})
+        raise SimulationError(f"SUMO's {case.file(TRIPINFO)} is cut off, so vehicles are missing from the figures; is there room on that disk?")
+    return figures
 
 
 def _start(prepared: Prepared, stack: ExitStack, send: Send) -> Running:

@@ -27,6 +27,8 @@ OnWarning = Callable[[str], None]
 
 def make_folder(path: Path) -> Path:
     """Create the folder of a run and check that it takes files. Raises `ConfigError` where it does not."""
+    if path.is_file():
+        raise ConfigError(f"--output: {path} is a file; give a folder")
     probe = path / ".umlauf-probe"
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support_bench import no_file_beyond
 from support_sumo import cross
 
 from controller.cli import main
@@ -127,8 +128,8 @@ def test_a_folder_that_takes_nothing_is_one_message(capsys: pytest.CaptureFixtur
             "raise ImportError('libGL.so.1: cannot open')",
             r"libsumo cannot be loaded \(libGL\.so\.1: .*\); a system library is missing, install it with: apt-get",
         ),
-        ("import os; os._exit(7)", r"the simulation process ended with exit code 7 before the first step"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", r"the simulation process was ended by SIGSEGV before the first step"),
+        ("import os; os._exit(7)", r"the simulation process was ended by os._exit\(7\) before the first step"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", r"the simulation process was ended by SIGSEGV \(signal 11\) before the first step"),
     ],
 )
 def test_a_sumo_that_is_not_there_is_one_message(
@@ -141,6 +142,15 @@ def test_a_sumo_that_is_not_there_is_one_message(
     result, _, err = run(capsys, "simulate", "cross", "--control", "actuated", "--end", "20", "--output", str(tmp_path / "out"))
     assert result == 1
     assert re.search(expected, err), err
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["status"] == "failed"
+
+
+def test_figures_of_a_trip_file_that_is_cut_off_are_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """SUMO does not say that its disk is full; what it wrote until then would pass for the whole."""
+    with no_file_beyond(100_000):
+        code, _, err = run(capsys, "simulate", "cross", "--control", "fixed", "--end", "600", "--output", str(tmp_path / "out"))
+    assert code == 1
+    assert re.search(r"tripinfo.xml is cut off, so vehicles are missing from the figures; is there room on that disk\?", err)
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["status"] == "failed"
 
 

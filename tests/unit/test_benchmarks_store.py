@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support_bench import row
+from support_bench import no_file_beyond, row
 
 from benchmarks import columns, report, store
 from benchmarks.columns import read_parquet, write_parquet
@@ -164,17 +162,6 @@ def test_a_full_disk_leaves_no_half_file_and_what_was_there(tmp_path: Path, monk
     folder.close()
 
 
-@contextmanager
-def no_file_beyond(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond so many bytes; what goes beyond fails in mid-write, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_half_a_line_that_the_disk_took_is_taken_back(tmp_path: Path) -> None:
     folder = ResultFolder(tmp_path)
     folder.put(row(seed=1))
@@ -258,3 +245,18 @@ def test_every_key_of_simulate_json_is_a_column() -> None:
 
     known = {*columns.TEXTS, *columns.WHOLE, *columns.NUMBERS, *columns.FLAGS, "solve_ms"}
     assert not [key for key in KEYS if key not in known]
+
+
+def test_what_is_in_the_parquet_already_is_not_written_again(tmp_path: Path) -> None:
+    """So that a report can be made where there is little room."""
+    folder = ResultFolder(tmp_path)
+    folder.put(row())
+    folder.compact()
+    with no_file_beyond(100):
+        assert len(ResultFolder(tmp_path).compact()) == 1
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"--output: .*file is a file; give a folder"):
+        ResultFolder(tmp_path / "file")
