@@ -80,7 +80,7 @@ class _Pool:
             if task is not None and outcome is not None:
                 found.append((task, outcome))
             failed = outcome is not None and outcome.record["status"] != "finished"
-            if worker.gone or failed:
+            if failed or (worker.gone and worker.task is None):  # one that has gone in mid-run will be heard of, by the end of its pipe
                 self._drop(worker)
         return found
 
