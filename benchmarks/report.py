@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from html import escape
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,7 +15,21 @@ from benchmarks.analysis import Block, Cell, analyse
 from benchmarks.cases import FINISHED
 from benchmarks.columns import Row
 from benchmarks.files import make_part, write_whole
-from benchmarks.report_words import CELL_HEADS, COMPARISON_HEADS, FAULT_HEADS, MEANING, cell_row, comparison_row, fault_rows, overview, statement
+from benchmarks.report_words import (
+    CELL_HEADS,
+    COMPARISON_HEADS,
+    COMPARISON_WORDS,
+    DELAYS,
+    FAULT_HEADS,
+    MEANING,
+    cell_row,
+    comparison_row,
+    delay_rows,
+    fault_rows,
+    overview,
+    short,
+    statement,
+)
 from benchmarks.tables import LAST, markdown, missing
 from scenarios.report_html import document, table_html
 
@@ -48,9 +63,9 @@ class _Text:
         self.html.append("<ul>" + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>")
         self.md.append("\n".join(f"* {text}" for text in texts))
 
-    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        self.html.append(table_html(heads, rows))
-        self.md.append(markdown(heads, rows))
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]], words: Collection[int] = ()) -> None:
+        self.html.append(table_html(heads, rows, words))
+        self.md.append(markdown(heads, rows, words=words))
 
     def picture(self, picture: _Picture) -> None:
         image = base64.b64encode(picture.path.read_bytes()).decode("ascii")
@@ -79,13 +94,17 @@ def write_report(folder: Path, rows: Sequence[Row], commands: Sequence[str], ver
 def _introduction(text: _Text, rows: Sequence[Row], commands: Sequence[str], verified: str) -> None:
     finished = [row for row in rows if row["status"] == FINISHED]
     sumo = ", ".join(sorted({str(row["sumo_version"]) for row in finished})) or "-"
-    text.paragraph(f"{len(finished)} finished runs of {len(rows)}, SUMO {sumo}.")
+    others = Counter(row["status"] for row in rows if row["status"] != FINISHED)
+    rest = "".join(f", {count} {status}" for status, count in sorted(others.items()))
+    text.paragraph(f"{len(finished)} finished runs of {len(rows)}{rest}; SUMO {sumo}.")
     text.paragraph(MEANING)
     codes = {str(row.get("code")) for row in finished}
     commits = sorted({str(row.get("commit") or "unknown")[:10] for row in finished})
+    versions = sorted({str(row["umlauf_version"]) for row in finished if row.get("umlauf_version")}) or ["of unknown version"]
     if commits:
         mixed = " Runs of several versions of the code are compared here." if len(commits) > 1 else ""
-        text.paragraph(f"Code: {_many(len(codes), 'hash', 'hashes')}, commits {', '.join(commits)}.{mixed}")
+        made = f"Code: umlauf {', '.join(versions)}, {_many(len(codes), 'hash', 'hashes')}, {'commits' if len(commits) > 1 else 'commit'}"
+        text.paragraph(f"{made} {', '.join(commits)}.{mixed}")
     dirty = sum(bool(row.get("dirty")) for row in finished)
     if dirty:
         text.paragraph(f"{_many(dirty, 'run', 'runs')} were made by a work tree with changes that are in no commit.")
@@ -104,10 +123,14 @@ def _introduction(text: _Text, rows: Sequence[Row], commands: Sequence[str], ver
 
 def _block(text: _Text, block: Block, rows: Sequence[Row], pictures: Path | None) -> None:
     text.head(str(block.setting)[0].upper() + str(block.setting)[1:])
+    if len(block.scenarios) > 1:
+        text.head("Mean delays", 3)
+        text.paragraph(DELAYS)
+        text.table(["control", *(short(scenario) for scenario in block.scenarios)], delay_rows(block))
     text.head("Who is ahead", 3)
     text.points(overview(block))
     if block.comparisons:
-        text.table(COMPARISON_HEADS, [comparison_row(c) for c in block.comparisons])
+        text.table(COMPARISON_HEADS, [comparison_row(c) for c in block.comparisons], COMPARISON_WORDS)
     for scenario in block.scenarios:
         text.head(scenario, 3)
         cells = [block.cells[scenario, c] for c in block.controls if (scenario, c) in block.cells]

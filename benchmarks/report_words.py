@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from benchmarks.analysis import Block, Cell, Comparison, Verdict
 from benchmarks.statistics import Mean
+from benchmarks.tables import delay_text
 
 MEANING: Final = (
     "Mean delay: time loss plus wait for insertion of every vehicle that was due to depart, divided by their number; vehicles under way "
@@ -17,8 +18,14 @@ MEANING: Final = (
     "(costs more than twice the median of its control on the scenario). The floor is what the same traffic loses with all lights green "
     "and right of way ignored."
 )
+UNBROKEN: Final = "\u00a0"
 CELL_HEADS: Final = ("control", "runs", "mean delay s", "95 % interval", "median", "above floor s", "locked seeds", "failed")
+DELAYS: Final = (
+    "Mean delay in s per vehicle ± half the 95 % interval, in brackets the number of runs. * marks a control with a locked run; "
+    "- was not measured, n/a is not applicable."
+)
 COMPARISON_HEADS: Final = ("scenario", "against", "seeds", "difference s", "95 % interval", "p (Holm)", "verdict")
+COMPARISON_WORDS: Final = (1, 6)  # the columns that hold no numbers
 FAULT_HEADS: Final = (
     *("control", "runs", "teleports", "collisions", "interlock refusals", "emergency brakings", "never inserted", "stops per vehicle", "longest wait s"),
     "saturation flow veh/h",
@@ -43,8 +50,19 @@ def cell_row(cell: Cell) -> list[str]:
     if mean is None or median_s is None:
         return [cell.control, "0", *("-",) * 5, "not applicable" if cell.why_not else str(cell.failed)]
     floor = f"{cell.above_floor.value:.1f}" if cell.above_floor is not None else "-"
-    locked = ", ".join(map(str, cell.locked)) or "none"
+    locked = ", ".join(map(str, cell.locked)) or ("none" if mean.number > 1 else "-")  # one run cannot lie above twice its own median
     return [cell.control, str(mean.number), f"{mean.value:.1f}", interval(mean), f"{median_s:.1f}", floor, locked, str(cell.failed)]
+
+
+def delay_rows(block: Block) -> list[list[str]]:
+    """Return a row for each control with its mean delay on each scenario."""
+    return [[control, *(_delay(block.cells.get((scenario, control))) for scenario in block.scenarios)] for control in block.controls]
+
+
+def _delay(cell: Cell | None) -> str:
+    if cell is None or (not cell.delays_s and not cell.why_not):
+        return "-" if cell is None or not cell.failed else "failed"
+    return delay_text(cell.delays_s).replace(" ±", UNBROKEN + "±").replace("± ", "±" + UNBROKEN).replace(" *", UNBROKEN + "*") if cell.delays_s else "n/a"
 
 
 def comparison_row(c: Comparison) -> list[str]:
@@ -90,7 +108,7 @@ def overview(block: Block) -> list[str]:
         found = [c for c in block.comparisons if c.peer == peer]
         parts = []
         for verdict in Verdict:
-            names = [_short(c.scenario) for c in found if c.verdict is verdict]
+            names = [short(c.scenario) for c in found if c.verdict is verdict]
             if names:
                 parts.append(f"{verdict} on {_count(len(names), len(found))} ({', '.join(names)})")
         sentences.append(f"{block.reference} against {peer}: {'; '.join(parts)}.")
@@ -118,7 +136,8 @@ def statement(c: Comparison, reference: str, tested: int) -> str:
             return f"{c.scenario}: between {reference} and {c.peer} no difference is shown: {amount}."
 
 
-def _short(scenario: str) -> str:
+def short(scenario: str) -> str:
+    """Return what a scenario is called where there is little room."""
     return scenario.removeprefix("resco/")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from benchmarks.cases import FAILED, FINISHED, NOT_APPLICABLE, why
@@ -51,13 +51,22 @@ def campaign_table(campaign: Sequence[Row]) -> str:
 def missing(campaign: Sequence[Row]) -> dict[str, list[str]]:
     """Return what is not in the tables, as far as there is any: the runs that failed, and the controls that a scenario does not take."""
     failed = [f"{r['scenario']} {r['control']} seed {r['seed']}: {why(r)}" for r in campaign if r["status"] == FAILED]
-    refused = {f"{r['control']} on {r['scenario']}: {why(r)}": None for r in campaign if r["status"] == NOT_APPLICABLE}
-    return {word: found for word, found in (("Failed", failed), ("Not applicable", list(refused))) if found}
+    return {word: found for word, found in (("Failed", failed), ("Not applicable", _refused(campaign))) if found}
 
 
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], *, left_columns: int = 1) -> str:
-    """Return a Markdown table; all but the first ``left_columns`` are right-aligned."""
-    rule = ["---" if i < left_columns else "---:" for i in range(len(header))]
+def _refused(campaign: Sequence[Row]) -> list[str]:
+    """Return each reason once, with all scenarios that it holds for; the rules where there are several, for a reason may lie in them."""
+    several = len({row["rules"] for row in campaign}) > 1
+    found: dict[tuple[str, str, str], dict[str, None]] = {}
+    for row in campaign:
+        if row["status"] == NOT_APPLICABLE:
+            found.setdefault((row["control"], row["rules"], why(row)), {})[row["scenario"]] = None
+    return [f"{control} on {', '.join(on)}{f' (rules {rules})' if several else ''}: {reason}" for (control, rules, reason), on in found.items()]
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: Collection[int] = ()) -> str:
+    """Return a Markdown table; all but the first column and those that hold ``words`` are right-aligned."""
+    rule = ["---" if i == 0 or i in words else "---:" for i in range(len(header))]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
 
 
@@ -67,6 +76,11 @@ def mean_text(mean: Mean | None, sign: str = "") -> str:
         return "-"
     width = "" if math.isnan(mean.margin_value) else f" ± {mean.margin_value:.1f}"
     return f"{mean.value:{sign}.1f}{width}"
+
+
+def delay_text(delays_s: Mapping[int, float]) -> str:
+    """Return the mean over the seeds with its interval's half width, how many they are, and a mark where one locks up; a dash for none."""
+    return f"{mean_text(mean_of(list(delays_s.values())))} ({len(delays_s)})" + (" *" if gridlocks(delays_s) else "") if delays_s else "-"
 
 
 def delays_of(rows: Iterable[Row], scenario: str, control: str) -> dict[int, float]:
@@ -103,7 +117,7 @@ def _short(scenario: str) -> str:
 
 def _delay_cell(rows: Sequence[Row], scenario: str, control: str) -> str:
     delays_s = delays_of(rows, scenario, control)
-    return f"{mean_text(mean_of(list(delays_s.values())))} ({len(delays_s)})" + (" *" if gridlocks(delays_s) else "") if delays_s else "-"
+    return delay_text(delays_s)
 
 
 def _against_peers(rows: Sequence[Row], scenarios: Sequence[str], setting: tuple[str, str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -19,7 +19,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; m
 h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.2rem; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.3rem 0.6rem; border-bottom: 1px solid #ccc; text-align: right; } th { vertical-align: bottom; }
-th:first-child, td:first-child { text-align: left; } tbody th { font-weight: 600; }
+th:first-child, td:first-child, .words { text-align: left; } p, li { overflow-wrap: anywhere; } tbody th { font-weight: 600; vertical-align: inherit; }
 figure { margin: 1rem 0 1.8rem; } img { max-width: 100%; height: auto; } figcaption { font-size: 0.9rem; color: #333; }
 summary { cursor: pointer; } a { color: #004f9e; }
 """
@@ -104,10 +104,15 @@ def _figure(picture: Picture, folder: Path, lang: Language) -> str:
     return f'<figure>\n<img alt="{escape(picture.alt)}" src="data:image/png;base64,{image}">\n<figcaption>{note}{link}</figcaption>\n{shown}</figure>'
 
 
-def table_html(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table whose first column names its rows; it scrolls by itself where the page is too narrow."""
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    body = "\n".join(f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>" for row in rows)
+def table_html(heads: Sequence[str], rows: Sequence[Sequence[str]], words: Collection[int] = ()) -> str:
+    """Return a table whose first column names its rows; it scrolls by itself where the page is too narrow.
+
+    ``words``: further columns that hold words and not numbers.
+    """
+    kinds = [' class="words"' if at in words else "" for at in range(len(heads))]
+    head = "".join(f'<th scope="col"{kind}>{escape(text)}</th>' for text, kind in zip(heads, kinds, strict=True))
+    cells = ["".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row[1:], kinds[1:], strict=True)) for row in rows]
+    body = "\n".join(f'<tr><th scope="row">{escape(row[0])}</th>{of_row}</tr>' for row, of_row in zip(rows, cells, strict=True))
     return f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>'
 
 

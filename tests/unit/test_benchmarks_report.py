@@ -155,6 +155,7 @@ def test_both_forms_say_the_same(tmp_path: Path) -> None:
     _, text = written(tmp_path, *rows)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for part in (
+        "10 finished runs of 12, 1 failed, 1 not applicable; SUMO 1.28.0.",
         "adaptive is ahead of fixed by 25.0 s",
         "Failed: resco/cologne1 fixed seed 9: SUMO crashed.",
         "sumo-nema is not applicable: no rings can be derived",
@@ -166,6 +167,32 @@ def test_both_forms_say_the_same(tmp_path: Path) -> None:
         assert part in text, part
         assert part in page, part
     assert "| adaptive | 5 | 15.0 | 14.6 to 15.4 | 15.1 | - | none | 0 |" in text
+
+
+def test_several_scenarios_have_a_table_of_all_delays_at_once(tmp_path: Path) -> None:
+    refused = [row("sumo-nema", 1, None, "b", status="not applicable", error="no rings")]
+    failed = [row("mine", seed, None, "a", status="failed", error="KeyError.") for seed in (1, 2)]
+    _, text = written(tmp_path, *runs("adaptive", 15.0, "a"), *runs("adaptive", 25.0, "b"), *runs("sumo-nema", 9.0, "a"), *refused, *failed)
+    lines = [line.replace("\u00a0", " ") for line in text.splitlines()]
+    at = lines.index("| control | a | b |")
+    assert lines[at + 2 : at + 5] == ["| adaptive | 15.0 ± 0.4 (5) | 25.0 ± 0.4 (5) |", "| mine | failed | - |", "| sumo-nema | 9.0 ± 0.4 (5) | n/a |"]
+    assert "* a mine seed 1: KeyError" in lines
+    _, one = written(tmp_path, *runs("adaptive", 15.0, "a"))
+    assert "Mean delays" not in one
+
+
+def test_long_names_wrap_and_words_stand_to_the_left(tmp_path: Path) -> None:
+    written(tmp_path, *runs("adaptive", 15.0), *runs("fixed", 40.0))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "overflow-wrap: anywhere" in page
+    assert '<td class="words">fixed</td>' in page
+    assert '<td class="words">ahead</td>' in page
+
+
+def test_one_run_says_nothing_of_locking(tmp_path: Path) -> None:
+    _, text = written(tmp_path, row("adaptive", 1, 15.0, umlauf_version="1.2.3", commit="abc"))
+    assert "| adaptive | 1 | 15.0 | - | 15.0 | - | - | 0 |" in text
+    assert "Code: umlauf 1.2.3, 1 hash, commit abc." in text
 
 
 def test_pictures_of_the_markdown_are_files_beside_it(tmp_path: Path) -> None:

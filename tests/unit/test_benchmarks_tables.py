@@ -57,5 +57,12 @@ def test_controls_that_a_scenario_does_not_take_are_named_once() -> None:
     assert "Not applicable: sumo-nema on resco/cologne1: no rings." in table_of(row(), *refused)
 
 
+def test_one_reason_of_several_scenarios_is_told_once_and_with_its_rules_where_there_are_several() -> None:
+    refused = [
+        row("sumo-nema", 1, None, scenario, rules=rules, status="not applicable", error=f"why {rules}") for scenario in "ab" for rules in ("net", "street")
+    ]
+    assert "Not applicable: sumo-nema on a, b (rules net): why net; sumo-nema on a, b (rules street): why street." in table_of(*refused)
+
+
 def test_the_floor_comes_last() -> None:
     assert "| scenario | adaptive | fixed | webster | floor |" in table_of(row(), row("floor"), row("webster"), row("fixed"))
