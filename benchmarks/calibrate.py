@@ -26,6 +26,7 @@ from scenarios.simulate import Request, cases_of
 
 TARGETS_VEH_H: Final = (1_200.0, 2_400.0)
 TAU_S: Final = (0.3, 3.0)
+BELOW_STEP_RATIOS: Final = (1.0, 0.9, 0.8, 0.7)
 CLOSE_RATIO: Final = 0.005
 MOST_TRIES: Final = 12
 STEPS: Final = ((1.0, False), (0.5, False), (0.25, False), (0.1, False), (1.0, True), (0.1, True))
@@ -107,7 +108,7 @@ def _is_number(text: str) -> bool:
 def proposals(road: QueueRoad, present: Driving, target_veh_h: float) -> Iterator[Proposal]:
     """Yield parameters that give the target: by tau alone, and by tau without dawdling; none where no tau reaches it."""
     for driving in dict.fromkeys((present, dataclasses.replace(present, sigma_ratio=0.0))):
-        found = solve_tau(partial(_with_tau, road, driving), target_veh_h)
+        found = solve_tau(partial(_with_tau, road, driving), target_veh_h, present.step_s)
         if found is not None:
             yield Proposal(dataclasses.replace(driving, tau_s=found[0]), found[1])
 
@@ -116,13 +117,16 @@ def _with_tau(road: QueueRoad, driving: Driving, tau_s: float) -> Measured:
     return road.measure(dataclasses.replace(driving, tau_s=tau_s))
 
 
-def solve_tau(measure: Callable[[float], Measured], target_veh_h: float) -> tuple[float, Measured] | None:
+def solve_tau(measure: Callable[[float], Measured], target_veh_h: float, step_s: float = 0.0) -> tuple[float, Measured] | None:
     """Return a tau in s, to the hundredth, whose flow is the target's to half a per cent or as near as tries get; None where it is out of reach.
 
-    The flow falls as tau grows, so the interval is halved.
+    The flow falls as tau grows, so the interval is halved. Far below the step it falls again, for vehicles cannot keep such a tau and brake; so the
+    interval begins at the step, and lower only where that is needed.
     """
-    low_s, high_s = TAU_S
-    if not measure(high_s).flow_veh_h <= target_veh_h <= measure(low_s).flow_veh_h:
+    high_s = TAU_S[1]
+    lows_s = dict.fromkeys(max(TAU_S[0], round(ratio * step_s, 2)) for ratio in BELOW_STEP_RATIOS)
+    low_s = next((tau_s for tau_s in (*lows_s, TAU_S[0]) if measure(tau_s).flow_veh_h >= target_veh_h), None)
+    if low_s is None or measure(high_s).flow_veh_h > target_veh_h:
         return None
     best: tuple[float, Measured] | None = None
     for _ in range(MOST_TRIES):

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.calibrate import driving_of, measure_scenario, solve_tau
@@ -57,6 +58,19 @@ def test_tau_is_found_where_the_flow_falls_with_it(target_veh_h: float) -> None:
     assert solved is not None
     assert solved[0] == pytest.approx(3_600.0 / target_veh_h - 0.9, abs=0.02)
     assert solved[1] == falling(solved[0])
+
+
+@pytest.mark.parametrize(("target_veh_h", "tau_s"), [(1_800.0, 1.02), (1_900.0, 0.9), (1_300.0, 1.84)])
+def test_a_tau_below_the_step_is_taken_only_where_it_is_needed(target_veh_h: float, tau_s: float) -> None:
+    """As measured with steps of 1 s and sigma 0.5, where the flow is highest at 0.8 s."""
+    taus_s, flows_veh_h = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0), (1787, 1849, 1918, 1987, 1900, 1815, 1664, 1465, 1222, 913)
+
+    def peaked(at_s: float) -> Measured:
+        return Measured(float(np.interp(at_s, taus_s, flows_veh_h)), 1.0, 100, 10)
+
+    solved = solve_tau(peaked, target_veh_h, step_s=1.0)
+    assert solved is not None
+    assert solved[0] == pytest.approx(tau_s, abs=0.03)
 
 
 def test_what_no_tau_gives_is_not_proposed() -> None:
