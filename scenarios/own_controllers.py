@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Final, Protocol, cast
 
 from controller.cli_commands import source_path
-from controller.errors import ConfigError, ControllerError, MissingError
+from controller.errors import ConfigError, ControllerError, MissingError, NotApplicableError
 from controller.junction import Junction, Node
 from controller.plan import Plan, PlanStep
 from controller.planner import Mailbox
@@ -27,7 +27,7 @@ from controller.snapshot import Snapshot
 
 GROUP: Final = "umlauf.controllers"
 WRITTEN: Final = re.compile(r"[\w.]+\s*:\s*[\w.]+\s*(\[.*\])?")
-CORRECT: Final = f'correct it under [project.entry-points."{GROUP}"] in its pyproject.toml (NAME = "MODULE:CLASS") and install it again: pip install -e .'
+CORRECT: Final = f'correct it under [project.entry-points."{GROUP}"] in its pyproject.toml (NAME = "MODULE:CLASS") and install it again (pip install -e .)'
 RAISED: Final = (Exception, SystemExit)  # sys.exit() in a user's code must end neither the process nor the campaign
 
 
@@ -138,6 +138,8 @@ class OwnPlanner(Mailbox):
         self._begun = False
         try:
             self._own = make(task)
+        except NotApplicableError:
+            raise
         except RAISED as error:
             raise ControllerError(f"{self._where}: its constructor raised {_told(error)}") from error
 

@@ -17,7 +17,7 @@ from scenarios.own_controllers import NodeTask
 
 
 class Learned:
-    """A saved policy in charge of one node. Raises `ControllerError` where none was trained on this scenario, or on another net or view."""
+    """A saved policy in charge of one node. Raises `NotApplicableError` where none was trained on this scenario, `ControllerError` for another net or view."""
 
     kind: ClassVar[str] = ""
 

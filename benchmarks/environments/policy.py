@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.errors import ConfigError, ControllerError
+from controller.errors import ConfigError, NotApplicableError
 
 FOLDER: Final = Path(__file__).parent / "policies"
 VARIABLE: Final = "UMLAUF_POLICIES"
@@ -79,12 +79,12 @@ def policies_code(kind: str) -> str:
 
 
 def policy_for(kind: str, scenario: str) -> Policy:
-    """Return the policy that was trained on a scenario. Raises `ControllerError` naming those that there are."""
+    """Return the policy that was trained on a scenario. Raises `NotApplicableError` naming those that there are."""
     path = path_of(kind, scenario)
     if not path.is_file():
         known = ", ".join(sorted(file.stem.removeprefix(f"{kind}-") for file in path.parent.glob(f"{kind}-*.npz"))) or "none"
-        raise ControllerError(
+        raise NotApplicableError(
             f"control {kind!r}: expected a policy trained on {scenario} in {path.parent}, found those of: {known}. "
-            f"Train one: make rl RL_ARGS='--kind {kind} --scenario {scenario}'"
+            f"Train one, in a clone: make rl RL_ARGS='--kind {kind} --scenario {scenario}'"
         )
     return load_policy(path)

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.environments.junction_env import JunctionEnv
 from benchmarks.environments.policy import VARIABLE, Policy, load_policy, path_of
-from controller.errors import ConfigError, ControllerError
+from controller.errors import ConfigError, ControllerError, NotApplicableError
 from scenarios.case import Case
 from scenarios.catalogue import find_scenario, load_config
 from scenarios.runner import run_one
@@ -69,7 +69,7 @@ def test_a_policy_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_scenario_without_a_policy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    with pytest.raises(ControllerError, match="expected a policy trained on cross"):
+    with pytest.raises(NotApplicableError, match="expected a policy trained on cross"):
         run("ppo", tmp_path)
 
 

@@ -16,7 +16,7 @@ import pytest
 from support_bench import MODULE, PREFIX, install
 from support_control import junction
 
-from controller.errors import ConfigError, ControllerError, MissingError
+from controller.errors import ConfigError, ControllerError, MissingError, NotApplicableError
 from controller.plan import Plan, PlanStep
 from controller.snapshot import SignalState, Snapshot
 from scenarios import own_controllers
@@ -88,6 +88,15 @@ def test_a_constructor_that_raises_is_told() -> None:
 
     one = junction()
     with pytest.raises(ControllerError, match="constructor raised OSError: no weights for cross"):
+        OwnPlanner("mine", make, NodeTask(one, one.nodes[0], "cross", 1))
+
+
+def test_a_controller_that_is_not_applicable_says_so_itself() -> None:
+    def make(task: NodeTask) -> Any:
+        raise NotApplicableError(f"not made for {task.scenario}")
+
+    one = junction()
+    with pytest.raises(NotApplicableError, match=r"^not made for cross$"):
         OwnPlanner("mine", make, NodeTask(one, one.nodes[0], "cross", 1))
 
 
