@@ -124,8 +124,10 @@ def to_do(tasks: Sequence[Task], rows: Iterable[Row], *, keep_older: bool) -> li
 
 
 def shard_of(tasks: Sequence[Task], text: str) -> list[Task]:
-    """Return the share ``i/n`` of the cases: every n-th, from the i-th on. Raises `ConfigError` where the text is none."""
+    """Return the share ``i/n`` of the cases, which has its part of each scenario and control, for they take differently long. Raises `ConfigError`."""
     first, _, count = text.partition("/")
     if not (first.isdigit() and count.isdigit() and 1 <= int(first) <= int(count)):
         raise ConfigError(f"--shard: found {text!r}, expected i/n with i from 1 to n, for example 1/4")
-    return list(tasks[int(first) - 1 :: int(count)])
+    by_kind = sorted(tasks, key=lambda t: (t.case.scenario, t.case.control, t.case.seed))
+    mine = {task.key for task in by_kind[int(first) - 1 :: int(count)]}
+    return [task for task in tasks if task.key in mine]

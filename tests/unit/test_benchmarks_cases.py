@@ -128,6 +128,12 @@ def test_shards_share_the_cases(tmp_path: Path) -> None:
     assert [len(share) for share in shares] == [2, 1, 1]
 
 
+def test_each_share_has_its_part_of_each_control(tmp_path: Path) -> None:
+    whole = tasks(tmp_path, controls=("adaptive", "fixed"), seeds="1-4")
+    for i in (1, 2):
+        assert Counter(t.case.control for t in shard_of(whole, f"{i}/2")) == {"adaptive": 2, "fixed": 2}
+
+
 @pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "a/b", "1/", "1/0", "-1/2"])
 def test_a_wrong_shard_is_told(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match="expected i/n with i from 1 to n"):
