@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ from scenarios.case import PEERS, SUMO_DRIVEN
 
 ENGINES: Final = ("local", "dask")
 WITHOUT_KERNELS: Final = frozenset(SUMO_DRIVEN) - {"webster"} | {"actuated"} | frozenset(PEERS)
+QUIET_S: Final = 4.0  # so long the compiled kernels may take to load
 ATTEMPTS: Final = 2  # a simulator that crashed or hung gets a second chance
 
 
@@ -104,7 +105,7 @@ def verify_campaign(options: Options, draw: int) -> int:
             console.print(f"{task.name}: {text}", highlight=False, markup=False, soft_wrap=True)
             return False
 
-        _execute([task for _, task in pairs], options, done, lambda *_: None)
+        _execute([task for _, task in pairs], options, done, lambda *_: None, lambda text: console.print(text, highlight=False))
     differ = sum(map(bool, found.values()))
     text = f"{len(found)} of {_many(len(current.same), 'finished case')} of this version were run again: "
     text += "all came out the same." if not differ else f"{differ} came out otherwise."
@@ -161,11 +162,11 @@ def _run(wanted: Sequence[Task], folder: ResultFolder, options: Options, rows: S
             display.ended(task, outcome.record, took_s[task.key])
             return False
 
-        _execute(wanted, options, done, display.tick)
+        _execute(wanted, options, done, display.tick, display.say)
     return failed
 
 
-def _execute(tasks: Sequence[Task], options: Options, done: Done, tick: Tick) -> None:
+def _execute(tasks: Sequence[Task], options: Options, done: Done, tick: Tick, say: Callable[[str], None]) -> None:
     """Run the cases on the engine asked for."""
     if tasks and options.engine == "dask":
         from benchmarks.dask_engine import run_dask
@@ -173,14 +174,19 @@ def _execute(tasks: Sequence[Task], options: Options, done: Done, tick: Tick) ->
         run_dask(tasks, options.scheduler, options.limits, done, tick)
     elif tasks:
         if any(task.case.control not in WITHOUT_KERNELS for task in tasks):
-            warm_up()
+            warm_up(say)
         run_local(tasks, options.workers, options.limits, Path(tasks[0].case.folder).parent, done, tick)
 
 
-def warm_up() -> None:
-    """Compile the kernels once, and not in each worker at the same time, where it would look like a run that hangs."""
+def warm_up(say: Callable[[str], None]) -> None:
+    """Compile the kernels once, and not in each worker at the same time, where it would look like a run that hangs; say so where it takes long."""
     command = [sys.executable, "-P", "-c", "from controller.warmup_commands import warmup; warmup()"]
-    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            process.wait(QUIET_S)
+        except subprocess.TimeoutExpired:
+            say("the optimizer is compiled before the first case (once for each version of the code, up to two minutes)")
+            process.wait()
 
 
 def _keep(folder: ResultFolder, task: Task, outcome: Outcome, attempts: int) -> None:

@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{CASES} finished cases: read and compacted in {compact_s:.1f} s, read again and reported in {written_s:.1f} s", end="")
             print(f" (limit {REPORT_LIMIT_S:g} s in all); processor time {used_s:.1f} s")
         if only != "report":
-            warm_up()
+            warm_up(print)
             one_s, two_s = campaign_s(1), campaign_s(2)
             kept = kept and one_s / two_s >= SPEED_UP_LIMIT_RATIO
             print(f"one worker {one_s:.1f} s, two workers {two_s:.1f} s: {one_s / two_s:.2f} times as fast (limit {SPEED_UP_LIMIT_RATIO})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from rich.console import Console
 from support_bench import row
 
+from benchmarks import bench
 from benchmarks.cases import Campaign, Task, tasks_of
 from benchmarks.costs import AROUND_S, Costs, Underway
 from benchmarks.progress import Display
@@ -120,3 +122,13 @@ def test_a_scenario_without_an_end_is_as_long_as_it_was(tmp_path: Path) -> None:
     name = str(tmp_path / "x.sumocfg")
     (task,) = tasks(tmp_path, "fixed", scenarios=name, end_s=None)
     assert left_s(Costs([measured(name, "fixed", 5.0, 900.0)]), [task]) == pytest.approx(5.0 + AROUND_S)
+
+
+@pytest.mark.parametrize(("takes_s", "told"), [(0.0, False), (1.5, True)])
+def test_compiling_is_told_where_it_takes_long(monkeypatch: pytest.MonkeyPatch, takes_s: float, told: bool) -> None:
+    popen = subprocess.Popen
+    monkeypatch.setattr(bench, "QUIET_S", 0.5)
+    monkeypatch.setattr(bench.subprocess, "Popen", lambda command, **options: popen(["sleep", str(takes_s)], **options))
+    said: list[str] = []
+    bench.warm_up(said.append)
+    assert bool(said) == told
