@@ -62,6 +62,9 @@ def run_campaign(campaign: Campaign, options: Options) -> int:
         raise ConfigError(f"--engine: found {options.engine!r}, expected one of {', '.join(ENGINES)}")
     if options.jobs < 0:
         raise ConfigError(f"--jobs: found {options.jobs}, expected 1 or more (0: one for each processor)")
+    for option, limit_s in (("--silence", options.limits.silence_s), ("--deadline", options.limits.deadline_s)):
+        if not limit_s > 0:
+            raise ConfigError(f"{option}: found {limit_s:g}, expected seconds, more than 0")
     load_polars()  # without it hours of runs would end in a message
     console = Console(stderr=True)
     with _scratch() as root:

@@ -171,6 +171,9 @@ class Worker:
             case "error":
                 text = str(failure_of(event, Path(run.task.case.folder), began=False))
                 return self._failed(run, text, again=str(event["kind"]) in AGAIN)
+            case "result" if event["values"].get("mean_delay_s") is None:
+                run.partial = event["values"]
+                return self._failed(run, _nothing_due(run.task), again=False)
             case "result":
                 return self._ended(run, finished_record(run.task.case, event["values"]))
         return None
@@ -211,6 +214,13 @@ class Worker:
                 self._process.stdin.close()
         os.close(self._events)
         self._log.unlink(missing_ok=True)
+
+
+def _nothing_due(task: Task) -> str:
+    begin_s, end_s = task.case.begin_s, task.case.end_s
+    since = "" if begin_s is None else f" from {begin_s:g} s on"
+    until = "" if end_s is None else f" until {end_s:g} s"
+    return f"no vehicle is due in the window{since}{until}, so there is nothing to measure; correct --begin, --end or the routes"
 
 
 def run_alone(task: Task, limits: Limits) -> Outcome:

@@ -85,7 +85,8 @@ def delay_text(delays_s: Mapping[int, float]) -> str:
 
 def delays_of(rows: Iterable[Row], scenario: str, control: str) -> dict[int, float]:
     """Return the mean delay in s by seed."""
-    return {row["seed"]: row["mean_delay_s"] for row in rows if row["scenario"] == scenario and row["control"] == control}
+    mine = (row for row in rows if row["scenario"] == scenario and row["control"] == control)
+    return {row["seed"]: row["mean_delay_s"] for row in mine if row["mean_delay_s"] is not None}
 
 
 def _block(rows: Sequence[Row], setting: tuple[str, str, str]) -> str:

@@ -262,6 +262,16 @@ def test_a_scenario_without_lights_fails_and_the_other_goes_on(tmp_path: Path) -
     assert found["cross"]["status"] == "finished"
 
 
+def test_a_window_without_vehicles_fails_and_the_others_go_on(tmp_path: Path) -> None:
+    assert bench(tmp_path, "cross", "--end", "1", "--control", "fixed", "--seeds", "1,2", "--jobs", "1").returncode == 1
+    rows = rows_in(tmp_path)
+    assert {r["error"].splitlines()[0] for r in rows.values()} == {
+        "no vehicle is due in the window until 1 s, so there is nothing to measure; correct --begin, --end or the routes"
+    }
+    assert {r["attempts"] for r in rows.values()} == {1}
+    assert len(rows) == 2
+
+
 def test_a_disk_that_is_full_stops_the_campaign_and_loses_nothing(tmp_path: Path) -> None:
     """The folder of the results stops taking files after the first case; with room again the rest is run."""
     source = (
@@ -305,6 +315,8 @@ def test_without_polars_nothing_is_run_for_nothing(tmp_path: Path) -> None:
         (("--engine", "cloud"), "--engine: found 'cloud', expected one of local, dask"),
         (("--engine", "dask"), "expected the scheduler's address"),
         (("--jobs", "-2"), "--jobs: found -2"),
+        (("--silence", "0"), "--silence: found 0, expected seconds, more than 0"),
+        (("--deadline", "nan"), "--deadline: found nan, expected seconds, more than 0"),
         (("--report-only",), "holds no campaign"),
     ],
 )
