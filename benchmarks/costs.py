@@ -25,6 +25,7 @@ TELLING_RATIO: Final = 0.03  # of a run, before which its pace is that of an emp
 ROUNDS: Final = 20  # of the fit; campaigns with few gaps need two
 Kind = tuple[str, str]  # scenario, control
 Like = tuple[str, str, float | None, float | None]  # and the window
+Window = tuple[str, float | None, float | None]  # of a scenario
 
 
 class Underway(NamedTuple):
@@ -48,12 +49,14 @@ class Costs:
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._before, self._now = _Times(), _Times()
-        self._length_s: dict[tuple[str, float | None, float | None], float | None] = {}
+        self._length_s: dict[Window, float | None] = {}
+        self._simulated_s: dict[Window, float] = {}  # by windows of which only this told how long they are
         self._around_s: list[float] = []
         self._both_s = (0.0, 0.0)  # cases of this call that earlier ones had, too: what they take, what they took
         for row in rows:
             if row["status"] == FINISHED and row.get("wall_s") and row.get("simulation_s"):
                 self._before.add((row["scenario"], row["control"], row.get("begin_s"), row.get("end_s")), row["wall_s"], row["simulation_s"])
+                self._simulated_s[row["scenario"], row.get("begin_s"), row.get("end_s")] = row["simulation_s"]
 
     def learn(self, task: Task, record: Row, took_s: float) -> None:
         """Take a case that has ended, and for how long it occupied its worker, in all attempts. One that failed costs time, too."""
@@ -64,6 +67,7 @@ class Costs:
             return
         self._around_s.append(max(took_s - wall_s, 0.0))
         self._now.add(like, wall_s, simulated_s)
+        self._simulated_s[_window(task.case)] = simulated_s
         if (before_s := self._before.mean_s(like)) is not None:
             self._both_s = self._both_s[0] + wall_s, self._both_s[1] + before_s
 
@@ -87,7 +91,7 @@ class Costs:
                 kind = like[:2]
                 known = simulation_s is not None or kind in paces
                 if simulation_s is None:
-                    simulation_s = paces.get(kind, guess.pace(kind)) * (self._length_of(task.case) or LENGTH_S)
+                    simulation_s = paces.get(kind, guess.pace(kind)) * self._expected_length_s(task.case)
                 work_s[like] = simulation_s + self.around_s, known
             return work_s[like]
 
@@ -122,15 +126,18 @@ class Costs:
         paces = {kind: pace * self._faster for kind, pace in self._before.paces()}
         for one in underway:
             if self._is_telling(one):
-                paces[_like(one.task.case)[:2]] = one.stepping_s / (one.done_ratio * (self._length_of(one.task.case) or LENGTH_S))
+                paces[_like(one.task.case)[:2]] = one.stepping_s / (one.done_ratio * self._expected_length_s(one.task.case))
         return paces | dict(self._now.paces())
 
     def _length_of(self, case: Case) -> float | None:
         """Return how long a case simulates; None where only its end will tell."""
-        key = (case.scenario, case.begin_s, case.end_s)
-        if key not in self._length_s:
-            self._length_s[key] = _window_s(case)
-        return self._length_s[key]
+        window = _window(case)
+        if window not in self._length_s:
+            self._length_s[window] = _window_s(case)
+        return self._length_s[window]
+
+    def _expected_length_s(self, case: Case) -> float:
+        return self._length_of(case) or self._simulated_s.get(_window(case)) or LENGTH_S
 
 
 class _Times:
@@ -178,6 +185,10 @@ def _mean(part: Mapping[str, float]) -> float:
 
 def _like(case: Case) -> Like:
     return case.scenario, case.control, case.begin_s, case.end_s
+
+
+def _window(case: Case) -> Window:
+    return case.scenario, case.begin_s, case.end_s
 
 
 def _window_s(case: Case) -> float | None:

@@ -122,6 +122,8 @@ def test_a_scenario_without_an_end_is_as_long_as_it_was(tmp_path: Path) -> None:
     name = str(tmp_path / "x.sumocfg")
     (task,) = tasks(tmp_path, "fixed", scenarios=name, end_s=None)
     assert left_s(Costs([measured(name, "fixed", 5.0, 900.0)]), [task]) == pytest.approx(5.0 + AROUND_S)
+    other = [measured(name, "webster", 5.0, 900.0), measured("cross", "fixed", 3600.0, 3600.0), measured("cross", "webster", 3600.0, 3600.0)]
+    assert left_s(Costs(other), [task]) == pytest.approx(5.0 + AROUND_S), "as fast as under another control, and as long"
 
 
 @pytest.mark.parametrize(("takes_s", "told"), [(0.0, False), (1.5, True)])
