@@ -102,18 +102,18 @@ class Block:
         return sum(c.p_value is not None for c in self.comparisons)
 
 
-def analyse(rows: Sequence[Row]) -> list[Block]:
-    """Return one block per setting, in a fixed order."""
+def analyse(rows: Sequence[Row], reference: str = "") -> list[Block]:
+    """Return one block per setting, in a fixed order; the others are compared with ``reference``, else with `adaptive`, else with the first."""
     settings = dict.fromkeys(_setting(row) for row in rows)
     ordered = sorted(settings, key=lambda s: (s.rules, s.detection, s.insertion != "sumo", s.begin_s or 0.0, s.end_s or 0.0))
-    return [_block(setting, [row for row in rows if _setting(row) == setting]) for setting in ordered]
+    return [_block(setting, [row for row in rows if _setting(row) == setting], reference) for setting in ordered]
 
 
 def _setting(row: Row) -> Setting:
     return Setting(row["rules"], row["detection"], row["insertion"], row.get("begin_s"), row.get("end_s"))
 
 
-def _block(setting: Setting, rows: Sequence[Row]) -> Block:
+def _block(setting: Setting, rows: Sequence[Row], asked: str) -> Block:
     scenarios = tuple(dict.fromkeys(row["scenario"] for row in rows))
     controls = tuple(in_order(row["control"] for row in rows))
     by_case: dict[tuple[str, str], list[Row]] = {}
@@ -122,8 +122,8 @@ def _block(setting: Setting, rows: Sequence[Row]) -> Block:
     floors = {scenario: _delays(by_case.get((scenario, FLOOR), ())) for scenario in scenarios}
     cells = {key: _cell(*key, found, floors[key[0]]) for key, found in by_case.items()}
     measured = [c for c in controls if c not in LAST and any(cells[s, c].delays_s for s in scenarios if (s, c) in cells)]
-    reference = measured[0] if measured else controls[0]
-    peers = measured[1:]
+    reference = asked if asked in measured else measured[0] if measured else controls[0]
+    peers = [c for c in measured if c != reference]
     return Block(setting, scenarios, controls, cells, reference, _comparisons(scenarios, reference, peers, cells))
 
 

@@ -45,6 +45,7 @@ class Options:
     scheduler: str = ""
     shard: str = ""
     keep_older: bool = False
+    reference: str = ""
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -65,6 +66,8 @@ def run_campaign(campaign: Campaign, options: Options) -> int:
     for option, limit_s in (("--silence", options.limits.silence_s), ("--deadline", options.limits.deadline_s)):
         if not limit_s > 0:
             raise ConfigError(f"{option}: found {limit_s:g}, expected seconds, more than 0")
+    if options.reference and options.reference not in campaign.controls:
+        raise ConfigError(f"--reference: found {options.reference!r}, expected one of the controls of this call: {', '.join(campaign.controls)}")
     load_polars()  # without it hours of runs would end in a message
     console = Console(stderr=True)
     with _scratch() as root:
@@ -73,6 +76,8 @@ def run_campaign(campaign: Campaign, options: Options) -> int:
             tasks = shard_of(tasks, options.shard)
         folder = ResultFolder(options.output)
         folder.note_command(options.command)
+        if options.reference:
+            folder.note_reference(options.reference)
         rows = folder.rows()
         _tell_broken(folder, console)
         wanted = to_do(tasks, rows, keep_older=options.keep_older)
@@ -122,13 +127,22 @@ def _many(count: int, one: str) -> str:
     return f"{count} {one}{'' if count == 1 else 's'}"
 
 
-def report_of(path: Path) -> None:
-    """Take the folder's cases into its Parquet file and write its report. Raises `ConfigError` where it holds no campaign."""
+def report_of(path: Path, reference: str = "") -> None:
+    """Take the folder's cases into its Parquet file and write its report, comparing with ``reference``, else with that of the last call.
+
+    Raises `ConfigError` where it holds no campaign, or none with that control.
+    """
     from benchmarks.report import write_report
 
     folder = ResultFolder(path, create=False)
     rows = folder.compact()
-    Console(stderr=True).print(f"Report: {write_report(folder.path, rows, folder.commands, folder.verified)}", highlight=False, markup=False, soft_wrap=True)
+    if reference:
+        known = sorted({row["control"] for row in rows})
+        if reference not in known:
+            raise ConfigError(f"--reference: found {reference!r}, expected one of the controls in the folder: {', '.join(known)}")
+        folder.note_reference(reference)
+    written = write_report(folder.path, rows, folder.commands, folder.verified, folder.reference)
+    Console(stderr=True).print(f"Report: {written}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _tell_broken(folder: ResultFolder, console: Console) -> None:

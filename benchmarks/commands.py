@@ -25,6 +25,9 @@ def bench(
     shard: Annotated[str, typer.Option(help="i/n: only this share of the cases, for batch queues; merge by copying cases/*, then --report-only.")] = "",
     output: Annotated[Path, typer.Option(help="The campaign's folder; the same command goes on where it stopped.")] = Path("bench"),
     keep_older: Annotated[bool, typer.Option("--keep-older", help="Do not run finished cases of older code again; the report tells of them.")] = False,
+    reference: Annotated[
+        str, typer.Option(help="The control that the report compares with all others, as your own; default: adaptive where it is run, else the first.")
+    ] = "",
     report_only: Annotated[bool, typer.Option("--report-only", help="Run nothing; take in what is in cases/ and write the report anew.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Run a random tenth of the folder's finished cases again and compare exactly.")] = False,
     draw: Annotated[int | None, typer.Option(help="Which tenth --verify draws; default: another one each time.")] = None,
@@ -54,10 +57,10 @@ def bench(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be stopped is to be interrupted
     if report_only:
-        report_of(output)
+        report_of(output, reference.strip())
         return
     campaign = Campaign(_scenarios(scenarios), _listed(control), seeds, rules, detection, insertion, begin, end)
-    options = Options(output, shlex.join(["umlauf", *sys.argv[1:]]), jobs, engine, scheduler, shard, keep_older, Limits(silence, deadline))
+    options = Options(output, shlex.join(["umlauf", *sys.argv[1:]]), jobs, engine, scheduler, shard, keep_older, reference.strip(), Limits(silence, deadline))
     code = verify_campaign(options, secrets.randbelow(10**6) if draw is None else draw) if verify else run_campaign(campaign, options)
     if code:
         raise typer.Exit(code)

@@ -73,7 +73,7 @@ class _Text:
         self.md.append(f"![{picture.alt}]({PICTURES}/{picture.path.name})")
 
 
-def write_report(folder: Path, rows: Sequence[Row], commands: Sequence[str], verified: str = "") -> Path:
+def write_report(folder: Path, rows: Sequence[Row], commands: Sequence[str], verified: str = "", reference: str = "") -> Path:
     """Write the report of these rows into the folder and return the page's path. Without matplotlib it has no pictures, and says so.
 
     Raises `ResultsError`, and an earlier report stays as it is.
@@ -83,7 +83,7 @@ def write_report(folder: Path, rows: Sequence[Row], commands: Sequence[str], ver
     drawn = importlib.util.find_spec("matplotlib") is not None
     if not drawn:
         text.paragraph("There are no pictures, for matplotlib is not installed; install it with: pip install 'umlauf[report]'.")
-    for block in analyse(rows):
+    for block in analyse(rows, reference):
         _block(text, block, [row for row in rows if block.holds(row)], folder if drawn else None)
     write_whole(folder / MARKDOWN, ("\n\n".join(text.md) + "\n").encode())
     path = folder / REPORT

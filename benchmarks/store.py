@@ -75,6 +75,16 @@ class ResultFolder:
         """Return what the last verification found, empty before the first."""
         return str(self._marker.get("verified", ""))
 
+    @property
+    def reference(self) -> str:
+        """Return the control that the report compares the others with, empty where nobody asked for one."""
+        return str(self._marker.get("reference", ""))
+
+    def note_reference(self, control: str) -> None:
+        """Remember with which control the report compares the others."""
+        self._marker["reference"] = control
+        self._write_marker()
+
     def note_verified(self, text: str) -> None:
         """Remember what a verification found."""
         self._marker["verified"] = f"{utc_now():%Y-%m-%d}: {text}"

@@ -118,9 +118,13 @@ def test_a_campaign_is_run_once_and_reported(tmp_path: Path) -> None:
     assert "left" in done.stderr
     for name in ("report.html", "report.md", "results.parquet", "umlauf-bench.json"):
         assert (tmp_path / "out" / name).is_file()
+    assert "actuated against fixed: " in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert bench(tmp_path, "--report-only", "--reference", "fixed").returncode == 0
+    assert "expected one of the controls in the folder: actuated, fixed" in bench(tmp_path, "--report-only", "--reference", "mine").stderr
     again = bench(tmp_path, *SHORT, "--control", "fixed,actuated", "--seeds", "1-2")
     assert "0 of 4 cases to run, 4 done before" in again.stderr
     assert rows_in(tmp_path) == rows
+    assert "fixed against actuated: " in (tmp_path / "out" / "report.md").read_text(encoding="utf-8"), "the last one asked for is remembered"
 
 
 def test_a_tenth_is_verified_and_a_difference_is_told(tmp_path: Path) -> None:
@@ -315,6 +319,7 @@ def test_without_polars_nothing_is_run_for_nothing(tmp_path: Path) -> None:
         (("--engine", "cloud"), "--engine: found 'cloud', expected one of local, dask"),
         (("--engine", "dask"), "expected the scheduler's address"),
         (("--jobs", "-2"), "--jobs: found -2"),
+        (("--control", "fixed", "--reference", "mine"), "--reference: found 'mine', expected one of the controls of this call: fixed"),
         (("--silence", "0"), "--silence: found 0, expected seconds, more than 0"),
         (("--deadline", "nan"), "--deadline: found nan, expected seconds, more than 0"),
         (("--report-only",), "holds no campaign"),

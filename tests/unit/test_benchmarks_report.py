@@ -106,6 +106,14 @@ def test_without_adaptive_the_first_control_is_the_reference() -> None:
     assert block_of(*runs("mine", 15.0), *runs("webster", 20.0), *runs("floor", 3.0)).reference == "mine"
 
 
+def test_the_reference_may_be_asked_for() -> None:
+    rows = [*runs("adaptive", 15.0), *runs("mine", 20.0), *runs("fixed", 40.0, spread=2.0), *runs("floor", 3.0)]
+    (block,) = analyse(rows, "mine")
+    assert block.reference == "mine"
+    assert verdicts(block) == {"adaptive": Verdict.BEHIND, "fixed": Verdict.AHEAD}
+    assert analyse(rows, "not-run-here")[0].reference == "adaptive"
+
+
 class Page(HTMLParser):
     """Collects what a reader without eyes or network needs."""
 
