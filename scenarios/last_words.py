@@ -54,7 +54,8 @@ def how_it_ended(case: Case, code: int, log: Path) -> str:
     if called:
         how = f"was ended by os._exit({called[1]})"
     elif code < 0:
-        how = f"was ended by {signal.Signals(-code).name} (signal {-code}{', ' + UNTRACED if -code == signal.SIGKILL else ''})"
+        name = next((known.name for known in signal.Signals if known == -code), "a signal")  # those for real time have no names
+        how = f"was ended by {name} (signal {-code}{', ' + UNTRACED if -code == signal.SIGKILL else ''})"
     else:
         how = f"ended with exit code {code}"
     return how + (_whose(case.control, found) if case.own else "")
@@ -77,10 +78,15 @@ def _whose(control: str, words: str) -> str:
     ours = next((at for at, frame in enumerate(frames) if frame.file == Path(own_controllers.__file__)), None)
     if not frames:
         return f" under controller {control!r}"
-    if ours is None:
+    if ours is None and not EXIT_CALLED.match(words):
         return f", outside controller {control!r}"
     theirs = [frame for frame in frames[:ours] if not str(frame.file).startswith("<frozen") and frame.file != Path(__file__)]
     if not theirs:
         return f", in controller {control!r}"
-    place = next(frame for frame in theirs if frame.file == theirs[-1].file)
-    return f", in controller {control!r} ({place.file.name}, line {place.line}, {place.function}{'' if place.function.startswith('<') else '()'})"
+    if ours is None:  # in a thread of its own, as nobody else calls it
+        return f" under controller {control!r} ({_told(theirs[0])})"
+    return f", in controller {control!r} ({_told(next(frame for frame in theirs if frame.file == theirs[-1].file))})"
+
+
+def _told(place: Frame) -> str:
+    return f"{place.file.name}, line {place.line}, {place.function}{'' if place.function.startswith('<') else '()'}"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import own_controllers
+from scenarios import last_words, own_controllers
 from scenarios.case import Case
 from scenarios.last_words import how_it_ended
 from scenarios.runner import end_text
 
-OURS = own_controllers.__file__
+OURS, HELPER = own_controllers.__file__, last_words.__file__
 STACK = f"""Current thread 0x00007f (most recent call first):
   File "/lib/numerics.py", line 9 in solve
   File "/home/me/mine.py", line 33 in score
@@ -26,10 +26,16 @@ FATAL = f"Fatal Python error: Segmentation fault\n\n{STACK}\nExtension modules: 
 IN_SUMO = 'Fatal Python error: Aborted\n\nCurrent thread 0x1 (most recent call first):\n  File "/umlauf/hardware/sumo.py", line 5 in step\n'
 IMPORTING = f"""os._exit(3) was called
 Current thread 0x00007f (most recent call first):
-  File "/umlauf/scenarios/last_words.py", line 40 in told
+  File "{HELPER}", line 40 in told
   File "/home/me/mine.py", line 2 in <module>
   File "<frozen importlib._bootstrap>", line 241 in _call_with_frames_removed
   File "{OURS}", line 80 in _module
+"""
+IN_A_THREAD = f"""os._exit(4) was called
+Current thread 0x00007f (most recent call first):
+  File "{HELPER}", line 40 in told
+  File "/home/me/mine.py", line 7 in watch
+  File "/lib/threading.py", line 982 in run
 """
 
 
@@ -48,9 +54,11 @@ def told(tmp_path: Path, control: str, code: int, log: str) -> str:
         ("mine", -11, FATAL, "was ended by SIGSEGV (signal 11), in controller 'mine' (mine.py, line 33, score())"),
         ("mine", 1, f"os._exit(7) was called\n{STACK}", "was ended by os._exit(7), in controller 'mine' (mine.py, line 33, score())"),
         ("mine", 1, IMPORTING, "was ended by os._exit(3), in controller 'mine' (mine.py, line 2, <module>)"),
+        ("mine", 1, IN_A_THREAD, "was ended by os._exit(4) under controller 'mine' (mine.py, line 7, watch())"),
         ("mine", -6, IN_SUMO, "was ended by SIGABRT (signal 6), outside controller 'mine'"),
         ("adaptive", -6, IN_SUMO, "was ended by SIGABRT (signal 6)"),
         ("mine", -15, "", "was ended by SIGTERM (signal 15) under controller 'mine'"),
+        ("mine", -35, "", "was ended by a signal (signal 35) under controller 'mine'"),
         ("mine", 2, "STOP\n", "ended with exit code 2 under controller 'mine'"),
         ("fixed", -9, "", "was ended by SIGKILL (signal 9, which leaves no trace; the kernel sends it where memory runs out)"),
     ],
