@@ -135,7 +135,7 @@ class Worker:
             return None
         where = self._where(Path(run.task.case.folder) / SUMO_LOG)
         self.kill()
-        when = "before the first step" if run.last_s is None else f"at about {run.last_s:g} s of simulation time"
+        when = "before the first step" if run.last_s is None else f"last heard of at {run.last_s:g} s of simulation time"
         return self._failed(run, f"{why} ({when}{where}); it was ended", again=True)
 
     def _where(self, log: Path) -> str:

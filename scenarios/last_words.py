@@ -80,7 +80,7 @@ def _whose(control: str, words: str) -> str:
         return f" under controller {control!r}"
     if ours is None and not EXIT_CALLED.match(words):
         return f", outside controller {control!r}"
-    theirs = [frame for frame in frames[:ours] if not str(frame.file).startswith("<frozen") and frame.file != Path(__file__)]
+    theirs = [frame for frame in frames[:ours] if not own_controllers.is_of_the_import(str(frame.file)) and frame.file != Path(__file__)]
     if not theirs:
         return f", in controller {control!r}"
     if ours is None:  # in a thread of its own, as nobody else calls it

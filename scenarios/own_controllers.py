@@ -180,9 +180,10 @@ def _told(error: BaseException) -> str:
 
 def _place(error: BaseException) -> str:
     """Return where an error of the user's code was raised; empty where it was before any line of it, as in a file that is no Python."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__)[1:] if not _is_of_the_import(frame.filename)]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)[1:] if not is_of_the_import(frame.filename)]
     return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
-def _is_of_the_import(file: str) -> bool:
+def is_of_the_import(file: str) -> bool:
+    """Tell whether a frame of this file is of Python's import, and not of what is imported."""
     return file.startswith("<frozen importlib") or Path(file).parent.name == "importlib"

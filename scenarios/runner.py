@@ -140,9 +140,9 @@ def crash_text(case: Case, code: int, last_s: float | None, folder: Path) -> str
 
 def end_text(case: Case, code: int, last_s: float | None, log: Path) -> str:
     """Return how and when a child ended that gave no result, and what it said last."""
-    when = "before the first step" if last_s is None else f"at about {last_s:g} s of simulation time"
+    when = " before the first step" if last_s is None else f", last heard of at {last_s:g} s of simulation time"
     said = sumo_errors(log) or last_lines(log)
-    return f"the simulation process {how_it_ended(case, code, log)} {when}." + (f"\nIt said: {said}" if said else "")
+    return f"the simulation process {how_it_ended(case, code, log)}{when}." + (f"\nIt said: {said}" if said else "")
 
 
 def sumo_errors(log: Path) -> str:

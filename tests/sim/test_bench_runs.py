@@ -170,7 +170,7 @@ def test_who_fails_fails_alone(tmp_path: Path, site: Path) -> None:
     assert "LookupError: no such loop" in rows["raises"]["error"]
     assert "returned 'purple'" in rows["nonsense"]["error"]
     assert re.search(rf"decide\(\) raised at 1 s: SystemExit: no licence \({MODULE}.py, line \d+\)", rows["exits"]["error"])
-    where = rf"at about \d+ s of simulation time, in {MODULE}.py, line \d+, decide\(\)"
+    where = rf"last heard of at \d+ s of simulation time, in {MODULE}.py, line \d+, decide\(\)"
     assert re.search(rf"no step of the simulation for 6 s \({where}\); it was ended", rows["hangs"]["error"])
     line = rf"\({MODULE}.py, line \d+, decide\(\)\) before the first step"
     assert re.search(rf"was ended by SIGSEGV \(signal 11\), in controller '{PREFIX}crashes' {line}", rows["crashes"]["error"])

@@ -29,6 +29,7 @@ Current thread 0x00007f (most recent call first):
   File "{HELPER}", line 40 in told
   File "/home/me/mine.py", line 2 in <module>
   File "<frozen importlib._bootstrap>", line 241 in _call_with_frames_removed
+  File "/lib/importlib/__init__.py", line 126 in import_module
   File "{OURS}", line 80 in _module
 """
 IN_A_THREAD = f"""os._exit(4) was called
@@ -70,7 +71,7 @@ def test_who_ended_the_process(tmp_path: Path, control: str, code: int, log: str
 def test_the_stack_is_not_quoted_as_what_was_said(tmp_path: Path) -> None:
     (tmp_path / "sumo.log").write_text(f"a library gives up\n{FATAL}", encoding="utf-8")
     text = end_text(case("mine"), -11, 5.0, tmp_path / "sumo.log")
-    assert text.endswith(" at about 5 s of simulation time.\nIt said: a library gives up")
+    assert text.endswith(", last heard of at 5 s of simulation time.\nIt said: a library gives up")
 
 
 PROCESS = "import os, signal\nfrom scenarios.last_words import leave_last_words\nleave_last_words()\n{source}"
