@@ -98,12 +98,12 @@ def _introduction(text: _Text, rows: Sequence[Row], commands: Sequence[str], ver
     rest = "".join(f", {count} {status}" for status, count in sorted(others.items()))
     text.paragraph(f"{len(finished)} finished runs of {len(rows)}{rest}; SUMO {sumo}.")
     text.paragraph(MEANING)
-    codes = {str(row.get("code")) for row in finished}
+    codes = {(row["control"], str(row.get("code"))) for row in finished}
     commits = sorted({str(row.get("commit") or "unknown")[:10] for row in finished})
     versions = sorted({str(row["umlauf_version"]) for row in finished if row.get("umlauf_version")}) or ["of unknown version"]
     if commits:
-        mixed = " Runs of several versions of the code are compared here." if len(commits) > 1 else ""
-        made = f"Code: umlauf {', '.join(versions)}, {_many(len(codes), 'hash', 'hashes')}, {'commits' if len(commits) > 1 else 'commit'}"
+        mixed = " Runs of several versions of the code are compared here." if len(commits) > 1 or len(codes) > len({row["control"] for row in finished}) else ""
+        made = f"Code: umlauf {', '.join(versions)}, {_many(len({code for _, code in codes}), 'hash', 'hashes')}, {'commits' if len(commits) > 1 else 'commit'}"
         text.paragraph(f"{made} {', '.join(commits)}.{mixed}")
     dirty = sum(bool(row.get("dirty")) for row in finished)
     if dirty:

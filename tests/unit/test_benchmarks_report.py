@@ -177,6 +177,13 @@ def test_both_forms_say_the_same(tmp_path: Path) -> None:
     assert "| adaptive | 5 | 15.0 | 14.6 to 15.4 | 15.1 | - | none | 0 |" in text
 
 
+def test_several_versions_are_told_without_commits_too(tmp_path: Path) -> None:
+    """As where umlauf was installed from a wheel."""
+    one = [*runs("adaptive", 15.0, code="ours"), *runs("fixed", 40.0, code="sumo")]
+    assert "several versions" not in written(tmp_path, *one)[1]
+    assert "several versions" in written(tmp_path, *one, row("adaptive", 6, 15.0, code="newer"))[1]
+
+
 def test_several_scenarios_have_a_table_of_all_delays_at_once(tmp_path: Path) -> None:
     refused = [row("sumo-nema", 1, None, "b", status="not applicable", error="no rings")]
     failed = [row("mine", seed, None, "a", status="failed", error="KeyError.") for seed in (1, 2)]
