@@ -19,6 +19,7 @@ from controller.junction import Junction, Node
 from controller.loop import JunctionControl
 from controller.neighbours import NeighbourPort, NoNeighbours
 from controller.planner import Planner
+from controller.recall import Recall
 from controller.recorder import Recorder
 from controller.red_meter import RedMeter
 from controller.sequencer import Sequencer, Sequencing
@@ -78,7 +79,7 @@ def build(
             sequencer(junction, node, start_ms),
             supervisor(mode),
             planners(junction, node),
-            Clearing(junction, node) if clears else None,
+            (Clearing(junction, node), Recall(junction, node)) if clears else (),
             RedMeter(junction, node),
         )
         for node in junction.nodes

@@ -71,7 +71,10 @@ class ClearingMargin:
 
 
 class Clearing:
-    """Watches one node and takes over while it clears."""
+    """Watches one node and takes over while it clears, also from a programme that runs by the clock."""
+
+    name: Final = "clearing"
+    over_clock: Final = True
 
     def __init__(self, junction: Junction, node: Node) -> None:
         groups = set(node.groups)
@@ -101,7 +104,7 @@ class Clearing:
         self._waited = {lane: now_ms for lane in stuck if snapshot.lanes[lane].head_yields}
         self._rest_ms = self._until_ms + self._pause_ms
         why = f"clears the junction, all red for {CLEAR_MS // 1000} s: {stuck[0]} is green and full, and nobody has left it for {STUCK_MS // 1000} s of green"
-        return Plan("clearing", now_ms, (PlanStep(self._stage, None),), why, {"lanes": list(stuck)})
+        return Plan(self.name, now_ms, (PlanStep(self._stage, None),), why, {"lanes": list(stuck)})
 
     def _released(self, snapshot: Snapshot) -> bool:
         """Return whether the last clearing let somebody go who had waited for a gap: where others never leave one, only that helps, every time."""

@@ -10,6 +10,7 @@ from controller.journal_rows import JournalRows
 from controller.junction import Junction
 from controller.plan import Plan, PlanStep
 from controller.planner import Planner, Predicted
+from controller.recall import Recall
 from controller.recorder import Recorder
 from controller.red_meter import RedMeter
 from controller.sequencer import Sequencing
@@ -21,7 +22,8 @@ from hardware.signals import Aspect
 PLANNER_ERRORS: Final = (ArithmeticError, LookupError, TypeError, ValueError)  # what a planner may fail with; its fallback then decides
 
 OFF_MODES: Final = (Mode.FLASH, Mode.RELEASE)  # all nodes go off in the same tick
-UNPLANNED: Final = (*OFF_MODES, Mode.PREEMPT, Mode.MANUAL)  # others decide, and the junction is not cleared meanwhile
+
+UNPLANNED: Final = (*OFF_MODES, Mode.PREEMPT, Mode.MANUAL)  # others decide, and nobody takes over from them
 
 
 class Moment(NamedTuple):
@@ -56,12 +58,12 @@ class NodeControl:
         sequencer: Sequencing,
         supervisor: Supervisor,
         planners: Mapping[Mode, Planner],
-        clearing: Clearing | None = None,
+        keepers: Sequence[Clearing | Recall] = (),
         reds: RedMeter | None = None,
     ) -> None:
         self.sequencer = sequencer
         self.id, self._junction_id = node_id, junction_id
-        self.supervisor, self._planners, self._clearing, self._reds = supervisor, planners, clearing, reds
+        self.supervisor, self._planners, self._keepers, self._reds = supervisor, planners, keepers, reds
         self.mode_changes: list[ModeChange] = []
         self.seen: Snapshot | None = None  # what the newest decision knew, and the planner that was asked, None while clearing: for `controller.explain`
         self.asked: Planner | None = None
@@ -95,14 +97,9 @@ class NodeControl:
         """
         self.seen, self.asked = snapshot, None
         self._watch_reds(snapshot, journal)
-        if self._clearing is not None and self.supervisor.mode not in UNPLANNED:
-            plan = self._clearing.plan(snapshot)
-            if plan is not None:
-                self.sequencer.adopt(plan)
-                if journal is not None:
-                    journal.plan(self._junction_id, self.id, snapshot.tick, snapshot.now_ms, plan)
-            if self._clearing.active(snapshot.now_ms):
-                self._keep_known("clearing", snapshot, journal)
+        for keeper in self._keepers:
+            left_alone = UNPLANNED if keeper.over_clock else (*UNPLANNED, Mode.FIXED)
+            if self.supervisor.mode not in left_alone and self._kept(keeper, snapshot, journal):
                 return
         moment = Moment(snapshot.tick, snapshot.now_ms, journal)
         self._change(self.supervisor.tick(snapshot.now_ms), moment)
@@ -116,6 +113,18 @@ class NodeControl:
         self._record(planner, plan, moment)
         if planner.last_solve_ms is not None:
             self.solve_ms.add(planner.last_solve_ms)
+
+    def _kept(self, keeper: Clearing | Recall, snapshot: Snapshot, journal: JournalRows | None) -> bool:
+        """Let the keeper take over where that is due, and return whether it decides this tick."""
+        plan = keeper.plan(snapshot)
+        if plan is not None:
+            self.sequencer.adopt(plan)
+            if journal is not None:
+                journal.plan(self._junction_id, self.id, snapshot.tick, snapshot.now_ms, plan)
+        if not keeper.active(snapshot.now_ms):
+            return False
+        self._keep_known(keeper.name, snapshot, journal)
+        return True
 
     def take(self, record: Recorder, now_ms: int) -> None:
         """Follow the plan that the planner asked last has made meanwhile, if it still decides."""

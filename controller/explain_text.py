@@ -108,13 +108,13 @@ def _decision(one: Explanation, lang: Lang) -> list[str]:
         lines.append(text_of(TEXTS, "ended", lang, groups=", ".join(ended)))
     elif "forced" in plan.detail:
         lines.append(text_of(TEXTS, "forced", lang))
-    if plan.planner == "clearing":
-        lines.append(text_of(TEXTS, "clearing", lang))
+    if plan.planner in ("clearing", "recall"):
+        lines.append(text_of(TEXTS, plan.planner, lang))
     greens, cycle_s, delay_s = plan.detail.get("greens_s"), plan.detail.get("cycle_s"), plan.detail.get("delay_s")
     if isinstance(greens, dict) and isinstance(cycle_s, float) and isinstance(delay_s, float):
         shown = ", ".join(f"{stage} {decimal(g, lang)} s" for stage, g in greens.items())
         lines.append(text_of(TEXTS, "cycle", lang, cycle=decimal(cycle_s, lang), delay=decimal(delay_s, lang), greens=shown))
-    if plan.planner not in ("adaptive", "clearing", "off"):
+    if plan.planner not in ("adaptive", "clearing", "recall", "off"):
         lines.append(text_of(TEXTS, "not_weighed", lang, planner=plan.planner))
     return lines
 

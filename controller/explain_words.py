@@ -78,6 +78,10 @@ TEXTS: Final = {
         "Nach Regel, nicht nach Kosten: {groups} hatte die längste zulässige Freigabezeit, und es wird gewartet.",
     ),
     "clearing": ("The junction is being cleared by all red; no stage is weighed.", "Der Knotenpunkt wird mit Alles-Rot geräumt; keine Phase wird abgewogen."),
+    "recall": (
+        "By rule, not by cost: no detector tells of those who may wait there.",
+        "Nach Regel, nicht nach Kosten: Wer dort vielleicht wartet, sieht kein Detektor.",
+    ),
     "cycle": (
         "Cycle {cycle} s, expected mean delay {delay} s, green times: {greens}",
         "Umlaufzeit {cycle} s, erwartete mittlere Wartezeit {delay} s, Freigabezeiten: {greens}",

@@ -1,0 +1,74 @@
+"""Green now and then for groups of whom nobody can be seen: pedestrians, and lanes without a loop.
+
+No detector tells that somebody waits there, so no planner calls a stage for them, and where no vehicles ask for it either they would stand at red
+for ever. So their red has a limit, whoever else is there: after it the stage is shown that serves most of them. Traffic engineers
+call that a recall (FHWA Traffic Signal Timing Manual, 2008, chapter 5). Programmes that run by the clock serve everybody by themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from controller.junction import Junction, Node, Purpose
+from controller.plan import Plan, PlanStep
+from controller.snapshot import Snapshot
+
+LIMIT_MS: Final = 120_000  # of groups without a limit of their own: as long as a long cycle
+GIVE_UP_MS: Final = 60_000  # a stage that has not come after this does not come: a controller that owns its aspects may have reasons
+
+
+class Recall:
+    """Watches one node and takes over until the groups have their green."""
+
+    name: Final = "recall"
+    over_clock: Final = False
+
+    def __init__(self, junction: Junction, node: Node) -> None:
+        seen = {lane for d in junction.detectors if d.purpose is not Purpose.EXIT for lane in d.lanes}
+        told = {m.group for m in junction.movements if m.lane in seen}
+        served = {g for stage in node.stages for g in stage.green}
+        self._limit_ms = {g: junction.group_by_id[g].max_red_ms or LIMIT_MS for g in node.groups if g in served and g not in told}
+        self._stages = [(k, frozenset(s.green)) for k, s in enumerate(node.stages) if s.green and not s.free]
+        self._names = [s.id for s in node.stages]
+        index = {s.id: k for k, s in enumerate(node.stages)}
+        self._forbidden = {(index[t.from_stage], index[t.to_stage]) for t in node.transitions if not t.allowed}
+        self._stage: int | None = None
+        self._plan: Plan | None = None
+        self._until_ms = 0
+        self._rest_ms: int | None = None  # until then nothing is tried again
+
+    def active(self, now_ms: int) -> bool:
+        """Return whether the stage has been asked for and has yet to come."""
+        return self._stage is not None and now_ms < self._until_ms
+
+    def plan(self, snapshot: Snapshot) -> Plan | None:
+        """Return the plan that serves those who have been red for too long, where that is due; once more where something else came between."""
+        if not self._limit_ms:
+            return None
+        now_ms, signals = snapshot.now_ms, snapshot.signals
+        if self._stage is not None:
+            if signals.stage == self._stage and now_ms >= signals.settled_ms:
+                self._stage = None
+            elif now_ms >= self._until_ms:
+                self._stage, self._rest_ms = None, now_ms + LIMIT_MS
+        if self._rest_ms is not None and now_ms < self._rest_ms:
+            return None
+        if self._stage is not None:
+            return self._plan if signals.stage != self._stage else None
+        reds_ms = {g: now_ms - ms for g in self._limit_ms if (ms := signals.red_since_ms.get(g)) is not None}
+        overdue = frozenset(g for g, ms in reds_ms.items() if ms >= self._limit_ms[g])
+        stage = self._serving(overdue, signals.stage) if overdue else None
+        if stage is None:
+            return None
+        self._stage, self._until_ms = stage, max(now_ms, signals.earliest_leave_ms) + GIVE_UP_MS
+        served = sorted(overdue & dict(self._stages)[stage])
+        red_s = max(reds_ms[g] for g in served) // 1000
+        why = f"serves {self._names[stage]}: nobody can be seen to wait for {', '.join(served)}, and it has been red for {red_s} s"
+        self._plan = Plan(self.name, now_ms, (PlanStep(stage, None),), why, {"recall": served})
+        return self._plan
+
+    def _serving(self, groups: frozenset[str], now: int) -> int | None:
+        """Return the stage that serves most of the groups and ends the fewest others; the first of equals, None where none may follow the present one."""
+        green = dict(self._stages).get(now, frozenset())
+        ranked = [(len(mine & groups), len(mine & green), -k) for k, mine in self._stages if mine & groups and k != now and (now, k) not in self._forbidden]
+        return -max(ranked)[2] if ranked else None
