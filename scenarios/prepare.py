@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from scenarios.gui_options import COPY, without_gui_options
 from scenarios.importer import import_lights
 from scenarios.intergreens import Rules
 from scenarios.loops import write_loops
-from scenarios.programmes import TlProgramme, actuated, all_green, read_programmes, write_programmes
+from scenarios.programmes import PROGRAMME_ID, TlProgramme, actuated, all_green, read_programmes, write_programmes
 from scenarios.stage_programmes import street_programme
 from scenarios.user_files import additional_files
 from scenarios.window import window_of
@@ -27,7 +28,8 @@ PROGRAMMES: Final = "programmes.add.xml"
 RECORDER: Final = "tls_recorder.add.xml"
 USER_OUTPUTS: Final = "user"
 OWN_FILES: Final = (COPY, LOOPS, PROGRAMMES, RECORDER, *FILES, "tripinfo.xml", "statistics.xml", TLS_STATES)
-ACTUATED_MAX_S: Final = {"sumo-actuated": 50.0, "sumo-actuated-30": 30.0, "sumo-actuated-80": 80.0, "sumo-delay-based": 50.0}
+DELAY_BASED: Final = "sumo-delay-based"
+ACTUATED_MAX_S: Final = {"sumo-actuated": 50.0, "sumo-actuated-30": 30.0, "sumo-actuated-80": 80.0, DELAY_BASED: 50.0}
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def prepare(case: Case) -> Prepared:
         user.mkdir(exist_ok=True)
     notes += [f"{name} {what}, so that no vehicle is dropped or teleported" for name, what in config.overridden().items()]
     notes += [f"output redirected: {what}" for what in redirected]
+    notes += _own_actuation(case, programmes)
     rewritten = _tuned(case, config, window, programmes, junctions, theirs) if case.control == "webster" else _rewritten(case, programmes, junctions)
     own = [*_own_files(case, programmes, junctions, rewritten), *_nema_file(case, config)]
     return Prepared(case, config, window, programmes, junctions, (*theirs, *own), tuple(notes), config.overridden())
@@ -139,7 +142,25 @@ def _rewritten(case: Case, programmes: Mapping[str, TlProgramme], junctions: Seq
     else:
         chosen = [p for p in programmes.values() if not case.tls or p.light in case.tls]
     if case.control in ACTUATED_MAX_S:
-        kind = "delay_based" if case.control == "sumo-delay-based" else "actuated"
-        own_minimum = case.rules == "street"
-        return [actuated(p, ACTUATED_MAX_S[case.control], kind, own_minimum=own_minimum) for p in chosen if p.kind == "static"]
+        return [own for own in (_with_actuation(case, p) for p in chosen) if own is not None]
     return chosen if case.rules == "street" else []
+
+
+def _with_actuation(case: Case, programme: TlProgramme) -> TlProgramme | None:
+    """Return the programme under the actuation of SUMO's that is asked for; None where the net's own stays as it is."""
+    kind = "delay_based" if case.control == DELAY_BASED else "actuated"
+    if programme.kind == "static":
+        return actuated(programme, ACTUATED_MAX_S[case.control], kind, own_minimum=case.rules == "street")
+    if programme.kind == "actuated" and case.control == DELAY_BASED:
+        return dataclasses.replace(programme, id=PROGRAMME_ID, kind=kind)
+    return None
+
+
+def _own_actuation(case: Case, programmes: Mapping[str, TlProgramme]) -> list[str]:
+    """Say where the net's own programmes are vehicle actuated, for a baseline then runs something else than its name says."""
+    if case.rules == "street" or not (case.control == "fixed" or case.control in ACTUATED_MAX_S):
+        return []
+    chosen = [p for p in programmes.values() if not case.tls or p.light in case.tls]
+    own = sum(1 for p in chosen if p.kind == "actuated")
+    does = "takes over their shortest and longest greens" if case.control == DELAY_BASED else "leaves them as they are"
+    return [f"{own} of {len(chosen)} lights have programmes with vehicle actuation of their own in the net; {case.control} {does}"] if own else []

@@ -136,6 +136,21 @@ def test_sumo_driven_baselines_all_run(capsys: pytest.CaptureFixture[str], tmp_p
     assert all(run["collisions"] == 0 and run["finished"] > 0 for run in runs)
 
 
+def test_where_the_net_is_actuated_the_delay_based_baseline_is_still_delay_based(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = copy_of_cross(tmp_path / "mine")
+    net = config.parent / "net.net.xml"
+    text = net.read_text().replace('type="static"', 'type="actuated"')
+    net.write_text(re.sub(r'(<phase duration="[0-9.]+" +state="[rgG]*G[rgG]*")', r'\1 minDur="6" maxDur="40"', text))
+    runs = simulate(capsys, tmp_path / "out", scenario=str(config), controls=("fixed", "sumo-actuated", "sumo-delay-based"), end_s=600.0)
+    fixed, actuated, delay_based = runs
+    assert fixed["mean_delay_s"] == actuated["mean_delay_s"] != delay_based["mean_delay_s"]
+    for run, does in zip(runs, ("leaves them as they are", "leaves them as they are", "takes over their shortest and longest greens"), strict=True):
+        assert f"1 of 1 lights have programmes with vehicle actuation of their own in the net; {run['control']} {does}" in run["notes"]
+    written = (Path(delay_based["folder"]) / "programmes.add.xml").read_text()
+    assert 'type="delay_based"' in written
+    assert 'minDur="6" maxDur="40"' in written
+
+
 def test_with_tls_the_other_lights_keep_their_programmes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (run,) = simulate(capsys, tmp_path / "out", scenario="arterial", controls=("actuated",), tls=("B0",), end_s=60.0)
     assert (run["lights"], run["controlled"]) == (5, 1)
