@@ -50,7 +50,7 @@ def place_loops(net: Net, light: str, lanes: Sequence[str], exit_lanes: Sequence
     places: list[_Place] = []
     for lane in lanes:
         if carries_vehicles(net.lanes[lane]):
-            _place_lane(places, upstream(net, lane))
+            _place_lane(net, places, upstream(net, lane))
     loops = _unique([_detector(light, p) for p in places])
     ids = {id(p): d.id for p, d in zip(places, loops, strict=True)}
     loops = [replace(d, upstream=tuple(ids[id(q)] for q in p.upstream)) for p, d in zip(places, loops, strict=True)]
@@ -64,9 +64,9 @@ def _lane(lane: NetLane, places: Sequence[_Place]) -> Lane:
     return Lane(lane.id, round(max(farthest, min(lane.length_m, RANGE_M)), 2), lane.speed_m_s, approach=lane.edge, person_weight=weight)
 
 
-def _place_lane(places: list[_Place], segments: Sequence[Segment]) -> None:
+def _place_lane(net: Net, places: list[_Place], segments: Sequence[Segment]) -> None:
     """Put the stations of one stop line (of ``segments[0]``) on every way that leads to it."""
-    stops = _place_stop(places, segments)
+    stops = _place_stop(net, places, segments)
     last: dict[int, _Place | None] = {}  # the farthest station so far, by segment
     name = segments[0].lane.id
     for segment in segments:
@@ -94,8 +94,11 @@ def _wishes(segment: Segment) -> list[tuple[float | None, float]]:
     return [*wished, (None, farthest)] if segment.leaf else wished
 
 
-def _place_stop(places: list[_Place], segments: Sequence[Segment]) -> dict[int, _Place]:
-    """Put the stop loop on the stop line's lane; where that is too short for it, just upstream on every way. Return the loops by segment."""
+def _place_stop(net: Net, places: list[_Place], segments: Sequence[Segment]) -> dict[int, _Place]:
+    """Put the stop loop on the stop line's lane; where that is too short for it, just upstream on every way. Return the loops by segment.
+
+    Then they lie on the turning lanes of U-turns, too, which no other station follows: who waits there would never be seen.
+    """
     root = segments[0]
     children: dict[int, list[Segment]] = {}
     for s in segments[1:]:
@@ -104,6 +107,7 @@ def _place_stop(places: list[_Place], segments: Sequence[Segment]) -> dict[int, 
         return {id(root): _put(places, root.lane.id, root.lane, root.end_m, STOP_M, is_stop=True)}
     found: dict[int, _Place] = {}
     waiting = list(children[id(root)])
+    short = [root]
     for segment in waiting:
         end = segment.begin_m - sum(x.length_m for x in segment.inside)
         for lane in (*reversed(segment.inside), segment.lane):
@@ -113,7 +117,24 @@ def _place_stop(places: list[_Place], segments: Sequence[Segment]) -> dict[int, 
                 break
         else:
             waiting.extend(children.get(id(segment), ()))
+            short.append(segment)
+    for segment in short:
+        _place_short_ways(net, places, root, segment, children.get(id(segment), []))
     return found or {id(root): _put(places, root.lane.id, root.lane, root.end_m, STOP_M, is_stop=True)}
+
+
+def _place_short_ways(net: Net, places: list[_Place], root: Segment, segment: Segment, followed: Sequence[Segment]) -> None:
+    """Put stop loops inside the junctions from which ways lead onto a lane that is too short for one, where no segment follows them."""
+    known = {s.lane.id for s in followed}
+    for c in net.incoming.get(segment.lane.id, ()):
+        if c.from_lane in known or not carries_vehicles(net.lanes[c.from_lane]):
+            continue
+        begin = segment.end_m
+        for lane in reversed([net.lanes[x] for x in net.path_of(c)]):
+            if lane.length_m >= LOOP_M + 2 * FREE_M:
+                _put(places, root.lane.id, lane, begin + lane.length_m, max(STOP_M, begin + FREE_M), is_stop=True)
+                break
+            begin += lane.length_m
 
 
 def _put(places: list[_Place], name: str, lane: NetLane, end_m: float, upto_m: float, *, is_stop: bool) -> _Place:

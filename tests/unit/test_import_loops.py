@@ -105,6 +105,22 @@ def test_stop_loop_goes_on_upstream_where_the_inside_is_short_too(tmp_path: Path
     assert stop.distance_m == pytest.approx(1.0)
 
 
+def test_who_turns_back_onto_a_lane_too_short_for_a_loop_is_seen_on_the_turning_lane(tmp_path: Path) -> None:
+    """The U-turn has a lane of its own of 4.67 m: its loop begins 1 m before the line, too, and nothing lies farther up its way."""
+    path = tiny_net(tmp_path / "n.net.xml", GOOD, stop_m=0.2)
+    turn = '<edge id=":M_1" function="internal"><lane id=":M_1_0" index="0" speed="3.65" length="4.67" shape="-110,5 -110,0"/></edge>'
+    text = path.read_text().replace(
+        '<connection from="-W" to="W" fromLane="0" toLane="0" via=":M_0_0"', '<connection from="-W" to="W" fromLane="0" toLane="0" via=":M_1_0"'
+    )
+    path.write_text(text.replace("<tlLogic", f"{turn}<tlLogic"))
+    (junction,) = import_lights(path).junctions
+    stops = [d for d in stations(junction, "W_0") if d.purpose is Purpose.STOP]
+    assert [d.place for d in stops] == [(":M_0_0", 7.2), (":M_1_0", pytest.approx(1.87))]
+    assert [d.upstream for d in stops] == [("J/F_0/45m",), ()]
+    own = import_lights(tiny_net(tmp_path / "long.net.xml", GOOD, stop_m=3.5)).junctions[0]
+    assert not any((d.place or ("",))[0].startswith(":") for d in own.detectors)
+
+
 def test_exit_loop_needs_storage(tmp_path: Path) -> None:
     junction = tiny(tmp_path)
     assert {(d.lanes, d.place) for d in junction.detectors if d.purpose is Purpose.EXIT} == {(("E_0",), ("E_0", 28.0)), (("N_0",), ("N_0", 28.0))}
