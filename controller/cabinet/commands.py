@@ -28,11 +28,15 @@ def run(
 ) -> None:
     """Control the junction of a cabinet until told to stop (SIGTERM, SIGINT).
 
-    Exit code: 0 ended in order, 1 something that may be mended meanwhile (another daemon runs this site, a secret cannot be read), 64 the site
-    file cannot be used, 70 ended because of an error in the program.
+    It does not start with a site file that is wrong, and tells the same faults as `umlauf check`. A device that is missing or silent, a folder
+    where it may not write and a door that cannot be opened are events: control goes on.
+
+    Exit code: 0 ended in order, 1 something that may be mended meanwhile (another daemon runs this site, a secret of the signals cannot be read),
+    64 the site file is wrong, 70 ended because of an error in the program.
     """
     from controller.cabinet.opening import open_cabinet
     from controller.cabinet.site import read_site
+    from controller.cabinet.site_check import demand_runnable
     from controller.cabinet.state_claim import claimed
     from controller.clock import SystemClock
     from controller.errors import ConfigError
@@ -42,6 +46,8 @@ def run(
         try:
             duration_s = None if duration is None else seconds_of(duration, "--duration")
             site = read_site(site_file)
+            for finding in demand_runnable(site):
+                logging.getLogger("umlauf.check").warning(finding, extra={"kind": "check", "site": site.id})
             stack.enter_context(claimed(site.state_folder))
             guard, close = open_cabinet(site, SystemClock(), shadow=shadow)
         except (ConfigError, OSError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grp
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Final
 from controller.cabinet.site import Site
 from controller.cabinet.site_addresses import unfilled
 from controller.cabinet.site_drivers import named, secret_files
+from controller.config_file import faults_error
 from controller.errors import UmlaufError
 from controller.supervisor import Mode
 from hardware.ports import Actuation
@@ -26,25 +27,49 @@ NEEDS_LOOPS: Final = (Mode.ADAPTIVE, Mode.CYCLE, Mode.ACTUATED)
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Faults keep a site from being run; warnings may be meant but should be known."""
+    """What is wrong, by what follows from it; warnings may be meant but should be known."""
 
-    faults: list[str] = field(default_factory=list)
+    of_site: list[str] = field(default_factory=list)  # the site file itself is wrong: it is not run
+    of_secrets: list[str] = field(default_factory=list)  # without them the signals cannot be driven: it is run once they are mended
+    of_machine: list[str] = field(default_factory=list)  # folders and doors: control does not depend on them
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[str]:
+        """Return all that is to be mended."""
+        return [*self.of_site, *self.of_secrets, *self.of_machine]
+
+
+class UnreadyError(UmlaufError, OSError):
+    """A site cannot be run until something beside its file is mended."""
 
 
 def examine(site: Site) -> Findings:
     """Return all that is wrong with a site that `read_site` could read. The street itself is for: umlauf bringup."""
-    found = Findings([], site.junction.warnings())
+    found = Findings(warnings=site.junction.warnings())
     _detectors(site, found)
     _groups(site, found)
     _actuation(site, found)
     _devices(site, found)
-    found.faults.extend(fault for where, one in site.drivers() for fault in unfilled(where, one))
+    found.of_site.extend(fault for where, one in site.drivers() for fault in unfilled(where, one))
     _secrets(site, found)
-    found.faults.extend(_folders(site))
-    found.faults.extend(_operator(site))
-    found.faults.extend(_doors(site))
+    found.of_machine.extend(_folders(site))
+    _operator(site, found)
+    _doors(site, found)
     return found
+
+
+def demand_runnable(site: Site) -> Sequence[str]:
+    """Return what should be known of a site that is going to be run: faults of its machine, which do not keep it from being controlled, and warnings.
+
+    Raises `ConfigError` where its file is wrong, `UnreadyError` where only a secret is; both tell all faults.
+    """
+    found = examine(site)
+    if found.of_site:
+        raise faults_error(str(site.path), found.faults)
+    if found.of_secrets:
+        raise UnreadyError(str(faults_error(str(site.path), found.faults)))
+    return [*found.of_machine, *found.warnings]
 
 
 def _detectors(site: Site, found: Findings) -> None:
@@ -56,9 +81,9 @@ def _detectors(site: Site, found: Findings) -> None:
     known = {d.id for d in site.junction.detectors}
     for detector in site.junction.detectors:
         if count[detector.id] > 1:
-            found.faults.append(f"detector {detector.id!r}: expected on one channel, found on {count[detector.id]}. Drop all but one.")
+            found.of_site.append(f"detector {detector.id!r}: expected on one channel, found on {count[detector.id]}. Drop all but one.")
         elif count[detector.id] == 0 and not detector.relayed_by and not silent:
-            found.faults.append(
+            found.of_site.append(
                 f"detector {detector.id!r}: expected on a channel of an input, found on none. Add it to its unit, or drop it from the junction."
             )
     for name in sorted(set(count) - known):
@@ -77,12 +102,12 @@ def _groups(site: Site, found: Findings) -> None:
     known = site.junction.group_by_id
     for name, times in Counter(groups).items():
         if name not in known:
-            found.faults.append(f"signals.options: group {name!r}: expected a group of the junction ({', '.join(known)}), found another. Correct the name.")
+            found.of_site.append(f"signals.options: group {name!r}: expected a group of the junction ({', '.join(known)}), found another. Correct the name.")
         elif times > 1:
-            found.faults.append(f"signals.options: group {name!r}: expected once, found {times} times. Drop all but one.")
+            found.of_site.append(f"signals.options: group {name!r}: expected once, found {times} times. Drop all but one.")
     for name in known:
         if name not in groups:
-            found.faults.append(f"signals.options: group {name!r}: expected where the driver {site.signals.driver} finds it, found nothing. Add it.")
+            found.of_site.append(f"signals.options: group {name!r}: expected where the driver {site.signals.driver} finds it, found nothing. Add it.")
 
 
 def _actuation(site: Site, found: Findings) -> None:
@@ -98,7 +123,7 @@ def _devices(site: Site, found: Findings) -> None:
     ports = [(f"inputs[{i}]", str(getattr(one.options, "port", ""))) for i, one in enumerate(site.inputs)]
     for port, times in Counter(port for _, port in ports if port).items():
         if times > 1:
-            found.faults.append(f"inputs: {port}: expected one driver on a line, found {times}. Put all its units into one table, or name the other line.")
+            found.of_site.append(f"inputs: {port}: expected one driver on a line, found {times}. Put all its units into one table, or name the other line.")
     for where, port in ports:
         if port.startswith("/dev/") and not Path(port).exists():
             found.warnings.append(f"{where}.options.port: {port} is not on this machine (now); the daemon would go on looking for it")
@@ -107,14 +132,15 @@ def _devices(site: Site, found: Findings) -> None:
 def _secrets(site: Site, found: Findings) -> None:
     """Read each secret, and have the driver's options judge it where they can."""
     for where, one in site.drivers():
+        faults = found.of_secrets if where == "signals" else found.of_machine  # a lost input costs its own loops only
         for name, path in secret_files(one.options).items():
             place = f"{where}.options.{name}"
             try:
                 secret = read_secret(path)
             except (UmlaufError, OSError) as error:
-                found.faults.append(f"{place}: {error}")
+                faults.append(f"{place}: {error}")
                 continue
-            for judge, findings in (("secret_fault", found.faults), ("secret_warning", found.warnings)):
+            for judge, findings in (("secret_fault", faults), ("secret_warning", found.warnings)):
                 said = getattr(one.options, judge, lambda _name, _secret: "")(name, secret)
                 findings.extend([f"{place}: {said}"] if said else [])
 
@@ -129,30 +155,34 @@ def _folders(site: Site) -> Iterator[str]:
             yield f"{key}: {folder}: expected {what}, found none. Make it for the daemon's user: install -d -o USER {folder}"
 
 
-def _operator(site: Site) -> Iterator[str]:
+def _operator(site: Site, found: Findings) -> None:
     if len(os.fsencode(site.socket)) > MOST_SOCKET_BYTES:
-        yield f"operator.socket: {site.socket}: expected at most {MOST_SOCKET_BYTES} bytes, found {len(os.fsencode(site.socket))}. Choose a shorter path."
+        found.of_site.append(
+            f"operator.socket: {site.socket}: expected at most {MOST_SOCKET_BYTES} bytes, found {len(os.fsencode(site.socket))}. Choose a shorter path."
+        )
     if site.socket_group:
         try:
             grp.getgrnam(site.socket_group)
         except KeyError:
-            yield f"operator.group: expected a group of this machine, found {site.socket_group!r}. Make it with: addgroup --system {site.socket_group}"
+            found.of_machine.append(
+                f"operator.group: expected a group of this machine, found {site.socket_group!r}. Make it with: addgroup --system {site.socket_group}"
+            )
 
 
-def _doors(site: Site) -> Iterator[str]:
+def _doors(site: Site, found: Findings) -> None:
     if site.metrics is not None and find_spec("prometheus_client") is None:
-        yield "metrics: needs the Python module 'prometheus_client', which is not installed; install it with: pip install 'umlauf[metrics]'"
+        found.of_machine.append("metrics: needs the Python module 'prometheus_client', which is not installed; install it with: pip install 'umlauf[metrics]'")
     access = site.remote
     if access is None:
         return
     from controller.cabinet.remote_access import read_tokens, server_context
 
     if access.client_ca is None and access.tokens is None:
-        yield "remote: expected client_ca_file with roles, tokens_file, or both, found neither: nobody could prove who they are. Add one."
+        found.of_site.append("remote: expected client_ca_file with roles, tokens_file, or both, found neither: nobody could prove who they are. Add one.")
     if (access.client_ca is None) != (not access.roles):
-        yield "remote: expected client_ca_file and roles together, found one of both. Add the other: a certificate without role may do nothing."
-    yield from _raised("remote", lambda: server_context(access))
-    yield from _raised("remote", lambda: read_tokens(access))
+        found.of_site.append("remote: expected client_ca_file and roles together, found one of both. Add the other: a certificate without role may do nothing.")
+    found.of_machine.extend(_raised("remote", lambda: server_context(access)))
+    found.of_machine.extend(_raised("remote", lambda: read_tokens(access)))
 
 
 def _raised(where: str, act: Callable[[], object]) -> Iterator[str]:

@@ -13,8 +13,9 @@ import pytest
 from support_cabinet import drivers, junction_with_loops, site_file
 
 from controller.cabinet.site import read_site
-from controller.cabinet.site_check import examine
+from controller.cabinet.site_check import demand_runnable, examine
 from controller.cli import main
+from controller.config_file import counted_faults
 from controller.site import write_junction
 from hardware import registry
 
@@ -76,6 +77,39 @@ def test_all_of_it_is_told_at_once(site_file: Write, capsys: pytest.CaptureFixtu
     assert "'P'" in told
 
 
+@pytest.mark.parametrize(
+    ("replaced", "code"),
+    [
+        ([("P = 12", "P = 12, Q = 3")], 64),
+        ([("P = 12", "P = 12, Q = 3"), ('host = "127.0.0.1"', 'host = "x"\ncommunity_secret_file = "none"')], 64),
+        ([('host = "127.0.0.1"', 'host = "x"\ncommunity_secret_file = "none"'), ('folder = "journal"', 'folder = "j.toml"')], 1),
+    ],
+)
+def test_a_site_with_faults_is_not_run_and_they_are_those_of_its_check(
+    site_file: Write, replaced: list[tuple[str, str]], code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(self: registry.Driver) -> None:
+        raise AssertionError("no driver may be made")
+
+    monkeypatch.setattr(registry.Driver, "load_factory", opened)
+    path = site_file(*replaced)
+    faults = examine(read_site(path)).faults
+    assert faults
+    assert main(["run", str(path)]) == code
+    assert capsys.readouterr().err.splitlines() == [f"umlauf run: {path}: {counted_faults(len(faults))}", *(f"  {line}" for line in faults)]
+
+
+def test_what_control_does_not_depend_on_is_told_and_does_not_keep_a_site_from_being_run(site_file: Write) -> None:
+    path = site_file(
+        ('folder = "journal"', 'folder = "j.toml"'), ('folder = "state"', 'folder = "j.toml/x"'), ('"control.sock"', '"c"\ngroup = "no-such-group"')
+    )
+    remote = '\n[remote]\nlisten = "127.0.0.1:1"\ncertificate_file = "a"\nkey_file = "b"\ntokens_file = "c"\n'
+    path.write_text(path.read_text() + remote)
+    found = examine(read_site(path))
+    assert [line.split(":")[0] for line in found.faults] == ["journal.folder", "state.folder", "operator.group", "remote", "remote"]
+    assert demand_runnable(read_site(path)) == [*found.faults, *found.warnings]
+
+
 def test_what_may_be_meant_is_a_warning(site_file: Write) -> None:
     path = site_file(('detector = "b1" }', 'detector = "b1" }, { channel = 3, detector = "button" }'))
     assert examine(read_site(path)).warnings == ["inputs[1]: 'button' is no detector of the junction; its events are recorded, no control uses them"]
@@ -89,6 +123,13 @@ def test_two_drivers_on_one_line_and_a_missing_device(tmp_path: Path, drivers: N
     found = examine(read_site(tmp_path / "site.toml"))
     assert "inputs: /dev/ttyNONE: expected one driver on a line, found 2" in found.faults[2]
     assert "/dev/ttyNONE is not on this machine" in found.warnings[0]
+
+
+def test_a_missing_device_does_not_keep_a_site_from_being_run(site_file: Write, tmp_path: Path) -> None:
+    bus = 'driver = "bus"\n[inputs.options]\ndevice = "/dev/null"\nchannels = [{ channel = 1, detector = "a0" }, { channel = 2, detector = "a1" }]'
+    modbus = 'driver = "modbus"\n[inputs.options]\nport = "/dev/ttyNONE"\nunits = [{ unit = 1, profile = "digital", detectors = { 1 = "a0", 2 = "a1" } }]'
+    told = demand_runnable(read_site(site_file((bus, modbus))))
+    assert [line.split(":")[0] for line in told] == ["inputs[0].options.port"]
 
 
 @pytest.mark.parametrize(
