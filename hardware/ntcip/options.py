@@ -7,7 +7,7 @@ from typing import Final
 
 from hardware.ntcip.access import AUTH_PROTOCOLS, KNOWN_COMMUNITIES, LEAST_PASSPHRASE, MOST_USER, is_this_machine, split_host
 from hardware.ntcip.objects import BYTE_MOST, ObjectTable
-from hardware.ntcip.phase_map import parse_place
+from hardware.ntcip.phase_map import SIGNALS, parse_place
 from hardware.ntcip.quirks import PROFILES, Quirks
 from hardware.ports import Actuation
 
@@ -114,10 +114,12 @@ class NtcipOptions:
             faults.append(f"version: expected 1, 2c or 3, found {self.version!r}")
         if self.actuation is Actuation.CALLS and not self.detectors:
             faults.append("detectors: expected virtual detectors for actuation calls, found none")
-        places = [*self.phases.values(), *(d for many in self.detectors.values() for d in many)]
         try:
-            for place in places:
-                parse_place(place)
+            for group, place in self.phases.items():
+                if parse_place(place).kind not in SIGNALS:
+                    faults.append(f"phases: {group}: expected a phase, ped or overlap, found {place}")
+            for group, many in self.detectors.items():
+                faults += [f"detectors: {group}: expected a detector or ped detector, found {d}" for d in many if parse_place(d).kind in SIGNALS]
             table = ObjectTable(self.objects)
             for name in self.bare_scalars:
                 table.oid(name)

@@ -91,8 +91,6 @@ def test_a_thread_that_dies_is_told() -> None:
     [
         ({"phases": {**PHASES, "X": "phase 1"}}, "unknown \\['X'\\]"),
         ({"phases": {"V2": "phase 2"}}, "missing"),
-        ({"phases": {**PHASES, "V2": "detector 2"}}, "expected a phase, ped or overlap, found detector 2"),
-        ({"detectors": {"V2": ("phase 2",)}}, "expected detectors, found phase 2"),
     ],
 )
 def test_a_map_that_does_not_fit_the_site_is_refused(more: dict[str, Any], text: str) -> None:
@@ -105,6 +103,8 @@ def test_a_map_that_does_not_fit_the_site_is_refused(more: dict[str, Any], text:
     [
         ({"phases": {"V2": "phase"}}, "expected a place such as"),
         ({"phases": {}}, "phases: expected a value"),
+        ({"phases": {**PHASES, "V2": "detector 2"}}, "phases: V2: expected a phase, ped or overlap, found detector 2"),
+        ({"detectors": {"V2": ("phase 2",)}}, "detectors: V2: expected a detector or ped detector, found phase 2"),
         ({"profile": "cobald"}, "expected one of standard, v2c, v3, cobalt, maxtime"),
         ({"version": "4"}, "expected 1, 2c or 3, found '4'"),
         ({"version": "3"}, "user: expected a value with SNMP version 3"),
