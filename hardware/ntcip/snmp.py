@@ -87,6 +87,7 @@ class SnmpTransport:
             raise PortError(f"snmp: expected a user with version 3 and a community with others, found version {quirks.version}; correct it")
         self._where = f"controller at {place_of(host, quirks.port)}"
         self._check = CHECK_USER if isinstance(access, User) else CHECK_COMMUNITY
+        self._address, self._waits = (host, quirks.port), (timeout_ms // 10, retries)  # pysnmp counts timeouts in hundredths of a second
         self._bare = bare
         self._give_up_s = timeout_ms / 1000 * (retries + 1) + GRACE_S
         self.most_per_request = quirks.objects_per_request
@@ -94,19 +95,19 @@ class SnmpTransport:
         self._thread = threading.Thread(target=self._loop.run_forever, name="snmp", daemon=True)
         self._thread.start()
         self._engine: Any = None
+        self._looking: asyncio.Task[Any] | None = None  # for the address of a name
+        self._found = False
         self._model = MODELS[quirks.version]
         self._heard = True  # the last request was answered
         self._closed = False
         try:
-            self._run(self._open(host, quirks.port, access, timeout_ms, retries), OPEN_S)
+            self._run(self._open(access), OPEN_S)
         except PortError:
             self.close()
             raise
 
-    async def _open(self, host: str, port: int, access: Community | User, timeout_ms: int, retries: int) -> None:
-        """Set the engine up; pysnmp counts timeouts in hundredths of a second. Its MIB files are never read. A name's IPv4 address goes first."""
-        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+    async def _open(self, access: Community | User) -> None:
+        """Set the engine up. Its MIB files are never read."""
         self._engine = engine = SnmpEngine()
         if isinstance(access, User):
             add_user(engine, access)
@@ -114,12 +115,22 @@ class SnmpTransport:
         else:
             config.add_v1_system(engine, NAME, access.name.encode())
             config.add_target_parameters(engine, NAME, NAME, "noAuthNoPriv", self._model)
+
+    async def _find(self) -> None:
+        """Look the address up; a name server may be there later than we are. A name's IPv4 address goes first. Raises `OSError`."""
+        if self._found:
+            return
+        if self._looking is None or self._looking.done():
+            self._looking = self._loop.create_task(self._loop.getaddrinfo(*self._address, type=socket.SOCK_DGRAM))
+        found = await asyncio.shield(self._looking)  # one that takes long is waited for again, not begun again
+        family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
         if family == socket.AF_INET6:
             domain, carrier = udp6.DOMAIN_NAME, udp6.Udp6AsyncioTransport()
         else:
             domain, carrier = udp.DOMAIN_NAME, udp.UdpAsyncioTransport()
-        config.add_transport(engine, domain, carrier.open_client_mode())
-        config.add_target_address(engine, NAME, domain, address, NAME, timeout_ms // 10, retries)
+        config.add_transport(self._engine, domain, carrier.open_client_mode())
+        config.add_target_address(self._engine, NAME, domain, address, NAME, *self._waits)
+        self._found = True
 
     def get_many(self, oids: Sequence[Oid]) -> Sequence[Value]:
         """Return the objects' values; an agent that calls a request too big is asked for fewer from then on."""
@@ -151,6 +162,8 @@ class SnmpTransport:
             self._loop.close()
 
     def _end(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         if self._engine is not None:
             self._engine.close_dispatcher()
         self._loop.call_soon(self._loop.stop)
@@ -173,6 +186,7 @@ class SnmpTransport:
 
     async def _request(self, generator: Any, bound: Sequence[tuple[Oid, Any]]) -> Any:
         """Send one request and return pysnmp's answer: indication, status, index, variables."""
+        await self._find()
         if self._model == MODELS["3"] and not self._heard:
             # pysnmp asks an address for its engine only where it holds none, and holds one for five minutes: a replaced agent's word against it is lost.
             self._engine.message_processing_subsystems[self._model] = SnmpV3MessageProcessingModel()

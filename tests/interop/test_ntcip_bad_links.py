@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 
@@ -120,9 +121,21 @@ def test_nobody_listens_there() -> None:
         transport.close()
 
 
-def test_a_host_that_is_none_is_told() -> None:
-    with pytest.raises(PortError, match="check address"):
-        SnmpTransport("no.such.host.invalid", Community("secret"), Quirks())
+def test_a_name_that_nobody_knows_yet_is_told_and_looked_up_again(tree: TableAgent) -> None:
+    agent = OverSnmp(tree)
+    transport = SnmpTransport("late.example.invalid", Community("secret"), Quirks(port=agent.agent.port))
+    try:
+        with pytest.raises(NoAnswerError, match="check address"):
+            transport.get_many([BACKUP])
+
+        async def known(host: str, port: int, **_kind: int) -> list[tuple[object, ...]]:
+            return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("127.0.0.1", port))]
+
+        transport._loop.getaddrinfo = known  # type: ignore[assignment]
+        assert list(transport.get_many([BACKUP])) == [30]
+    finally:
+        transport.close()
+        agent.close()
 
 
 class OtherTypes(TableAgent):
