@@ -162,13 +162,13 @@ class Session:
         return max(0, self._interval_ms - took_ms)
 
     def take(self, now_ms: int) -> Sequence[InputEvent]:
-        """Return the events up to ``now_ms``. Raises `PortError` while the line is lost and nothing older is left to return."""
+        """Return the events up to ``now_ms``. Raises `PortError` while the line is lost and nothing of before is left to return, now or later."""
         taken: list[InputEvent] = []
         while self._events and self._events[0].at_ms <= now_ms:
             taken.append(self._events.popleft())
         if taken:
             self.stats.max_handover_ms = max(self.stats.max_handover_ms, now_ms - taken[0].at_ms)
-        elif self.fault is not None and self._failures:
+        elif not self._events and self.fault is not None and self._failures:
             raise PortError(str(self.fault))
         return taken
 

@@ -246,6 +246,17 @@ def test_a_mistake_of_a_driver_is_a_lost_link_with_its_name() -> None:
     assert bench.lost() == "memory: the driver failed: ZeroDivisionError: by design"
 
 
+def test_a_line_lost_in_mid_tick_is_told_once() -> None:
+    bench = ld120_bench(Ld120Card())
+    bench.wire.plugged = False
+    bench.clock.wait_until(bench.clock.now_ms() + 100)
+    now_ms = bench.clock.now_ms()
+    assert list(bench.port.poll(now_ms - 1)) == [], "what was told of the detectors is not due yet, and the loss comes behind it"
+    assert [event.kind for event in bench.port.poll(now_ms)] == [FAULT]
+    assert "unplugged" in bench.lost(1)
+    assert "unplugged" in bench.lost(1)
+
+
 def test_the_trace_tells_every_octet_of_both_directions() -> None:
     bench = ld120_bench(Ld120Card())
     told: list[tuple[int, str, str]] = []
