@@ -24,3 +24,9 @@ def seconds_of(text: str, option: str, *, bare: bool = True) -> float:
     if not 0.0 < value_s <= LONGEST_S:
         raise ConfigError(f"{option}: expected a time such as 45s, 90m or 1h30m, more than 0 and at most 366 days, found {text!r}. Correct it.")
     return value_s
+
+
+def text_of(seconds: int) -> str:
+    """Return whole seconds as people type them, in hours, minutes and seconds."""
+    parts = ((seconds // 3_600, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count) if seconds > 0 else f"{seconds}s"

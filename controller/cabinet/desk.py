@@ -19,6 +19,7 @@ from controller.cabinet.operated import OVERRIDES, Caller, Operated, Wish
 from controller.cabinet.site_models import Role
 from controller.cabinet.status import Status
 from controller.clock import Clock
+from controller.durations import text_of
 from controller.errors import ConfigError, UmlaufError
 from controller.supervisor import Mode
 from controller.words import Lang
@@ -136,10 +137,12 @@ class Desk:
 
     def _duration_ms(self, for_s: object) -> int:
         longest_s = self._longest_ms // 1000
-        if not isinstance(for_s, int) or isinstance(for_s, bool) or not SHORTEST_OVERRIDE_S <= for_s <= longest_s:
+        if not isinstance(for_s, int) or isinstance(for_s, bool):
+            raise ConfigError(f"for_s: expected a whole number of seconds, found {str(for_s)[:40]!r}")
+        if not SHORTEST_OVERRIDE_S <= for_s <= longest_s:
             raise ConfigError(
-                f"for_s: expected {SHORTEST_OVERRIDE_S} to {longest_s} whole seconds, found {str(for_s)[:40]}; "
-                "every override has an end, the site file's longest_override_h limits it"
+                f"duration: expected {text_of(SHORTEST_OVERRIDE_S)} to {text_of(longest_s)}, found {text_of(for_s)[:40]}; "
+                "every override ends, at the latest after the site file's longest_override_h"
             )
         return for_s * 1000
 

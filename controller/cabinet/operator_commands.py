@@ -13,11 +13,13 @@ from controller.errors import ConfigError
 from controller.words import Lang, language_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from controller.cabinet.client import Client
 
 SITE_HELP: Final = "Which site, where several run on this machine: its name or its site file; default: UMLAUF_SOCKET, then the only one that runs."
+
+TYPED: Final = {"reason": "--reason", "override": "umlauf mode", "end": "umlauf mode --end", "reset": "umlauf reset"}  # by the daemon's name
 
 SiteArgument = Annotated[str | None, typer.Argument(metavar="SITE", help=SITE_HELP)]
 SocketOption = Annotated[Path | None, typer.Option("--socket", metavar="PATH", help="The daemon's socket, in place of SITE.")]
@@ -97,7 +99,7 @@ def mode(
         if duration is None:
             raise ConfigError("--for: expected for how long, such as 2h; found nothing. Every override ends by itself")
         request = {"do": "override", "mode": wanted, "for_s": round(seconds_of(duration, "--for", bare=False)), "reason": reason}
-    _command(request, site, socket, remote)
+    _command(request, site, socket, remote, {"duration": f"--for {duration}"})
 
 
 def reset(reason: ReasonOption, site: SiteArgument = None, socket: SocketOption = None, remote: RemoteOption = None) -> None:
@@ -105,13 +107,20 @@ def reset(reason: ReasonOption, site: SiteArgument = None, socket: SocketOption 
     _command({"do": "reset", "reason": reason}, site, socket, remote)
 
 
-def _command(request: dict[str, object], site: str | None, socket: Path | None, remote: Path | None) -> None:
+def _command(request: dict[str, object], site: str | None, socket: Path | None, remote: Path | None, typed: Mapping[str, str] | None = None) -> None:
+    """Ask for it and tell the answer, in which what the daemon names is called as it was ``typed``."""
     from controller.cabinet.client import connector
+    from controller.cabinet.daemons import DaemonError
 
     connect: Callable[[], Client] = connector(site, socket, remote, os.environ)
     acting_for = os.environ.get("SUDO_USER")
     with connect() as client:
-        answer = client.ask({**request, **({"as": acting_for} if acting_for else {})})
+        try:
+            answer = client.ask({**request, **({"as": acting_for} if acting_for else {})})
+        except DaemonError as error:
+            name, colon, rest = str(error).partition(": ")
+            said = {**TYPED, **(typed or {})}.get(name, name)
+            raise DaemonError(f"{said}{colon}{rest}") from error
     typer.echo(answer["text"])
     if "warning" in answer:
         typer.echo(f"warning: {answer['warning']}", err=True)

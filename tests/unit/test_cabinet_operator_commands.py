@@ -78,7 +78,10 @@ def test_an_override_and_its_end(served: Running, capsys: pytest.CaptureFixture[
         (["mode", "fixed", "--for", "2h"], "--reason: expected why"),
         (["mode", "fixed", "--reason", "x"], "--for: expected for how long"),
         (["mode", "fixed", "--for", "2", "--reason", "x"], "--for: expected a time such as 45s, 90m or 1h30m"),
-        (["mode", "fixed", "--for", "3d", "--reason", "x"], "for_s: expected 10 to 86400 whole seconds"),
+        (["mode", "fixed", "--for", "3d", "--reason", "x"], "--for 3d: expected 10s to 24h, found 72h; every override ends"),
+        (["mode", "fixed", "--for", "5s", "--reason", "x"], "--for 5s: expected 10s to 24h, found 5s; every override ends"),
+        (["mode", "fixed", "--for", "1h", "--reason", "x" * 301], "--reason: expected at most 300 characters, found 301"),
+        (["reset", "--reason", " "], "--reason: expected why"),
         (["mode", "manual", "--for", "2h", "--reason", "x"], "mode: expected one of fixed, actuated"),
         (["status", "--remote", "x", "--socket", "y"], "expected one of both"),
         (["status", "--remote", "/nowhere.toml"], "expected a file that says how to reach a daemon"),
@@ -140,7 +143,7 @@ def test_from_afar_by_certificate(site_file: Callable[..., Path], run: Callable[
     assert main(["mode", "flash", "--for", "60s", "--reason", "smoke", "--remote", str(profile)]) == 0
     assert running.guard.calls == [("override", "otto", "smoke")]
     assert main(["reset", "--reason", "x", "--remote", str(profile)]) == 1
-    assert "expected the role engineer, otto has operator" in capsys.readouterr().err
+    assert "umlauf reset: expected the role engineer, otto has operator" in capsys.readouterr().err
     profile.write_text(profile.read_text().replace("servers.crt", "clients.crt"))
     assert main(["status", "--remote", str(profile)]) == 1
     assert "the daemon's certificate is not accepted" in capsys.readouterr().err

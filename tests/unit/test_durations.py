@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.durations import seconds_of
+from controller.durations import seconds_of, text_of
 from controller.errors import ConfigError
 
 TYPED = [("2h", 7_200), ("90m", 5_400), ("1h30m", 5_400), ("45s", 45), ("1d", 86_400), ("1.5m", 90), ("0.5s", 0.5), (" 60s ", 60), ("366d", 31_622_400)]
@@ -27,3 +27,9 @@ def test_a_bare_number_is_seconds_only_where_nobody_could_mean_minutes() -> None
     assert seconds_of("0.5", "--duration") == 0.5
     with pytest.raises(ConfigError, match="--for: expected a time"):
         seconds_of("45", "--for", bare=False)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(5, "5s"), (90, "1m30s"), (5_400, "1h30m"), (86_400, "24h"), (3_605, "1h5s"), (0, "0s"), (-7, "-7s")])
+def test_seconds_are_told_as_they_are_typed(seconds: int, text: str) -> None:
+    assert text_of(seconds) == text
+    assert seconds <= 0 or seconds_of(text, "--for") == seconds
