@@ -67,6 +67,7 @@ SAID: Final = {
     "no_inputs": ("no inputs for {time} s: {lost}", "seit {time} s keine Eingänge: {lost}"),
     "few_loops": ("{some} of {all} loops are trusted, expected at least {least}", "{some} von {all} Detektoren vertrauenswürdig, mindestens {least} nötig"),
     "loops": ("{some} of {all} loops are trusted", "{some} von {all} Detektoren vertrauenswürdig"),
+    "inputs_of": ("inputs {driver}", "Eingänge {driver}"),
     "over": ("{source}: over", "{source}: vorbei"),
     "no_reset": (
         "a refusal stood before the restart, and nobody has reset it",

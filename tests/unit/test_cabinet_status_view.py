@@ -20,6 +20,7 @@ from controller.cabinet.status_view import view
 from controller.cabinet.status_words import NAMES, TEXTS
 from controller.supervisor import FAULTS, Event, Mode, Supervisor
 from controller.words import Lang, language_of
+from hardware.ntcip.watch import Alarm
 from hardware.signals import Aspect
 
 
@@ -97,6 +98,10 @@ def test_all_modes_faults_and_aspects_have_names() -> None:
             "the optimizer process has ended; it was killed; another one is started in 1 s",
             "der Optimierer-Prozess hat geendet; er wurde gewaltsam beendet; ein neuer wird in 1 s gestartet",
         ),
+        ("inputs modbus: lost: /dev/ttyUSB0: gone", "Eingänge modbus: AUSGEFALLEN: /dev/ttyUSB0: gone"),
+        ("inputs modbus: answers again", "Eingänge modbus: antwortet wieder"),
+        ("silent: controller at 10.0.0.7:161: no answer", "stumm: controller at 10.0.0.7:161: no answer"),
+        ("not running the pattern: over", "fährt das Programm nicht: vorbei"),
     ],
 )
 def test_the_daemons_sentences_in_german(english: str, german: str) -> None:
@@ -155,6 +160,17 @@ def sentences() -> Iterator[tuple[str, str]]:
                             yield f"{path.name}:{node.lineno}", text
                         case _:
                             continue
+
+
+def kinds() -> set[str]:
+    """Return the kinds of events that the guard and its parts tell, and a controller's alarms."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in Path(said_words.__file__).parent.glob("*.py"))
+    return {*re.findall(r'tell\("(\w+)"', sources), *Event, *Alarm}
+
+
+def test_every_kind_of_event_has_a_name_in_both_languages() -> None:
+    assert len(kinds()) > 30
+    assert sorted(kinds() - NAMES.keys()) == []
 
 
 def test_what_the_guard_tells_is_known_in_german() -> None:
