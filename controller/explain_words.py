@@ -108,7 +108,7 @@ TEXTS: Final = {
     "aspect_3": ("green", "Grün"),
     "aspect_2": ("red-amber", "Rot-Gelb"),
     "aspect_4": ("amber", "Gelb"),
-    "aspect_5": ("flashing amber", "Gelbblinken"),
+    "aspect_5": ("flashing", "Blinken"),
     "aspect_0": ("dark", "dunkel"),
     "free": ("beside the programme's stages it may show {stages}", "außer den Phasen des Programms kommen in Frage: {stages}"),
     "forbidden": ("no transition from here to {stages}", "kein Phasenübergang von hier zu {stages}"),

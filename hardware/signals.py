@@ -19,7 +19,7 @@ class Aspect(IntEnum):
     RED_AMBER = 2
     GREEN = 3
     AMBER = 4
-    FLASHING_AMBER = 5
+    FLASHING_AMBER = 5  # seen at a controller: flashing, in a colour that it does not tell
 
 
 class GroupKind(StrEnum):

@@ -7,8 +7,10 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from controller.cabinet.bringup import Device, Finding, News, Stamper, columns
+from controller.cabinet.status_words import name
 from controller.clock import Clock
 from controller.junction import Junction
+from controller.words import Lang
 from hardware.ports import PortError
 from hardware.registry import open_for_reading
 
@@ -69,7 +71,7 @@ class SignalsLook:
                 yield News(self._stamp(now_ms), self._device.name, "lost", f"{'lost' if self._mode else 'no answer yet'}: {error}", {"why": str(error)})
             return
         self._lost, self._mode = "", seen.mode
-        self._aspects = dict(zip(self._groups, map(str, seen.aspects or ()), strict=False))
+        self._aspects = dict(zip(self._groups, (name(aspect.name.lower(), Lang.EN) for aspect in seen.aspects or ()), strict=False))
         words = " ".join(f"{group} {aspect}" for group, aspect in self._aspects.items())
         if (shown := (seen.mode, words)) != self._shown:
             self._shown = shown

@@ -57,7 +57,7 @@ FAMILIES: Final = (
     Family("override", "1 while an operator's override is in force.", ("node",), lambda s: (((n.id,), float(n.override is not None)) for n in s.nodes)),
     Family("optimizer", "1 for the state of the optimizer process.", ("state",), lambda s: (((x,), float(s.optimizer == x)) for x in OPTIMIZER_STATES)),
     Family("signals", "1 for who drives the signals: remote is we.", ("state",), lambda s: (((x,), float(s.signals == x)) for x in SIGNAL_STATES)),
-    Family("group_aspect", "0 dark, 1 red, 2 red-amber, 3 green, 4 amber, 5 flashing amber.", ("group",), _aspects),
+    Family("group_aspect", "0 dark, 1 red, 2 red-amber, 3 green, 4 amber, 5 flashing.", ("group",), _aspects),
     Family("detector_trusted", "1 while the detector is believed.", ("detector",), lambda s: (((d.id,), float(d.trusted)) for d in s.detectors)),
     Family("detector_occupied", "1 while it is covered.", ("detector",), lambda s: (((d.id,), float(d.occupied)) for d in s.detectors)),
     Family("detector_vehicles", "Vehicles counted.", ("detector",), lambda s: (((d.id,), float(d.count)) for d in s.detectors), counter=True),

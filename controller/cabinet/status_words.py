@@ -65,7 +65,7 @@ NAMES: Final = {
     "red_amber": ("red-amber", "rotgelb"),
     "green": ("green", "grün"),
     "amber": ("amber", "gelb"),
-    "flashing_amber": ("flashing amber", "gelbblinken"),
+    "flashing_amber": ("flashing", "blinkt"),
     "stop": ("stop line", "Haltlinie"),
     "advance": ("advance", "Vorfeld"),
     "entry": ("entry", "Zufahrt"),

@@ -66,7 +66,7 @@ class NtcipDriver:
         elif self._observed is not None and self._observed[0] == now_ms:
             return self._observed[1]  # what a command is judged by is what it was made for
         status = self._fresh(now_ms)
-        seen = Observation(min(status.at_ms, now_ms), self._session.places.aspects(status.lamps), self._session.mode)
+        seen = Observation(min(status.at_ms, now_ms), self._session.places.shown(status.lamps, status.flash_as), self._session.mode)
         self._observed = now_ms, seen
         return seen
 

@@ -97,6 +97,19 @@ class PhaseMap:
         """Return what the groups show, in the site's order. Pedestrians whose clearance runs may not begin to walk any more: red."""
         return tuple(_aspect(self.places[g], lamps) for g in self.ids)
 
+    def shown(self, lamps: Lamps, flash: frozenset[Aspect]) -> tuple[Aspect, ...]:
+        """Return what the groups are seen to show, in the site's order; ``flash``: as what a flash is reported, nothing where the signals do not flash.
+
+        Nothing that is read tells the colour of a flash. A green that is reported is always believed.
+        """
+        return tuple(self._flashing(group, aspect, flash) for group, aspect in zip(self.ids, self.aspects(lamps), strict=True))
+
+    def _flashing(self, group: str, aspect: Aspect, flash: frozenset[Aspect]) -> Aspect:
+        """Return what a group shows; nobody tells of pedestrians who may not walk while the others flash."""
+        if self.places[group].kind is Kind.PED:
+            return Aspect.DARK if flash and aspect is Aspect.RED else aspect
+        return Aspect.FLASHING_AMBER if aspect in flash else aspect
+
     def doubled(self, lamps: Lamps) -> list[str]:
         """Return the groups of which two lamps of different colours are lit."""
         return [g for g in self.ids if self.places[g].kind is not Kind.PED and sum(self.places[g].number in s for s in _sets(self.places[g], lamps)) > 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum, IntFlag
 from typing import Final
 
@@ -33,6 +33,11 @@ class UnitFlash(IntEnum):
     MMU = 6
     STARTUP = 7
     PREEMPT = 8
+
+
+FLASH_WORDS: Final[Mapping[int, str]] = {int(flash): flash.name.lower().replace("_", " ") for flash in UnitFlash}
+# Flash by relays behind the controller: what it reports of its phases meanwhile is not what the street sees.
+RELAYED: Final = frozenset((UnitFlash.LOCAL_MANUAL, UnitFlash.FAULT_MONITOR, UnitFlash.MMU))
 
 
 class ShortAlarm(IntFlag):

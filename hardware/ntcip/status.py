@@ -8,10 +8,11 @@ from typing import Final
 
 from hardware.ntcip.objects import ObjectTable, Oid, Value
 from hardware.ntcip.phase_map import Kind, Lamps, PhaseMap
-from hardware.ntcip.states import numbers_of
+from hardware.ntcip.states import RELAYED, ShortAlarm, UnitFlash, numbers_of
 from hardware.ntcip.timing import PhaseTiming, TimingTables
 from hardware.ntcip.transport import ErrorStatus, ObjectError, Transport
 from hardware.ports import PortError
+from hardware.signals import Aspect
 
 PHASE_LAMPS: Final = ("Reds", "Yellows", "Greens", "Walks", "PedClears")
 OVERLAP_LAMPS: Final = ("Reds", "Yellows", "Greens")
@@ -20,6 +21,9 @@ PHASE_ROW: Final = (
     *("phaseMaximum1", "phasePassage", "phaseYellowChange", "phaseRedClear"),
 )
 ENABLED: Final = 1  # bit 0 of phaseOptions
+NOTHING: Final[frozenset[Aspect]] = frozenset()
+UNLIT: Final = frozenset((Aspect.DARK,))
+RELAYED_AS: Final = frozenset((Aspect.DARK, Aspect.RED, Aspect.AMBER))
 NEEDED: Final = ("sysUpTime", "unitControlStatus", "unitFlashStatus")
 WELCOME: Final = ("shortAlarmStatus", "unitAlarmStatus2", "coordPatternStatus", "systemPatternControl")  # some controllers lack one
 
@@ -39,6 +43,16 @@ class ControllerStatus:
     alarm2: int
     pattern: int
     system_pattern: int
+
+    @property
+    def flashes(self) -> bool:
+        """Tell whether the signals flash, whatever the lamps' masks say: these know no flash."""
+        return self.flash != UnitFlash.NOT_FLASH or bool(max(self.short_alarm, 0) & ShortAlarm.FLASH)
+
+    @property
+    def flash_as(self) -> frozenset[Aspect]:
+        """Return as what the lamps' masks, which know no flash, report signals that flash."""
+        return NOTHING if not self.flashes else RELAYED_AS if self.flash in RELAYED else UNLIT
 
 
 class StatusReader:

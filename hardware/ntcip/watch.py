@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from hardware.ntcip.phase_map import Kind, PhaseMap
-from hardware.ntcip.states import Alarm2, ShortAlarm, UnitControl, UnitFlash
+from hardware.ntcip.states import FLASH_WORDS, Alarm2, ShortAlarm, UnitControl, UnitFlash
 from hardware.ntcip.status import ControllerStatus
 from hardware.ports import InputKind
 from hardware.signals import Aspect, SiteSpec
@@ -103,9 +103,12 @@ class Watch:
         if preempted:
             yield Finding(Alarm.PREEMPT, "a pre-emption runs")
         if status.flash in (UnitFlash.FAULT_MONITOR, UnitFlash.MMU):
-            yield Finding(Alarm.MONITOR, f"expected signals that do not flash, found that their monitor has tripped (flash status {status.flash})")
-        elif not preempted and (status.flash != UnitFlash.NOT_FLASH or short & ShortAlarm.FLASH):
-            yield Finding(Alarm.FLASH, f"expected signals that do not flash, found flash status {status.flash}")
+            yield Finding(
+                Alarm.MONITOR,
+                f"expected signals that do not flash, found that their monitor has tripped (flash status {status.flash}, {FLASH_WORDS[status.flash]})",
+            )
+        elif not preempted and status.flashes:
+            yield Finding(Alarm.FLASH, f"expected signals that do not flash, found flash status {status.flash} ({FLASH_WORDS.get(status.flash, 'unknown')})")
         if alarm2 & Alarm2.STOP_TIME or short & ShortAlarm.CRITICAL:
             yield Finding(Alarm.STOP_TIME, "the stop time input is active")
         if status.control == UnitControl.MANUAL:

@@ -26,7 +26,7 @@ from hardware.fake import FakeController
 from hardware.many_inputs import ManyInputs, Source
 from hardware.ntcip.transport import InProcess
 from hardware.ports import Actuation, CommandKind, ControllerCommand, PortError
-from hardware.signals import Aspect
+from hardware.signals import Aspect, GroupKind
 from hardware.virtual.controller import VirtualController
 
 PHASE_CONTROL, CALLS, SPLITS = Actuation.PHASE_CONTROL, Actuation.CALLS, Actuation.SPLITS
@@ -316,6 +316,10 @@ class TestGuard:
         self.run(one, guard, clock, 80)
         lamps = one.controller.lamps()
         assert {lamps[g] for g in lamps if g[0] == "p"} == {Aspect.FLASHING_AMBER}
+        seen = guard.status().aspects
+        kinds = {group.id: group.kind for group in guard.control.junction.groups}
+        assert {seen[g] for g in seen if kinds[g] is not GroupKind.PEDESTRIAN} == {"flashing_amber"}
+        assert {seen[g] for g in seen if kinds[g] is GroupKind.PEDESTRIAN} <= {"dark"}
         assert not one.controller._told
         node = guard.status().nodes[0]
         assert (node.mode, node.stage, node.plan_reason) == ("flash", "off", "the controller is asked to flash")

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import pytest
-from support_ntcip import AMBER, GREEN, RED, Bench, TableAgent
+from support_ntcip import AMBER, GREEN, GROUPS, RED, Bench, TableAgent
 
 from hardware.ntcip.session import DRIVABLE, TRANSITIONS, Event, State
 from hardware.ntcip.states import UnitControl, UnitFlash
 from hardware.ntcip.watch import INPUTS, LOCAL, Alarm
 from hardware.ports import Actuation, CommandKind, InputKind, PortError
+from hardware.signals import Aspect
 
 HOLD_DOWN_S = 20
 CONTROLS = ("PhaseOmit", "PedOmit", "Hold", "ForceOff", "VehCall", "PedCall")
@@ -249,3 +250,40 @@ def test_red_is_not_named() -> None:
     bench.agent.show({2: GREEN})
     bench.run(300)
     assert bench.driver.observe(bench.now_ms).aspects == (GREEN, RED, RED, RED, RED)
+
+
+DARK, FLASHING = Aspect.DARK, Aspect.FLASHING_AMBER
+
+
+@pytest.mark.parametrize(
+    ("flash", "short_alarm", "lit", "seen"),
+    [
+        (UnitFlash.NOT_FLASH, 0, "none", (DARK, DARK, RED)),
+        (UnitFlash.NOT_FLASH, 0, "all", (GREEN, AMBER, RED)),
+        (UnitFlash.AUTOMATIC, 0, "none", (FLASHING, FLASHING, DARK)),
+        (UnitFlash.AUTOMATIC, 0, "all", (GREEN, AMBER, DARK)),
+        (UnitFlash.NOT_FLASH, 2, "none", (FLASHING, FLASHING, DARK)),
+        (UnitFlash.PREEMPT, 0, "none", (FLASHING, FLASHING, DARK)),
+        (UnitFlash.MMU, 0, "all", (GREEN, FLASHING, DARK)),
+        (UnitFlash.FAULT_MONITOR, 0, "none", (FLASHING, FLASHING, DARK)),
+        (UnitFlash.LOCAL_MANUAL, 0, "red", (FLASHING, FLASHING, DARK)),
+    ],
+)
+def test_signals_that_flash_are_seen_to_flash(flash: UnitFlash, short_alarm: int, lit: str, seen: tuple[Aspect, ...]) -> None:
+    bench = Bench(actuation=Actuation.PHASE_CONTROL)
+    bench.agent.show({} if lit == "red" else {2: GREEN, 4: AMBER})
+    if lit == "none":
+        for colour in ("Reds", "Yellows", "Greens"):
+            bench.agent.put(f"phaseStatusGroup{colour}", 0, 1)
+    bench.agent.put("unitFlashStatus", flash)
+    bench.agent.put("shortAlarmStatus", short_alarm)
+    bench.run(600)
+    aspects = dict(zip(GROUPS, bench.driver.observe(bench.now_ms).aspects or (), strict=True))
+    assert (aspects["V2"], aspects["V4"], aspects["P2"]) == seen
+
+
+def test_a_flash_is_named() -> None:
+    bench = Bench(actuation=Actuation.PHASE_CONTROL)
+    bench.agent.put("unitFlashStatus", UnitFlash.LOCAL_MANUAL)
+    bench.run(600)
+    assert [alarm.text for alarm in bench.driver.alarms()] == ["expected signals that do not flash, found flash status 4 (local manual)"]
