@@ -121,11 +121,12 @@ class Actuation(StrEnum):
 
 
 class ControllerAlarm(NamedTuple):
-    """What keeps a controller from being driven, since when, in words; ``name`` for programs."""
+    """What keeps a controller from being driven, since when, in words; ``name`` for programs. ``suspicious``: it belongs into the audit log."""
 
     since_ms: int
     name: str
     text: str
+    suspicious: bool = False
 
 
 class ControllerDriver(ControllerPort, InputPort, Protocol):

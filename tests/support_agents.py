@@ -64,13 +64,19 @@ def running(command: list[str], port: int, oid: Oid, folder: Path, host: str = "
 
 
 @contextlib.contextmanager
-def snmpd(values: Mapping[Oid, Value], folder: Path, host: str = "127.0.0.1", port: int = 0, user: User = USER, engine: str = "80001f880301") -> Iterator[int]:
-    """Run net-snmp's agent with these objects, all of them writable by community and by user; it has its own sysUpTime."""
+def snmpd(
+    values: Mapping[Oid, Value], folder: Path, host: str = "127.0.0.1", port: int = 0, user: User = USER, engine: str = "80001f880301", boots: int = 0
+) -> Iterator[int]:
+    """Run net-snmp's agent with these objects, all of them writable by community and by user; it has its own sysUpTime.
+
+    ``boots``: how often its engine has booted before.
+    """
     port = port or free_port(host)
     lines = [
         f"rwcommunity{'6' if ':' in host else ''} {COMMUNITY} {host}",
         f"agentaddress {'udp6' if ':' in host else 'udp'}:{place_of(host, port)}",
         f"exactEngineID 0x{engine}",
+        *((f"oldEngineID 0x{engine}", f"engineBoots {boots}") if boots else ()),
         f'createUser {user.name} {user.auth_protocol} "{user.auth_secret}" AES "{user.priv_secret}"',
         f"rwuser {user.name} authPriv",
     ]

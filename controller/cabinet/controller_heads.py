@@ -19,7 +19,7 @@ from controller.journal_schema import COMMAND
 from controller.junction import Junction, Node
 from hardware.interlock import Phase
 from hardware.interlock_controller import ControllerInterlock
-from hardware.ports import Actuation, CommandKind, ControllerCommand, ControllerDriver, FrameRefusedError, Observation, PortError
+from hardware.ports import Actuation, CommandKind, ControllerAlarm, ControllerCommand, ControllerDriver, FrameRefusedError, Observation, PortError
 from hardware.registry import open_controller
 from hardware.signals import Aspect, Frame
 
@@ -28,19 +28,21 @@ NOTHING: Final = frozenset[str]()
 
 
 class AlarmTeller:
-    """Tells each alarm of a controller's driver when it begins and when it is over. Call it after each tick."""
+    """Tells each alarm of a controller's driver when it begins and when it is over. Call it after each tick. ``audit`` is told the suspicious ones."""
 
-    def __init__(self, driver: ControllerDriver, tell: Callable[[str, str], object]) -> None:
-        self._driver, self._tell = driver, tell
-        self._standing: dict[str, str] = {}
+    def __init__(self, driver: ControllerDriver, tell: Callable[[str, str], object], audit: Callable[[str], object] = str) -> None:
+        self._driver, self._tell, self._audit = driver, tell, audit
+        self._standing: dict[str, ControllerAlarm] = {}
 
     def __call__(self, now_ms: int) -> None:
         """Compare with the tick before."""
         del now_ms
-        standing = {alarm.name: alarm.text for alarm in self._driver.alarms()}
-        for name, text in standing.items():
+        standing = {alarm.name: alarm for alarm in self._driver.alarms()}
+        for name, alarm in standing.items():
             if name not in self._standing:
-                self._tell("controller", f"{name}: {text}")
+                self._tell("controller", f"{name}: {alarm.text}")
+                if alarm.suspicious:
+                    self._audit(f"{name}: {alarm.text}")
         for name in self._standing:
             if name not in standing:
                 self._tell("controller", f"{name}: over")

@@ -59,13 +59,13 @@ def open_cabinet(site: Site, clock: Clock, *, shadow: bool = False) -> tuple[Gua
         shadow=shadow,
         site=site.id,
     )
-    guard.service = Service(site, guard, clock)
+    guard.service = service = Service(site, guard, clock)
     keeper = StateKeeper(site.state_folder / "learned.json", guard, hash_of(text))
     guard.after_tick.append(keeper)
     guard.at_end.append(keeper.close)
     guard.after_tick.append(InputTeller(inputs, guard.tell))
     if hasattr(driver, "alarms"):
-        guard.after_tick.append(AlarmTeller(driver, guard.tell))
+        guard.after_tick.append(AlarmTeller(driver, guard.tell, service.note_suspicion))
     if shadow:
         comparison = Comparison(guard, seen)
         guard.after_tick.append(comparison)

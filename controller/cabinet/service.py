@@ -63,6 +63,10 @@ class Service:
         if self.metrics is not None:
             self.metrics.publish(status, now_ms)
 
+    def note_suspicion(self, text: str) -> None:
+        """Write down that a controller may be another than before."""
+        self.audit.append(Entry(*DAEMON, "controller", result=text))
+
     def close(self) -> None:
         """Close all doors, and write what is pending."""
         for door in (self.remote, self.metrics, self.socket, self.audit):

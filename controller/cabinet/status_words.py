@@ -122,6 +122,7 @@ NAMES: Final = {
     "stop time": ("stop time", "angehalten"),
     "local override": ("local override", "am Gerät übersteuert"),
     "reboot": ("reboot", "Neustart"),
+    "older engine": ("older engine", "Uhr des Geräts zurückgestellt"),
     "silent": ("silent", "stumm"),
     "nonsense": ("nonsense", "Unsinn"),
     "refused": ("refused", "abgewiesen"),

@@ -19,8 +19,8 @@ from hardware.ntcip.options import NtcipOptions
 from hardware.ntcip.phase_map import Kind, PhaseMap
 from hardware.ntcip.status import ControllerStatus, StatusReader
 from hardware.ntcip.timing import Difference, TimingTables, differences
-from hardware.ntcip.transport import NoAnswerError, Transport
-from hardware.ntcip.watch import INPUTS, LOCAL, Alarm, Finding, Watch
+from hardware.ntcip.transport import NoAnswerError, OlderEngineError, Transport
+from hardware.ntcip.watch import INPUTS, LOCAL, SUSPICIOUS, Alarm, Finding, Watch
 from hardware.ports import Actuation, CommandKind, ControllerAlarm, ControllerCommand, InputEvent, PortError
 from hardware.signals import SiteSpec
 
@@ -243,12 +243,21 @@ class Session:
         """Note a sweep that did not succeed; when there has been none for too long, the controller counts as silent."""
         self.failures += 1
         self.last_error = str(error)
+        if isinstance(error, OlderEngineError):
+            self._older_engine(error)
+            return
         age_ms = self._now() - (self.status.at_ms if self.status is not None else self._began_ms)
         if self.state is State.CONNECTING or age_ms > self._options.status_age_ms:
             self._due_ms = max(self._due_ms, self._now() + RETRY_MS)
             self._owed = self.in_force
             self._raise(Finding(Alarm.SILENT if isinstance(error, NoAnswerError) else Alarm.NONSENSE, str(error)))
             self._move(Event.SILENT)
+
+    def _older_engine(self, error: OlderEngineError) -> None:
+        """Note that another controller may answer than before: it is read anew, and what is in force there is owed back."""
+        self._owed = self.in_force
+        self._raise(Finding(Alarm.OLDER_ENGINE, str(error)))
+        self._move(Event.REBOOTED)
 
     def _let_go(self) -> None:
         """Take back what is in force; while that does not succeed it is owed."""
@@ -263,6 +272,8 @@ class Session:
             write()
         except NoAnswerError as error:
             self.last_error = str(error)
+            if isinstance(error, OlderEngineError):
+                self._older_engine(error)
             return False
         except PortError as error:
             self.last_error = str(error)
@@ -277,7 +288,7 @@ class Session:
         now_ms = self._now()
         self._hold_until_ms = now_ms + self._options.hold_down_s * 1000
         if finding.alarm not in self.alarms:
-            self.alarms[finding.alarm] = ControllerAlarm(now_ms, finding.alarm.value, finding.text)
+            self.alarms[finding.alarm] = ControllerAlarm(now_ms, finding.alarm.value, finding.text, finding.alarm in SUSPICIOUS)
             self._tell(finding.alarm, 1)
 
     def _clear(self) -> None:

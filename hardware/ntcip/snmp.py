@@ -26,9 +26,10 @@ from pysnmp.proto.rfc1902 import Integer32, OctetString
 from pysnmp.proto.rfc1905 import EndOfMibView, NoSuchInstance, NoSuchObject
 
 from hardware.ntcip.access import Community, User, place_of
+from hardware.ntcip.engine_clock import EngineClocks
 from hardware.ntcip.objects import Oid, Value, dotted
 from hardware.ntcip.quirks import Quirks
-from hardware.ntcip.transport import ErrorStatus, NoAnswerError, ObjectError, Pair
+from hardware.ntcip.transport import ErrorStatus, NoAnswerError, ObjectError, OlderEngineError, Pair
 from hardware.ports import PortError
 
 NAME: Final = "umlauf"  # of the one target in pysnmp's own tables
@@ -95,6 +96,8 @@ class SnmpTransport:
         self._thread = threading.Thread(target=self._loop.run_forever, name="snmp", daemon=True)
         self._thread.start()
         self._engine: Any = None
+        self._clocks = EngineClocks()
+        self._said: tuple[bytes, int, int] | None = None  # the newest message's engine, boots and time, authentic or not
         self._looking: asyncio.Task[Any] | None = None  # for the address of a name
         self._found = False
         self._model = MODELS[quirks.version]
@@ -111,6 +114,7 @@ class SnmpTransport:
         self._engine = engine = SnmpEngine()
         if isinstance(access, User):
             add_user(engine, access)
+            engine.observer.register_observer(self._note_clock, "rfc3414.processIncomingMsg")
             config.add_target_parameters(engine, NAME, access.name, "authPriv", self._model)
         else:
             config.add_v1_system(engine, NAME, access.name.encode())
@@ -194,13 +198,25 @@ class SnmpTransport:
         answered: asyncio.Future[Any] = self._loop.create_future()
 
         def answer(_engine: Any, _handle: Any, *got: Any) -> None:
-            if not answered.done():
+            if answered.done():
+                return
+            older = "" if got[0] else self._older()
+            if older:
+                answered.set_exception(OlderEngineError(f"{self._where}: {older}; its answer is not used. Was it replaced, or set back?"))
+            else:
                 answered.set_result(got[:4])
 
         generator.send_varbinds(self._engine, NAME, None, "", bound, answer)
         got = await answered
         self._heard = not got[0]
         return got
+
+    def _note_clock(self, _engine: Any, _point: str, told: Mapping[str, Any], _context: Any) -> None:
+        self._said = bytes(told["securityEngineId"]), int(told["snmpEngineBoots"]), int(told["snmpEngineTime"])
+
+    def _older(self) -> str:
+        """Return why the message that is being processed, whose authentication pysnmp has checked, is too old; empty where it is not."""
+        return "" if self._said is None else self._clocks.take(*self._said, self._loop.time())
 
     def _sent(self, oid: Oid) -> Oid:
         return oid[:-1] if oid in self._bare else oid

@@ -30,6 +30,10 @@ class NoAnswerError(PortError):
     """Nothing came back, though it was asked again: the request may have been done or not."""
 
 
+class OlderEngineError(NoAnswerError):
+    """What came back was said by an engine of SNMPv3 whose clock has gone back: it is not used (RFC 3414, 3.2 step 7b)."""
+
+
 class ObjectError(PortError):
     """The agent answered, and refused the request; ``status`` says why, ``oid`` which object, None where it is the whole request."""
 

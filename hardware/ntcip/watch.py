@@ -38,6 +38,7 @@ class Alarm(StrEnum):
     STOP_TIME = "stop time"
     LOCAL_OVERRIDE = "local override"
     REBOOT = "reboot"
+    OLDER_ENGINE = "older engine"
     SILENT = "silent"
     NONSENSE = "nonsense"
     REFUSED = "refused"
@@ -46,7 +47,9 @@ class Alarm(StrEnum):
 
 
 # Conditions in which the controller does what it is there for: it is in charge (mode local). All others are faults.
-LOCAL: Final = frozenset((Alarm.FLASH, Alarm.BACKUP, Alarm.MANUAL, Alarm.PREEMPT, Alarm.LOCAL_OVERRIDE, Alarm.REBOOT, Alarm.DIFFERENT))
+LOCAL: Final = frozenset((Alarm.FLASH, Alarm.BACKUP, Alarm.MANUAL, Alarm.PREEMPT, Alarm.LOCAL_OVERRIDE, Alarm.REBOOT, Alarm.OLDER_ENGINE, Alarm.DIFFERENT))
+# Somebody may have put another controller in its place.
+SUSPICIOUS: Final = frozenset((Alarm.OLDER_ENGINE,))
 # As which input event the guard hears of it. A fault of the signals needs somebody who looks at them; the others end with a hold-down.
 INPUTS: Final[Mapping[Alarm, InputKind]] = {
     **dict.fromkeys((Alarm.CONFLICT, Alarm.TWO_COLOURS, Alarm.MISSING_AMBER, Alarm.SHORT_INTERGREEN, Alarm.SHORT_GREEN), InputKind.MONITOR_FAULT),

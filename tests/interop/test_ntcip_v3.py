@@ -20,6 +20,7 @@ from hardware.ntcip.objects import dotted
 from hardware.ntcip.opening import open_driver
 from hardware.ntcip.quirks import Quirks
 from hardware.ntcip.snmp import SnmpTransport
+from hardware.ntcip.transport import OlderEngineError
 from hardware.ports import Actuation, CommandKind, ControllerCommand, PortError
 from hardware.virtual.snmp_agent import SnmpAgent
 
@@ -107,7 +108,7 @@ def test_an_agent_that_restarts_or_is_replaced_is_heard_again(tmp_path: Path) ->
     for name in ("old", "new", "newest"):
         (tmp_path / name).mkdir()
     with asked("127.0.0.1", port) as transport:
-        with snmpd(values, tmp_path / "old", port=port):
+        with snmpd(values, tmp_path / "old", port=port, boots=4):
             assert list(transport.get_many([HOLD])) == [0]
         with snmpd(values, tmp_path / "new", port=port, engine="80001f880302"):  # so quickly that no poll fell between
             with pytest.raises(PortError, match=r"no answer .* check address, port, priv_secret_file"):
@@ -120,9 +121,11 @@ def test_an_agent_that_restarts_or_is_replaced_is_heard_again(tmp_path: Path) ->
             assert list(transport.get_many([HOLD])) == [0]
         with pytest.raises(PortError, match="no answer"):
             transport.get_many([HOLD])
-        with snmpd(values, tmp_path / "old", port=port):  # the first again, which has meanwhile booted but twice
+        with snmpd(values, tmp_path / "old", port=port, boots=5):  # the first again, which has meanwhile booted once more
             assert list(transport.get_many([HOLD])) == [0]
-        with snmpd(values, tmp_path / "newest", port=port):  # another that calls itself the same, and begins its boots anew
+        with snmpd(values, tmp_path / "newest", port=port, boots=1):  # another that calls itself the same, and begins its boots anew
+            with pytest.raises(OlderEngineError, match=r"expected at least 6 boots of its engine 80001f880301, found 2; its answer is not used"):
+                transport.get_many([HOLD])
             assert list(transport.get_many([HOLD])) == [0]
 
 

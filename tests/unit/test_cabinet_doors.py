@@ -404,3 +404,12 @@ def test_the_end_of_an_override_is_written_down(site_file: Callable[..., Path]) 
     (entry,) = [json.loads(line) for path in audit_files(site.state_folder) for line in path.read_text().splitlines()]
     assert (entry["who"], entry["what"], entry["why"]) == ("umlauf", "override over", "roadworks in Schulstraße")
     assert entry["result"] == "node n: fixed wanted by anna until 2026-01-05T08:00:00+00:00 is no longer in force"
+
+
+def test_that_a_controller_may_be_another_is_written_down(site_file: Callable[..., Path]) -> None:
+    site = read_site(site_file(*FOLDERS))
+    service = Service(site, PlayedGuard(), SystemClock())
+    service.note_suspicion("older engine: expected 3 boots, found 2")
+    service.close()
+    (entry,) = [json.loads(line) for path in audit_files(site.state_folder) for line in path.read_text().splitlines()]
+    assert (entry["who"], entry["via"], entry["what"], entry["result"]) == ("umlauf", "daemon", "controller", "older engine: expected 3 boots, found 2")
