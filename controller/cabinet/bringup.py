@@ -19,10 +19,11 @@ SIGNALS_NAME: Final = "signals"  # of the place in `Site.drivers`
 
 
 class Device(NamedTuple):
-    """A device of the site. ``name`` is its place in the site file; ``port`` what it hangs on."""
+    """A device of the site. ``name`` is its place in the site file; ``port`` what it hangs on; ``detector`` the one that is meant of it, empty for all."""
 
     name: str
     choice: DriverChoice
+    detector: str = ""
 
     @property
     def port(self) -> str:
@@ -34,7 +35,14 @@ class Device(NamedTuple):
     @property
     def title(self) -> str:
         """Return what it is called in messages."""
-        return f"{self.name} ({self.choice.driver} {self.port})".replace(" )", ")")
+        unit = "" if self.unit is None else f", unit {self.unit}"
+        return f"{self.name} ({self.choice.driver} {self.port}{unit})".replace(" )", ")")
+
+    @property
+    def unit(self) -> int | None:
+        """Return the unit with the detector that is meant, None where all of it is."""
+        unit_of = getattr(self.choice.options, "unit_of", None)
+        return unit_of(self.detector) if self.detector and unit_of is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,8 @@ def chosen(site: Site, word: str) -> list[Device]:
     devices = devices_of(site)
     if not word:
         return devices
-    found = [d for d in devices if word in (d.name, d.choice.driver, d.port) or word in (named(d.choice, "sources") or ())]
+    found = [d for d in devices if word in (d.name, d.choice.driver, d.port)]
+    found = found or [d._replace(detector=word) for d in devices if word in (named(d.choice, "sources") or ())]
     if not found:
         known = ", ".join(d.title for d in devices)
         raise ConfigError(f"device {word!r}: expected a place, a driver, a line or a detector of the site, found none of these: {known}")

@@ -23,7 +23,12 @@ _PACE_MS = 50
 
 def bringup(
     file: Annotated[Path, typer.Argument(help="A site file.")],
-    device: Annotated[str, typer.Argument(help="Which device: inputs[0], signals, a driver, a line such as /dev/ttyUSB0, or a detector; default: all.")] = "",
+    device: Annotated[
+        str,
+        typer.Argument(
+            help="Which device: inputs[0], signals, a driver, a line such as /dev/ttyUSB0, or a detector, of which its unit is shown; default: all."
+        ),
+    ] = "",
     once: Annotated[bool, typer.Option("--once", help="Look shortly at each device, tell what was found, and end.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Show all octets, also those of exchanges that bring nothing new.")] = False,
     duration: Annotated[str | None, typer.Option(metavar="TIME", help="How long, such as 8s or 10m; default: until Ctrl-C.")] = None,

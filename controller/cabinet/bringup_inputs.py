@@ -25,30 +25,34 @@ Octets = tuple[int, str, bytes]
 
 
 class InputLook:
-    """Opens a driver of detectors as the daemon does, and listens on its line. ``everything``: exchanges that bring nothing new are told, too.
+    """Opens a driver of detectors as the daemon does, and listens on its line; where a detector is meant, to its unit only.
+
+    ``everything``: exchanges that bring nothing new are told, too.
 
     Raises `PortError` where the driver cannot be made.
     """
 
     def __init__(self, device: Device, clock: Clock, *, everything: bool) -> None:
-        self._device, self._everything = device, everything
+        self._device, self._everything, self._unit = device, everything, device.unit
         self._stamp, self._begin_ms = Stamper(clock), clock.now_ms()
-        self._heard: SimpleQueue[Octets] = SimpleQueue()
+        self._heard: SimpleQueue[tuple[int, Octets]] = SimpleQueue()
         self._exchange: list[Octets] = []
         self._waiting: list[tuple[int, News]] = []
         self._answers: dict[bytes, bytes] = {}
-        self._occupied = dict.fromkeys(named(device.choice, "sources") or (), False)
+        self._occupied = {
+            name: False for name in named(device.choice, "sources") or () if self._unit is None or device._replace(detector=name).unit == self._unit
+        }
         self._faults: dict[str, str] = {}
         self._lost = self._now_lost = ""
         self._port: Any = open_inputs(device.choice.driver, device.choice.options, clock.now_ms)
         if hasattr(self._port, "watch"):
-            self._port.watch(lambda at_ms, way, data: self._heard.put((at_ms, way, data)))
+            self._port.watch(lambda at_ms, unit, way, data: self._heard.put((unit, (at_ms, way, data))))
 
     def news(self, now_ms: int) -> Sequence[News]:
         """Return octets, events, and the line lost or back, in the order of their time; what comes behind an exchange waits for its end."""
         events = self._poll(now_ms)
         self._waiting += [(octets[0], self._of_octets(octets)) for octets in self._new_octets(now_ms)]
-        self._waiting += [(event.at_ms, self._of_event(event)) for event in events]
+        self._waiting += [(event.at_ms, self._of_event(event)) for event in events if self._unit is None or event.source in self._occupied]
         self._waiting.sort(key=lambda pair: (pair[0], pair[1].kind == "event"))
         until_ms = self._exchange[0][0] if self._exchange else now_ms
         news = [one for at_ms, one in self._waiting if at_ms <= until_ms]
@@ -65,7 +69,7 @@ class InputLook:
     def finding(self) -> Finding:
         """Return the detectors' states, the units' answers, and the times of the bus."""
         stats = self._stats()
-        units = {} if stats is None else {number: asdict(unit) for number, unit in sorted(stats.units.items())}
+        units = {} if stats is None else {n: asdict(unit) for n, unit in sorted(stats.units.items()) if self._unit in (None, n)}
         detectors = {name: {"occupied": on, "fault": self._faults.get(name, "")} for name, on in self._occupied.items()}
         problems = [self._lost] if self._lost else list(_unit_problems(units))
         told = _SILENT if problems else ""  # a line or unit that does not answer says so for all its detectors
@@ -111,12 +115,12 @@ class InputLook:
         """Yield the octets of those exchanges that are over and bring anything new. One ends where the next begins, or after a while."""
         while True:
             try:
-                octets = self._heard.get_nowait()
+                unit, octets = self._heard.get_nowait()
             except Empty:
                 break
             if octets[1] == ">":
                 yield from self._ended()
-                self._exchange = [octets]
+                self._exchange = [octets] if self._unit in (None, unit) else []
             elif self._exchange:
                 self._exchange.append(octets)
         if self._exchange and now_ms - self._exchange[-1][0] > _OVER_MS:

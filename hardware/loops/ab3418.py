@@ -67,6 +67,10 @@ class Ab3418Options(Line):
         """Return the detectors that the units name."""
         return tuple(name for unit in self.units for name in unit.names())
 
+    def unit_of(self, detector: str) -> int | None:
+        """Return the number of the unit that names a detector, None where none does."""
+        return next((unit.unit for unit in self.units if detector in unit.names()), None)
+
 
 def ab3418_inputs(options: Ab3418Options, now: Callable[[], int], wire: Wire | None = None) -> DetectorInputs:
     """Return the detectors of a line; on a given wire, which answers at once, all is done inside ``poll``. Raises `PortError` without pyserial."""

@@ -76,6 +76,10 @@ class ModbusOptions(Line):
         """Return the detectors that the units name."""
         return tuple(name for unit in self.units for name in unit.detectors.values())
 
+    def unit_of(self, detector: str) -> int | None:
+        """Return the number of the unit that names a detector, None where none does."""
+        return next((unit.unit for unit in self.units if detector in unit.detectors.values()), None)
+
 
 def modbus_inputs(options: ModbusOptions, now: Callable[[], int], wire: Wire | None = None) -> DetectorInputs:
     """Return the detectors of a bus; on a given wire, which answers at once, all is done inside ``poll``. Raises `PortError` without pyserial."""

@@ -18,7 +18,7 @@ from hardware.ports import InputEvent, PortError
 BACKOFF_MS: Final = (250, 500, 1_000, 2_000, 5_000)  # until the line is opened again, one after the other, the last for ever
 
 Now = Callable[[], int]
-Trace = Callable[[int, str, bytes], None]
+Trace = Callable[[int, int, str, bytes], None]
 """Told of all octets: monotonic time, ``>`` sent or ``<`` received, the octets."""
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class Bus:
         stats = self._stats.units.setdefault(unit, UnitStats())
         stats.requests += 1
         self._wire.drain()  # a late or doubled answer to an older request is no answer to this one
-        self._send(request)
+        self._send(unit, request)
         asked_ms = self._now()
         due_ms = asked_ms + self._timeout_ms
         while (rest_ms := due_ms - self._now()) > 0:
@@ -87,7 +87,7 @@ class Bus:
                 break
             at_ms = self._now()
             if self.trace is not None:
-                self.trace(at_ms, "<", data)
+                self.trace(at_ms, unit, "<", data)
             value = reader.feed(data)
             if value is not None:
                 stats.replies += 1
@@ -106,9 +106,9 @@ class Bus:
         """Let go of the line."""
         self._wire.close()
 
-    def _send(self, request: bytes) -> None:
+    def _send(self, unit: int, request: bytes) -> None:
         if self.trace is not None:
-            self.trace(self._now(), ">", request)
+            self.trace(self._now(), unit, ">", request)
         self._wire.write(request)
 
 

@@ -159,7 +159,7 @@ def test_a_line_that_is_not_there_is_a_problem_and_no_error(cabinet: Callable[..
     assert re.fullmatch(r"problem: inputs\[0\]: .*tty-loops: there is no such device; plug it in, or correct port in the site file\n", err)
 
 
-@pytest.mark.parametrize("word", ["a0", "a1", "inputs[0]", "{folder}/tty-loops"])
+@pytest.mark.parametrize("word", ["a1", "inputs[0]", "{folder}/tty-loops"])
 def test_live_it_tells_octets_and_events_as_they_come(word: str, cabinet: Callable[..., Cabinet], capsys: pytest.CaptureFixture[str]) -> None:
     here = cabinet()
     timers = [Timer(0.8, here.loops[2].cover, [True]), Timer(1.4, here.loops[2].cover, [False])]
@@ -173,10 +173,27 @@ def test_live_it_tells_octets_and_events_as_they_come(word: str, cabinet: Callab
     events = [(line["source"], line["value"]) for line in lines if line.get("kind") == "event"]
     assert events == [("a1", 1), ("a1", 0)]
     octets = [(line["way"], line["octets"]) for line in lines if line.get("kind") == "octets"]
-    assert octets[:2] == [("sent", "01 04 00 00 00 01 31 ca"), ("received", "01 04 02 03 22 39 d9")]
+    first = [("sent", "01 04 00 00 00 01 31 ca"), ("received", "01 04 02 03 22 39 d9")]
+    assert (octets[:2] == first) == (word != "a1"), "of a detector its own unit is shown"
+    assert any(text.startswith("01 ") for _, text in octets) == (word != "a1")
     assert ("received", Reply(2, 4, (0x102,)).encode().hex(" ")) in octets
     assert len(octets) < 20, "exchanges that bring nothing new are left out"
     assert [line["at"] for line in lines[:-1]] == sorted(line["at"] for line in lines[:-1])
+
+
+def test_of_a_detector_only_its_unit_is_shown(cabinet: Callable[..., Cabinet], capsys: pytest.CaptureFixture[str]) -> None:
+    here = cabinet()
+    here.slave.mute.add(2)
+    timer = Timer(0.8, here.loops[1].cover, [True])
+    timer.start()
+    code, out, err = run(capsys, here.file, "a0", "--duration", "3")
+    timer.join()
+    assert (code, err) == (0, ""), "what is wrong with another unit is no matter of this one"
+    assert re.search(r"^inputs\[0\] \(modbus .*tty-loops, unit 1\):$", out, re.MULTILINE)
+    assert re.search(r"inputs\[0\] +a0: occupied$", out, re.MULTILINE)
+    assert re.search(r"^  a0 +occupied$", out, re.MULTILINE)
+    assert "a1" not in out
+    assert {octets.split()[0] for octets in re.findall(r"inputs\[0\] +[<>] (.*)$", out, re.MULTILINE)} == {"01"}
 
 
 def test_all_shows_every_exchange(cabinet: Callable[..., Cabinet], capsys: pytest.CaptureFixture[str]) -> None:

@@ -259,10 +259,10 @@ def test_a_line_lost_in_mid_tick_is_told_once() -> None:
 
 def test_the_trace_tells_every_octet_of_both_directions() -> None:
     bench = ld120_bench(Ld120Card())
-    told: list[tuple[int, str, str]] = []
-    bench.port.watch(lambda at_ms, way, data: told.append((at_ms, way, data.hex(" "))))
+    told: list[tuple[int, int, str, str]] = []
+    bench.port.watch(lambda at_ms, unit, way, data: told.append((at_ms, unit, way, data.hex(" "))))
     bench.step()
-    assert told[:2] == [(1_200, ">", "01 04 00 01 00 01 60 0a"), (1_200, "<", "01 04 02 00 00 b9 30")]
+    assert told[:2] == [(1_200, 1, ">", "01 04 00 01 00 01 60 0a"), (1_200, 1, "<", "01 04 02 00 00 b9 30")]
     bench.port.watch(None)
     count = len(told)
     bench.step(times=3)
