@@ -18,7 +18,8 @@ from controller.journal import meta_rows, new_file, write_batch
 from controller.journal_rows import Batch
 
 RETRY_S: Final = 5.0
-PATIENCE: Final = 3  # so many failures in a row, and the file itself is given up
+PATIENCE: Final = 3  # so many failures in a row, and the file itself is given up, where the disk takes another
+PROBE: Final = bytes(65_536)
 _CLOSE_S: Final = 10.0
 
 
@@ -123,7 +124,7 @@ class JournalWriter:
             if not self.failing:
                 self.failing = True
                 self.news.append(f"the journal cannot be written ({error}); control goes on, and it is tried again")
-            if isinstance(job, Write) and self._failures >= PATIENCE:
+            if isinstance(job, Write) and self._failures >= PATIENCE and self._takes_another():
                 self.broken = True
             return False
         if self.failing:
@@ -156,6 +157,19 @@ class JournalWriter:
                 continue
             remove(path)
             self.news.append(f"{path.name} was removed: it is older than {job.keep_days} days")
+
+    def _takes_another(self) -> bool:
+        """Tell whether the disk is well, so that it is the present file that is damaged; a disk that is full or read-only may come back with it."""
+        probe = self._folder / ".probe"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(PROBE)
+            probe.unlink()
+        except OSError:
+            with suppress(OSError):
+                probe.unlink()
+            return False
+        return True
 
     def _recover(self, site: str) -> None:
         """Take the log that a killed process left beside its journal into it, so that the file can be moved about alone."""

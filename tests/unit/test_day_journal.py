@@ -150,6 +150,40 @@ def test_a_full_disk_is_an_event_and_what_fits_into_memory_is_not_lost(tmp_path:
     assert one.guard.ticks == 601
 
 
+def test_a_disk_that_is_full_or_read_only_for_a_while_costs_no_row(tmp_path: Path) -> None:
+    folder, aside = tmp_path / "journal", tmp_path / "aside"
+    connections: list[sqlite3.Connection] = []
+
+    def connect(path: Path) -> sqlite3.Connection:
+        connections.append(new_file(path))
+        return connections[-1]
+
+    one = Recorded(folder, connect=connect)
+    one.run_to(20_000)
+    (pages,) = connections[0].execute("PRAGMA page_count").fetchone()
+    connections[0].execute(f"PRAGMA max_page_count = {pages}")
+    folder.rename(aside)
+    folder.write_text("in the way of every other file")
+    for k in range(100):
+        one.guard.tell("padding", f"{k} " + "x" * 1_000)
+    one.run_to(50_000)
+    assert one.day_journal.numbers()["journal_failing"]
+    assert not one.day_journal.writer.broken
+    folder.unlink()
+    aside.rename(folder)
+    connections[0].execute("PRAGMA max_page_count = 100000")
+    one.run_to(58_000)
+    one.day_journal.close()
+    assert [text.partition(" (")[0] for _, kind, text in one.guard.events if kind == "journal"] == [
+        "the journal cannot be written",
+        "the journal is written again",
+    ]
+    (path,) = find_journals(folder)
+    assert proven(path) == 581
+    assert one.day_journal.lost_rows == 0
+    assert len(notes(path, "padding")) == 100
+
+
 def test_a_folder_that_is_not_there_is_waited_for_and_loss_is_counted(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     folder.write_text("in the way")
