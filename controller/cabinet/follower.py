@@ -5,11 +5,15 @@ for the controller ends their walk by itself. Anything else is on the way: to th
 have has ended; else to the stage that comes nearest to what is green, for a controller may also do what nobody asked it to. What the plan
 wants is read by `controller.cabinet.controller_heads`, which asks the controller for it. All-red stages cannot be asked for; where one is
 wanted, the controller goes on as it does.
+
+Plans are made anew each second, and steps end on these seconds. What is asked at that very moment is answered a tick later, and decides: a
+controller that was told by the plan before to end a green would otherwise be told to hold it a tick later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from controller.cabinet.controller_view import ControllerView
 from controller.errors import PlanError
@@ -17,8 +21,12 @@ from controller.junction import Junction, Node
 from controller.off import FLASHES
 from controller.plan import OFF, Plan
 from controller.snapshot import SignalState
+from controller.supervisor import Mode
 from controller.transitions import TransitionTable, transition_table
 from hardware.signals import Aspect, GroupKind
+
+ANSWERED_LATER: Final = frozenset((str(Mode.ADAPTIVE), str(Mode.CYCLE)))  # planners behind a pipe
+ANSWER_MS: Final = 500  # as long as `controller.cabinet.optimizer_link` waits for an answer
 
 
 class Follower:
@@ -130,8 +138,8 @@ class Follower:
         plan = self.plan
         if plan is None or self._index + 1 >= len(plan.steps):
             return
-        step = plan.steps[self._index]
-        if step.until_ms is not None and now_ms >= step.until_ms and step.stage == self._stage and self.settled:
+        step, wait_ms = plan.steps[self._index], ANSWER_MS if plan.planner in ANSWERED_LATER else 0
+        if step.until_ms is not None and now_ms >= step.until_ms + wait_ms and step.stage == self._stage and self.settled:
             self._index += 1
 
     def _leaving(self, wanted: int) -> bool:

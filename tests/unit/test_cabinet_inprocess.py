@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from controller.journal_reader import JournalReader
+from controller.journal_schema import COMMAND
 from controller.supervisor import Mode
-from hardware.ports import Actuation
+from hardware.ports import Actuation, CommandKind
 from scenarios.cabinet_fast import Schedule, finish
 from scenarios.cabinet_faults import Fault, Planned
 from scenarios.cabinet_inprocess import InProcessCabinet
@@ -97,6 +99,19 @@ def test_every_mode_drives_the_controller_in_every_actuation(tmp_path: Path, act
     assert modes(report)[-1:] in ([], [str(mode)])
     assert report.vehicles_served > 20
     assert (report.unsafe_frames, report.refusals) == (0, 0)
+
+
+def test_no_green_is_ended_and_held_a_tick_later(tmp_path: Path) -> None:
+    cabinet = InProcessCabinet(tmp_path, actuation=Actuation.PHASE_CONTROL)
+    cabinet.run_to(260_000)
+    cabinet.close()
+    (path,) = tmp_path.glob("*.sqlite")
+    with JournalReader(path) as reader:
+        asked = [(note.now_ms, note.text, note.detail.get("groups", ())) for note in reader.notes() if note.kind == COMMAND]
+    ended = {(now_ms, group) for now_ms, kind, groups in asked if kind == CommandKind.FORCE_OFF for group in groups}
+    held = {(now_ms, group) for now_ms, kind, groups in asked if kind == CommandKind.HOLD for group in groups}
+    assert len(ended) > 20
+    assert [(at_ms, group) for at_ms, group in sorted(ended) if (at_ms + 100, group) in held] == []
 
 
 def test_the_same_seed_gives_the_same_run(tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from support_virtual import dual_ring
 
 from controller.cabinet.controller_heads import AlarmTeller, follow
 from controller.cabinet.controller_view import ControllerView
+from controller.cabinet.follower import ANSWER_MS, Follower
 from controller.cabinet.guard import Guard
 from controller.cabinet.operated import Wish
+from controller.cabinet.optimizer_link import DEADLINE_MS
 from controller.cabinet.wishes import Limited
 from controller.clock import ManualClock
 from controller.errors import PlanError
@@ -430,3 +432,33 @@ class TestGuard:
         guard.reset("test", "looked at", one.now_ms)
         self.run(one, guard, clock, 150)
         assert one.controller.system_control
+
+
+@pytest.mark.parametrize(("planner", "waits_ms"), [("adaptive", ANSWER_MS), ("cycle", ANSWER_MS), ("fixed", 0), ("actuated", 0)])
+def test_a_step_ends_once_what_was_asked_at_its_end_is_answered(planner: str, waits_ms: int) -> None:
+    """A plan whose answer comes ticks later must not end a green that the next answer goes on with."""
+    junction = Controlled("programme", PHASE_CONTROL).junction
+    port = FakeController(junction.site_spec())
+    port.aspects = tuple(Aspect.GREEN if g.id in junction.nodes[0].stages[1].green else Aspect.RED for g in junction.groups)
+    view = ControllerView(tuple(g.id for g in junction.groups), port, 0)
+
+    def ends_ms(newer: Plan | None) -> int | None:
+        follower = Follower(junction, junction.nodes[0], view)
+        follower.adopt(Plan(planner, 9_000, (PlanStep(1, 10_000), PlanStep(2, None))))
+        for now_ms in range(9_100, 12_000, 100):
+            if newer is not None and now_ms == newer.made_ms + 100:
+                follower.adopt(newer)
+            follower.step(now_ms)
+            assert follower.stage == 1
+            if follower.wanted != 1:
+                return now_ms
+        return None
+
+    assert ends_ms(None) == 10_000 + waits_ms
+    stays = Plan(planner, 10_000, (PlanStep(1, 15_000), PlanStep(2, None)))
+    assert ends_ms(stays) == (None if waits_ms else 10_000)
+    assert ends_ms(Plan(planner, 10_000, (PlanStep(3, None),))) == 10_000 + (100 if waits_ms else 0)
+
+
+def test_an_answer_is_waited_for_as_long_as_it_counts() -> None:
+    assert ANSWER_MS == DEADLINE_MS
