@@ -6,7 +6,6 @@ A command is an entry point of the group ``umlauf.commands``: a plain function (
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 import traceback
@@ -109,6 +108,8 @@ def overview(commands: Mapping[str, EntryPoint]) -> str:
 
 
 def _unknown(name: str, commands: Mapping[str, EntryPoint]) -> str:
+    import difflib
+
     what = "option" if name.startswith("-") else "command"
     near = difflib.get_close_matches(name, commands, n=1)
     hint = f"did you mean 'umlauf {near[0]}'?" if near else f"expected one of: {', '.join(sorted(commands))}"

@@ -79,7 +79,6 @@ def drive(guard: Guard, duration_s: float | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _: guard.ask_to_stop(signal.Signals(got).name))
     sys.setswitchinterval(SWITCH_S)
-    gc.collect()
     gc.freeze()  # what is there now stays: the collector need not look at it in mid-tick
     guard.tell("start", f"site {guard.site}, mode {guard.control.nodes[0].supervisor.wanted}{', shadow' if guard.shadow else ''}")
     guard.run(duration_s)

@@ -19,7 +19,9 @@ LEAVE_S: Final = 15.0  # how long taking back may last at the end of the process
 
 
 class NtcipDriver:
-    """Drives one controller. With ``threaded`` False every call does the work itself: for transports that answer at once, on any clock.
+    """Drives one controller, in a thread that begins when it is first looked at.
+
+    With ``threaded`` False every call does the work itself: for transports that answer at once, on any clock.
 
     Raises `PortError` where the map does not fit the site.
     """
@@ -40,9 +42,8 @@ class NtcipDriver:
             raise
         self.drivable = self._session.places.drivable(options.actuation)
         self._thread = threading.Thread(target=self._run, name=f"ntcip {spec.id}", daemon=True) if threaded else None
-        if self._thread is not None:
-            self._thread.start()
-        else:
+        self._begun = False
+        if self._thread is None:
             self._session.step()
 
     def request(self, command: ControllerCommand, now_ms: int) -> None:
@@ -61,6 +62,7 @@ class NtcipDriver:
 
     def observe(self, now_ms: int) -> Observation:
         """Return the newest status, within one tick the same. Raises `PortError` while there is none that is fresh."""
+        self._begin()
         if self._thread is None:
             self._step()
         elif self._observed is not None and self._observed[0] == now_ms:
@@ -72,6 +74,7 @@ class NtcipDriver:
 
     def poll(self, now_ms: int) -> Sequence[InputEvent]:
         """Return what the controller reported of itself up to ``now_ms``: pre-emption, stop time, operation by hand, faults."""
+        self._begin()
         with self._work:
             events = self._session.events
             due = [e for e in events if e.at_ms <= now_ms]
@@ -84,6 +87,7 @@ class NtcipDriver:
 
     def timing_tables(self) -> TimingTables | None:
         """Return what the controller was set up with, None before it has answered."""
+        self._begin()
         return self._session.tables
 
     def differences(self) -> Sequence[Difference]:
@@ -92,6 +96,7 @@ class NtcipDriver:
 
     def numbers(self) -> Mapping[str, float]:
         """Return figures for `umlauf status` and the metrics."""
+        self._begin()
         session = self._session
         sweep_ms = session.status.at_ms - session.status.sent_ms if session.status is not None else 0
         return {
@@ -111,9 +116,15 @@ class NtcipDriver:
             self._work.notify()
         if self._thread is None:
             self._session.leave()
-        else:
+        elif self._begun:
             self._thread.join(LEAVE_S)
         self._transport.close()
+
+    def _begin(self) -> None:
+        """Let the thread begin: with the first tick rather than beside all that is put together before it."""
+        if self._thread is not None and not self._begun and not self._closed:
+            self._begun = True
+            self._thread.start()
 
     def _run(self) -> None:
         try:

@@ -86,6 +86,8 @@ class SnmpTransport:
             raise PortError(f"snmp: expected version {' or '.join(MODELS)}, found {quirks.version!r}; correct it")
         if isinstance(access, User) != (quirks.version == "3"):
             raise PortError(f"snmp: expected a user with version 3 and a community with others, found version {quirks.version}; correct it")
+        if isinstance(access, User):
+            demand_encryption()
         self._where = f"controller at {place_of(host, quirks.port)}"
         self._check = CHECK_USER if isinstance(access, User) else CHECK_COMMUNITY
         self._address, self._waits = (host, quirks.port), (timeout_ms // 10, retries)  # pysnmp counts timeouts in hundredths of a second
@@ -94,7 +96,6 @@ class SnmpTransport:
         self.most_per_request = quirks.objects_per_request
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="snmp", daemon=True)
-        self._thread.start()
         self._engine: Any = None
         self._clocks = EngineClocks()
         self._said: tuple[bytes, int, int] | None = None  # the newest message's engine, boots and time, authentic or not
@@ -103,15 +104,12 @@ class SnmpTransport:
         self._model = MODELS[quirks.version]
         self._heard = True  # the last request was answered
         self._closed = False
-        try:
-            self._run(self._open(access), OPEN_S)
-        except PortError:
-            self.close()
-            raise
+        self._access = access
+        self._thread.start()
 
-    async def _open(self, access: Community | User) -> None:
-        """Set the engine up. Its MIB files are never read."""
-        self._engine = engine = SnmpEngine()
+    def _open(self) -> None:
+        """Set the engine up, with the first request: it compiles files of pysnmp's for a twentieth of a second. Its MIB files are never read."""
+        engine, access = SnmpEngine(), self._access
         if isinstance(access, User):
             add_user(engine, access)
             engine.observer.register_observer(self._note_clock, "rfc3414.processIncomingMsg")
@@ -119,11 +117,14 @@ class SnmpTransport:
         else:
             config.add_v1_system(engine, NAME, access.name.encode())
             config.add_target_parameters(engine, NAME, NAME, "noAuthNoPriv", self._model)
+        self._engine = engine
 
     async def _find(self) -> None:
         """Look the address up; a name server may be there later than we are. A name's IPv4 address goes first. Raises `OSError`."""
         if self._found:
             return
+        if self._engine is None:
+            self._open()
         if self._looking is None or self._looking.done():
             self._looking = self._loop.create_task(self._loop.getaddrinfo(*self._address, type=socket.SOCK_DGRAM))
         found = await asyncio.shield(self._looking)  # one that takes long is waited for again, not begun again
@@ -243,12 +244,12 @@ class SnmpTransport:
             return bytes(value)
         raise PortError(f"{self._where}: object {dotted(oid)}: expected a number or octets, found {type(value).__name__}")
 
-    def _run(self, work: Coroutine[Any, Any, T], give_up_s: float = 0.0) -> T:
-        """Run in the engine's thread and wait, without ``give_up_s`` as long as a request may take. Raises `PortError` also where the engine is stuck."""
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run in the engine's thread and wait as long as a request may take. Raises `PortError` also where the engine is stuck."""
         if self._closed:
             work.close()
             raise PortError(f"{self._where}: expected an open transport, found it closed")
-        give_up_s = give_up_s or self._give_up_s
+        give_up_s = OPEN_S if self._engine is None else self._give_up_s
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(give_up_s)
@@ -261,10 +262,15 @@ class SnmpTransport:
             raise NoAnswerError(f"{self._where}: no answer ({error}); check address, port and cable") from error
 
 
-def add_user(engine: Any, user: User) -> None:
-    """Make a user known to an engine of pysnmp's. Raises `PortError` where its library for AES is missing."""
+def demand_encryption() -> None:
+    """Raise `PortError` where pysnmp's library for AES is missing."""
     if find_spec("cryptography") is None:
         raise PortError("SNMPv3 needs the Python module 'cryptography', which is not installed; install it with: pip install 'umlauf[ntcip]'")
+
+
+def add_user(engine: Any, user: User) -> None:
+    """Make a user known to an engine of pysnmp's. Raises `PortError` where its library for AES is missing."""
+    demand_encryption()
     # As octets: pysnmp's own encoding has no letters beyond Latin-1, and its error would show them.
     auth, priv = user.auth_secret.encode(), user.priv_secret.encode()
     config.add_v3_user(engine, user.name, AUTH[user.auth_protocol], auth, config.USM_PRIV_CFB128_AES, priv)

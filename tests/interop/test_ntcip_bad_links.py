@@ -121,6 +121,18 @@ def test_nobody_listens_there() -> None:
         transport.close()
 
 
+def test_the_engine_is_made_with_the_first_request(tree: TableAgent) -> None:
+    transport = OverSnmp(tree)
+    try:
+        assert transport._engine is None
+        assert list(transport.get_many([BACKUP])) == [30]
+        engine = transport._engine
+        assert list(transport.get_many([BACKUP])) == [30]
+        assert transport._engine is engine
+    finally:
+        transport.close()
+
+
 def test_a_name_that_nobody_knows_yet_is_told_and_looked_up_again(tree: TableAgent) -> None:
     agent = OverSnmp(tree)
     transport = SnmpTransport("late.example.invalid", Community("secret"), Quirks(port=agent.agent.port))

@@ -67,6 +67,20 @@ def test_a_driver_with_its_thread_answers_at_once_and_ends() -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("ntcip")]
 
 
+def test_nothing_is_asked_before_it_is_looked_at() -> None:
+    """A guard that starts has enough to do until its first tick."""
+    agent = TableAgent()
+    driver = NtcipDriver(spec_of_two_rings(), options(), lambda: 0, InProcess(agent, most_per_request=40))
+    assert not [t for t in threading.enumerate() if t.name.startswith("ntcip")]
+    driver.poll(0)
+    assert [t for t in threading.enumerate() if t.name.startswith("ntcip")]
+    driver.close()
+    never = NtcipDriver(spec_of_two_rings(), options(), lambda: 0, InProcess(agent))
+    never.close()
+    never.poll(0)
+    assert not [t for t in threading.enumerate() if t.name.startswith("ntcip")]
+
+
 def test_a_thread_that_dies_is_told() -> None:
     class Broken(InProcess):
         def get_many(self, oids: Sequence[Oid]) -> Sequence[Value]:
@@ -77,6 +91,7 @@ def test_a_thread_that_dies_is_told() -> None:
     try:
         driver = NtcipDriver(spec_of_two_rings(), options(), lambda: 0, Broken(TableAgent()))
         assert driver._thread is not None
+        driver.poll(0)
         driver._thread.join(5)
         with pytest.raises(PortError, match=r"its driver has ended .*a fault of ours"):
             driver.observe(0)
