@@ -16,7 +16,7 @@ from controller.journal import origin
 from controller.journal_reader import JournalDamagedError, JournalReader
 from controller.journal_schema import FILE_NAME, JournalError
 from controller.journal_tables import What, tables
-from controller.replay import Outcome, find_journals, read_records, replay_frames, run_of
+from controller.replay import Outcome, Record, find_journals, read_records, replay_frames, run_of
 from controller.table_files import Format, write_table
 from controller.words import Lang
 
@@ -26,7 +26,7 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder, or a 
 
 
 def replay(folder: Folder, solve: Annotated[bool, typer.Option("--solve", help="Also decide again from the recorded events.")] = False) -> None:
-    """Run a journal again and prove the same frames, or show the first difference.
+    """Run a journal again and prove the same frames, or the same commands to a controller, or show the first difference.
 
     Exit code: 0 the same throughout, 1 a difference, a damaged journal or none at all.
     """
@@ -51,12 +51,25 @@ def _replay(path: Path, reader: JournalReader, *, solve: bool) -> bool:
     """Print what the replay of one journal gives, and return whether it found a fault."""
     records, damage = read_records(reader)
     if not records:
-        typer.echo(f"{run_of(path)}: nothing to replay: the signals were driven by SUMO, not by us")
-    differ = [_tell(path, replay_frames(record), "the same frames") for record in records]
+        why = "it ended before its first rows were written" if "site" in reader.meta else "the signals were driven by SUMO, not by us"
+        typer.echo(f"{run_of(path)}: nothing to replay: {why}")
+    differ = [_replay_one(path, reader, record) for record in records]
     if damage:
         typer.echo(f"{run_of(path)}: {damage}")
         return True
     return any([*differ, solve and _solve(path, reader)])
+
+
+def _replay_one(path: Path, reader: JournalReader, record: Record) -> bool:
+    if not record.observed:
+        return _tell(path, replay_frames(record), "the same frames")
+    from controller.cabinet.replay_commands import replay_commands
+
+    try:
+        return _tell(path, replay_commands(reader, record), "the same commands")
+    except JournalError as error:
+        typer.echo(f"{run_of(path)}: {error}")
+        return True
 
 
 def _solve(path: Path, reader: JournalReader) -> bool:

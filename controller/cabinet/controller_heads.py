@@ -8,23 +8,38 @@ request goes through the last gate, `ControllerInterlock`; order and limits here
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final, Protocol
 
 from controller.build import SequencerFactory
 from controller.cabinet.controller_view import ControllerView
 from controller.cabinet.follower import Follower
 from controller.cabinet.wishes import PhaseControl, PhaseWishes, Splits, calls
 from controller.journal_rows import JournalRows
-from controller.journal_schema import COMMAND
+from controller.journal_schema import COMMAND, DRIVEN, SEEN
 from controller.junction import Junction, Node
 from hardware.interlock import Phase
-from hardware.interlock_controller import ControllerInterlock
-from hardware.ports import Actuation, CommandKind, ControllerAlarm, ControllerCommand, ControllerDriver, FrameRefusedError, Observation, PortError
+from hardware.ports import (
+    Actuation,
+    CommandKind,
+    ControllerAlarm,
+    ControllerCommand,
+    ControllerDriver,
+    ControllerPort,
+    FrameRefusedError,
+    Observation,
+    PortError,
+)
 from hardware.registry import open_controller
 from hardware.signals import Aspect, Frame
 
 LEAST_INTERVAL_MS: Final = 30_000  # between two sets of splits, and never less than the cycle that they make
 NOTHING: Final = frozenset[str]()
+
+
+class GuardedPort(ControllerPort, Protocol):
+    """The last gate, or in a replay what stands for it: a controller's port that counts what it has refused."""
+
+    refusals: int
 
 
 class AlarmTeller:
@@ -55,9 +70,9 @@ class ControllerHeads:
     ``journal``: where each request is recorded, with what kept it from going out.
     """
 
-    def __init__(self, junction: Junction, port: ControllerInterlock, driver: ControllerDriver, now_ms: int, journal: JournalRows | None = None) -> None:
+    def __init__(self, junction: Junction, port: GuardedPort, driver: ControllerDriver, now_ms: int, journal: JournalRows | None = None) -> None:
         self._junction, self._port, self._driver, self._journal = junction, port, driver, journal
-        self._view = ControllerView(tuple(g.id for g in junction.groups), port, now_ms)
+        self._view = ControllerView(tuple(g.id for g in junction.groups), port, now_ms, None if journal is None else self._note_seen)
         self._followers: list[Follower] = []
         self._phase_control = PhaseControl(junction, self._view, driver.drivable)
         self._splits = Splits(junction)
@@ -65,11 +80,43 @@ class ControllerHeads:
         self._splits_ms: dict[str, int] = {}
         self._splits_due_ms = now_ms
         self._let_go_by: CommandKind | None = None
+        if journal is not None:
+            journal.note(now_ms, DRIVEN, f"{junction.id}: driven by {driver.actuation}", {"junction": junction.id, **self._driven()})
+
+    def _driven(self) -> dict[str, object]:
+        return {"actuation": str(self._driver.actuation), "drivable": sorted(self._driver.drivable)}
+
+    def _note_seen(self, now_ms: int, detail: Mapping[str, object]) -> None:
+        if self._journal is not None:
+            self._journal.note(now_ms, SEEN, "", {"junction": self._junction.id, **detail})
+
+    def memory(self) -> dict[str, object]:
+        """Return all that it remembers of all nodes together, as JSON data, and how the controller is driven."""
+        return self._driven() | {
+            "view": self._view.memory(),
+            "sent": {str(kind): sorted(groups) for kind, groups in self._sent.items()},
+            "let_go_by": self._let_go_by,
+            "splits_ms": self._splits_ms,
+            "splits_due_ms": self._splits_due_ms,
+            "shared_ms": {node: list(greens.items()) for node, greens in self._splits.shared_ms.items()},
+            "hold": self._phase_control.hold.memory(),
+            "omit": self._phase_control.omit.memory(),
+        }
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what `memory` returned. Raises `LookupError`, `TypeError` or `ValueError` where it is none."""
+        self._view.recall(memory["view"])
+        self._sent = {CommandKind(kind): frozenset(groups) for kind, groups in memory["sent"].items()}
+        self._let_go_by = None if memory["let_go_by"] is None else CommandKind(memory["let_go_by"])
+        self._splits_ms, self._splits_due_ms = dict(memory["splits_ms"]), int(memory["splits_due_ms"])
+        self._splits.shared_ms = {node: dict(map(tuple, greens)) for node, greens in memory["shared_ms"].items()}
+        self._phase_control.hold.recall(memory["hold"])
+        self._phase_control.omit.recall(memory["omit"])
 
     def follower(self, junction: Junction, node: Node, start_ms: int) -> Follower:
         """Return what follows one node; a `SequencerFactory`."""
         del start_ms
-        follower = Follower(junction, node, self._view)
+        follower = Follower(junction, node, self._view, self.memory)
         self._followers.append(follower)
         return follower
 
@@ -110,11 +157,15 @@ class ControllerHeads:
         return self._port.observe(now_ms)
 
     def show(self, frame: Frame, now_ms: int) -> None:
-        """Ask for what the plans want and is not in force yet. Raises `PortError` where the controller does not answer.
+        """Ask for what the plans want. Raises `PortError` where the controller does not answer."""
+        del frame
+        self.drive(now_ms)
+
+    def drive(self, now_ms: int) -> None:
+        """Ask for what the plans want and is not in force yet. Raises as `show` does.
 
         While it does not let itself be driven (pre-emption, operation by hand, a fault) nothing is asked, and its driver has taken all back.
         """
-        del frame
         self._view.look(now_ms)
         if self._view.lost is not None:
             raise self._view.lost

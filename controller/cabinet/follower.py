@@ -12,14 +12,14 @@ controller that was told by the plan before to end a green would otherwise be to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from controller.cabinet.controller_view import ControllerView
 from controller.errors import PlanError
 from controller.junction import Junction, Node
 from controller.off import FLASHES
-from controller.plan import OFF, Plan
+from controller.plan import OFF, Plan, PlanStep
 from controller.snapshot import SignalState
 from controller.supervisor import Mode
 from controller.transitions import TransitionTable, transition_table
@@ -32,8 +32,8 @@ ANSWER_MS: Final = 500  # as long as `controller.cabinet.optimizer_link` waits f
 class Follower:
     """Follows one node of a controller through a view that all its nodes share."""
 
-    def __init__(self, junction: Junction, node: Node, view: ControllerView) -> None:
-        self.node, self._view = node, view
+    def __init__(self, junction: Junction, node: Node, view: ControllerView, shared: Callable[[], object] = dict) -> None:
+        self.node, self._view, self._shared = node, view, shared
         self.table: TransitionTable = transition_table(junction, node)
         self._min_green_ms = {g.id: g.min_green_ms for g in junction.groups}  # also of other nodes, whose groups may be foes of ours
         walks = {g.id for g in junction.groups if g.kind is GroupKind.PEDESTRIAN}
@@ -52,8 +52,20 @@ class Follower:
             self.plan, self._index = None, 0
 
     def memory(self) -> dict[str, object]:
-        """Return nothing: what a follower's journal holds was observed, and a replay has nothing to prove."""
-        return {}
+        """Return all that it remembers, and all nodes together, as JSON data, for a journal that begins while it runs."""
+        plan = self.plan
+        return {
+            "stage": [self._stage, self._from_stage, self._settled_ms],
+            "plan": None if plan is None else [plan.planner, plan.made_ms, [list(step) for step in plan.steps], plan.detail, self._index],
+            "shared": self._shared(),
+        }
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what `memory` returned, but for what all nodes share. Raises `LookupError`, `TypeError` or `ValueError` where it is none."""
+        self._stage, self._from_stage, self._settled_ms = memory["stage"]
+        if memory["plan"] is not None:
+            planner, made_ms, steps, detail, self._index = memory["plan"]
+            self.plan = Plan(planner, made_ms, tuple(PlanStep(*step) for step in steps), "", detail)
 
     def adopt(self, plan: Plan) -> None:
         """Want this plan's steps from now on. Raises `PlanError` where it is empty or names an unknown stage."""

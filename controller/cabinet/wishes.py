@@ -26,6 +26,14 @@ class Limited:
     pause_ms: int = PAUSE_MS
     _since_ms: dict[str, int] = field(default_factory=dict)
 
+    def memory(self) -> dict[str, int]:
+        """Return since when each group is asked for."""
+        return dict(self._since_ms)
+
+    def recall(self, since_ms: Mapping[str, int]) -> None:
+        """Go on from what `memory` returned."""
+        self._since_ms = dict(since_ms)
+
     def allow(self, groups: Collection[str], now_ms: int) -> frozenset[str]:
         """Return those of the groups that may still be asked for."""
         self._since_ms = {g: self._since_ms.get(g, now_ms) for g in groups}
@@ -51,7 +59,7 @@ class PhaseControl:
     def __init__(self, junction: Junction, view: ControllerView, drivable: frozenset[str]) -> None:
         self._view, self._drivable = view, drivable
         self._groups = junction.group_by_id
-        self._hold, self._omit = Limited(HOLD_LIMIT_MS), Limited(OMIT_LIMIT_MS)
+        self.hold, self.omit = Limited(HOLD_LIMIT_MS), Limited(OMIT_LIMIT_MS)
 
     def wishes(self, followers: Sequence[Follower], now_ms: int) -> PhaseWishes:
         """Return what is to be in force from now on."""
@@ -67,9 +75,9 @@ class PhaseControl:
             omit |= set(follower.node.groups) - wanted - green
             call |= (wanted & vehicles if there else wanted) - green
             force |= set() if there else {g for g in (green & vehicles) - wanted if self._may_end(g, now_ms)}
-        omitted = self._omit.allow(omit & self._drivable, now_ms)
+        omitted = self.omit.allow(omit & self._drivable, now_ms)
         return PhaseWishes(
-            hold=self._hold.allow(hold & self._drivable, now_ms),
+            hold=self.hold.allow(hold & self._drivable, now_ms),
             force_off=frozenset(force & self._drivable),
             omit=omitted if omitted != frozenset(self._groups) else frozenset(),
             call=frozenset(call & self._drivable),
@@ -92,7 +100,7 @@ class Splits:
         self._least_ms = {
             g.id: g.min_green_ms + max([g.amber_ms, *(i.intergreen_ms for i in junction.intergreens if i.clearing == g.id)]) for g in junction.groups
         }
-        self._shared_ms: dict[str, dict[int, int]] = {}  # by node, what was shared out last
+        self.shared_ms: dict[str, dict[int, int]] = {}  # by node and stage, what was shared out last
 
     def durations_ms(self, follower: Follower) -> dict[str, int] | None:
         """Return how long each group of the node is served per cycle, its clearance inside; None where its planner shares out no cycle."""
@@ -119,9 +127,9 @@ class Splits:
         index = {s.id: k for k, s in enumerate(node.stages)}
         shares = plan.detail.get("greens_s") if plan is not None else None
         if plan is None or plan.planner not in (CYCLE, FixedPlanner.name):
-            self._shared_ms.pop(node.id, None)
+            self.shared_ms.pop(node.id, None)
         elif isinstance(shares, Mapping):
-            self._shared_ms[node.id] = {index[str(name)]: round(1000 * float(green_s)) for name, green_s in shares.items()}
+            self.shared_ms[node.id] = {index[str(name)]: round(1000 * float(green_s)) for name, green_s in shares.items()}
         elif plan.planner == FixedPlanner.name:
-            self._shared_ms[node.id] = {index[step.stage]: step.green_ms for step in node.programmes[0].steps} if node.programmes else {}
-        return self._shared_ms.get(node.id, {})
+            self.shared_ms[node.id] = {index[step.stage]: step.green_ms for step in node.programmes[0].steps} if node.programmes else {}
+        return self.shared_ms.get(node.id, {})
