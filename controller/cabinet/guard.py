@@ -46,7 +46,7 @@ LEAVE_LOST_MS: Final = 5_000  # and how long while the signals do not answer
 EVENTS: Final = 200
 MOST_CHANGES: Final = 100  # of mode, kept in memory; the journal keeps all
 MOST_CRASHES: Final = 10
-_ADVERSE: Final = frozenset((*map(str, ADVERSE), "error", "detector", "inputs", "journal", "state", "service", "ignored"))
+_ADVERSE: Final = frozenset((*map(str, ADVERSE), "error", "detector", "inputs", "journal", "state", "service", "ignored", "controller"))
 _LOG: Final = logging.getLogger("umlauf.guard")
 
 

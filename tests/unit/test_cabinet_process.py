@@ -140,3 +140,11 @@ def test_lost_real_heads_do_not_end_the_shadow() -> None:
     real.mute = True
     with pytest.raises(PortError):
         ShadowHeads(real).seen(0)
+
+
+def test_what_keeps_a_controller_from_being_driven_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    one = Cabinet()
+    with caplog.at_level(logging.INFO):
+        one.guard.tell("controller", "conflict: expected no green of A beside B, found B green")
+        one.guard.tell("start", "site corner, mode actuated")
+    assert [(record.kind, record.levelname) for record in caplog.records] == [("controller", "WARNING"), ("start", "INFO")]  # type: ignore[attr-defined]
