@@ -6,8 +6,8 @@ have has ended; else to the stage that comes nearest to what is green, for a con
 wants is read by `controller.cabinet.controller_heads`, which asks the controller for it. All-red stages cannot be asked for; where one is
 wanted, the controller goes on as it does.
 
-Plans are made anew each second, and steps end on these seconds. What is asked at that very moment is answered a tick later, and decides: a
-controller that was told by the plan before to end a green would otherwise be told to hold it a tick later.
+Plans are made anew each second, and steps end on these seconds, so what was asked at that very moment is answered a tick after a green was
+asked to end, and may want it longer. By then the controller may have ended it: a way that was asked for is stood by until it is seen to have begun.
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ from controller.junction import Junction, Node
 from controller.off import FLASHES
 from controller.plan import OFF, Plan, PlanStep
 from controller.snapshot import SignalState
-from controller.supervisor import Mode
 from controller.transitions import TransitionTable, transition_table
 from hardware.signals import Aspect, GroupKind
 
-ANSWERED_LATER: Final = frozenset((str(Mode.ADAPTIVE), str(Mode.CYCLE)))  # planners behind a pipe
-ANSWER_MS: Final = 500  # as long as `controller.cabinet.optimizer_link` waits for an answer
+BEGIN_MS: Final = 500  # within which a controller that may end a green is seen to do so
 
 
 class Follower:
@@ -44,6 +42,8 @@ class Follower:
         self._updated_ms: int | None = None
         self.plan: Plan | None = None
         self._index = 0
+        self._planned_before: int | None = None
+        self._begun: tuple[int, int, list[str]] | None = None  # the stage that was asked for, until when that stands, and which groups were to end
 
     def restart(self, now_ms: int) -> None:
         """Forget the plan, but one to let go; what the controller shows is not ours to begin again."""
@@ -56,6 +56,7 @@ class Follower:
         plan = self.plan
         return {
             "stage": [self._stage, self._from_stage, self._settled_ms],
+            "begun": [self._planned_before, self._begun],
             "plan": None if plan is None else [plan.planner, plan.made_ms, [list(step) for step in plan.steps], plan.detail, self._index],
             "shared": self._shared(),
         }
@@ -63,6 +64,8 @@ class Follower:
     def recall(self, memory: Mapping[str, Any]) -> None:
         """Go on from what `memory` returned, but for what all nodes share. Raises `LookupError`, `TypeError` or `ValueError` where it is none."""
         self._stage, self._from_stage, self._settled_ms = memory["stage"]
+        self._planned_before, begun = memory["begun"]
+        self._begun = None if begun is None else (begun[0], begun[1], list(begun[2]))
         if memory["plan"] is not None:
             planner, made_ms, steps, detail, self._index = memory["plan"]
             self.plan = Plan(planner, made_ms, tuple(PlanStep(*step) for step in steps), "", detail)
@@ -87,7 +90,12 @@ class Follower:
 
     @property
     def wanted(self) -> int | None:
-        """Return the stage that the plan wants now, None where it wants none that can be asked for."""
+        """Return the stage that is to be asked for now, None where the plan wants none that can be."""
+        return self._begun[0] if self._begun is not None and not self.off else self._planned
+
+    @property
+    def _planned(self) -> int | None:
+        """Return the stage that the plan wants now."""
         if self.plan is None or self.off:
             return None
         stage = self.plan.steps[self._index].stage
@@ -132,6 +140,7 @@ class Follower:
         self._updated_ms = now_ms
         self._view.look(now_ms)
         self._go_on(now_ms)
+        self._stand_by(now_ms)
         greens = frozenset(g for g in self._vehicles if self._view.green(g))
         stands = [k for k, core in enumerate(self._cores) if core and core == greens]
         if stands:
@@ -150,9 +159,18 @@ class Follower:
         plan = self.plan
         if plan is None or self._index + 1 >= len(plan.steps):
             return
-        step, wait_ms = plan.steps[self._index], ANSWER_MS if plan.planner in ANSWERED_LATER else 0
-        if step.until_ms is not None and now_ms >= step.until_ms + wait_ms and step.stage == self._stage and self.settled:
+        step = plan.steps[self._index]
+        if step.until_ms is not None and now_ms >= step.until_ms and step.stage == self._stage and self.settled:
             self._index += 1
+
+    def _stand_by(self, now_ms: int) -> None:
+        """Stand by a way that was asked for, until all have ended that were asked to, or the controller is seen not to end them yet."""
+        planned, before = self._planned, self._planned_before
+        self._planned_before = planned
+        if self._begun is not None and (now_ms >= self._begun[1] or not any(map(self._view.green, self._begun[2]))):
+            self._begun = None
+        if self._begun is None and planned is not None and planned not in (before, self._stage) and self.settled:
+            self._begun = planned, now_ms + BEGIN_MS, sorted(self._cores[self._stage] - self._cores[planned])
 
     def _leaving(self, wanted: int) -> bool:
         """Tell whether a group that the wanted stage does not have has ended, so that the way there has begun."""

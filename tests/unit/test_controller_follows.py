@@ -12,10 +12,9 @@ from support_virtual import dual_ring
 
 from controller.cabinet.controller_heads import AlarmTeller, follow
 from controller.cabinet.controller_view import ControllerView
-from controller.cabinet.follower import ANSWER_MS, Follower
+from controller.cabinet.follower import Follower
 from controller.cabinet.guard import Guard
 from controller.cabinet.operated import Wish
-from controller.cabinet.optimizer_link import DEADLINE_MS
 from controller.cabinet.wishes import Limited
 from controller.clock import ManualClock
 from controller.errors import PlanError
@@ -434,31 +433,32 @@ class TestGuard:
         assert one.controller.system_control
 
 
-@pytest.mark.parametrize(("planner", "waits_ms"), [("adaptive", ANSWER_MS), ("cycle", ANSWER_MS), ("fixed", 0), ("actuated", 0)])
-def test_a_step_ends_once_what_was_asked_at_its_end_is_answered(planner: str, waits_ms: int) -> None:
-    """A plan whose answer comes ticks later must not end a green that the next answer goes on with."""
+def test_a_way_that_was_asked_for_is_stood_by_until_it_has_begun() -> None:
+    """What was asked at the end of a step is answered a tick later, and may want the green that the controller is just ending."""
     junction = Controlled("programme", PHASE_CONTROL).junction
+    stages, ids = junction.nodes[0].stages, tuple(g.id for g in junction.groups)
     port = FakeController(junction.site_spec())
-    port.aspects = tuple(Aspect.GREEN if g.id in junction.nodes[0].stages[1].green else Aspect.RED for g in junction.groups)
-    view = ControllerView(tuple(g.id for g in junction.groups), port, 0)
 
-    def ends_ms(newer: Plan | None) -> int | None:
-        follower = Follower(junction, junction.nodes[0], view)
-        follower.adopt(Plan(planner, 9_000, (PlanStep(1, 10_000), PlanStep(2, None))))
-        for now_ms in range(9_100, 12_000, 100):
-            if newer is not None and now_ms == newer.made_ms + 100:
-                follower.adopt(newer)
-            follower.step(now_ms)
-            assert follower.stage == 1
-            if follower.wanted != 1:
-                return now_ms
-        return None
+    def shows(green: tuple[str, ...]) -> None:
+        port.aspects = tuple(Aspect.GREEN if g in green else Aspect.RED for g in ids)
 
-    assert ends_ms(None) == 10_000 + waits_ms
-    stays = Plan(planner, 10_000, (PlanStep(1, 15_000), PlanStep(2, None)))
-    assert ends_ms(stays) == (None if waits_ms else 10_000)
-    assert ends_ms(Plan(planner, 10_000, (PlanStep(3, None),))) == 10_000 + (100 if waits_ms else 0)
+    def wanted(newer: PlanStep, ends_ms: int | None) -> list[int | None]:
+        """Return what is wanted at 9.9 s, the way to stage 2 being asked for at 10.0 s, the newer plan there at 10.1 s, and then until 10.7 s."""
+        shows(stages[1].green)
+        follower = Follower(junction, junction.nodes[0], ControllerView(ids, port, 0))
+        follower.adopt(Plan("adaptive", 9_000, (PlanStep(1, 10_000), PlanStep(2, None))))
+        found = []
+        for now_ms in range(9_100, 10_800, 100):
+            if now_ms == ends_ms:
+                shows(())
+            follower.state(now_ms)
+            if now_ms == 10_100:
+                follower.adopt(Plan("adaptive", 10_000, (newer,)))
+            found.append(follower.wanted)
+        return found[8:]
 
-
-def test_an_answer_is_waited_for_as_long_as_it_counts() -> None:
-    assert ANSWER_MS == DEADLINE_MS
+    assert wanted(PlanStep(1, None), None) == [1, 2, 2, 2, 2, 2, 1, 1, 1], "not begun within half a second: the newer plan's"
+    assert wanted(PlanStep(1, None), 10_300) == [1, 2, 2, 2, 1, 1, 1, 1, 1], "begun: the newer plan's, from there"
+    assert wanted(PlanStep(2, None), None) == [1, *[2] * 8]
+    assert wanted(PlanStep(3, None), 10_200) == [1, 2, 2, 3, 3, 3, 3, 3, 3]
+    assert wanted(PlanStep(OFF, None), None) == [1, 2, *[None] * 7], "letting go comes first"
