@@ -66,10 +66,13 @@ def _replay_one(path: Path, reader: JournalReader, record: Record) -> bool:
     from controller.cabinet.replay_commands import replay_commands
 
     try:
-        return _tell(path, replay_commands(reader, record), "the same commands")
+        differs = _tell(path, replay_commands(reader, record), "the same commands")
     except JournalError as error:
         typer.echo(f"{run_of(path)}: {error}")
         return True
+    if differs:
+        typer.echo(where_written(reader))
+    return differs
 
 
 def _solve(path: Path, reader: JournalReader) -> bool:
@@ -107,8 +110,8 @@ def where_written(reader: JournalReader) -> str:
         if reader.meta.get(name) != here[name]
     ]
     if other:
-        return "Decisions repeat exactly only with the same versions; this journal was written with " + ", ".join(other)
-    return "The journal was written with the same versions as here, so the decisions should have been the same"
+        return "Decisions and commands repeat exactly only with the same versions; this journal was written with " + ", ".join(other)
+    return "The journal was written with the same versions as here, so they should have been the same"
 
 
 @journal_app.command("list")

@@ -74,7 +74,7 @@ def test_each_file_proves_its_commands(days: Path, capsys: pytest.CaptureFixture
     assert [proven(path).difference for path in files] == [None] * 3
 
 
-def test_another_command_than_the_recorded_one_is_found(days: Path, tmp_path: Path) -> None:
+def test_another_command_than_the_recorded_one_is_found(days: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     midnight = find_journals(days)[1]
     count = int(proven(midnight).compared.split()[0])
 
@@ -92,6 +92,7 @@ def test_another_command_than_the_recorded_one_is_found(days: Path, tmp_path: Pa
     assert more.difference is not None
     assert more.difference.text.endswith("    again     nothing")
     assert main(["replay", str(last)]) == 1
+    assert capsys.readouterr().out.endswith("The journal was written with the same versions as here, so they should have been the same\n")
 
 
 def test_what_was_seen_otherwise_is_found(days: Path, tmp_path: Path) -> None:
