@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -62,7 +63,7 @@ class Daemon:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         (folder / "site.toml").write_text(SITE.format(mode=mode))
-        write_junction(junction(), folder / "junction.toml")
+        write_junction(replace(junction(), detectors=()), folder / "junction.toml")  # no input is there to feed any
         self.notified = Notified(folder) if not (folder / "notify.sock").exists() else None
         environment = {**os.environ, "NOTIFY_SOCKET": str(folder / "notify.sock")}
         command = [sys.executable, "-c", PROGRAM, "run", str(folder / "site.toml"), *options]
