@@ -13,7 +13,7 @@ from controller.junction import Junction, Node, Purpose
 from controller.plan import Plan, PlanStep
 from controller.snapshot import Snapshot
 
-LIMIT_MS: Final = 120_000  # of groups without a limit of their own: as long as a long cycle
+LIMIT_MS: Final = 150_000  # of groups without a limit of their own: as long as the longest red of those who are seen
 GIVE_UP_MS: Final = 60_000  # a stage that has not come after this does not come: a controller that owns its aspects may have reasons
 
 

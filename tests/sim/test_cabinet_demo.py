@@ -54,13 +54,13 @@ def compiled() -> None:
 
 @pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("signals", ["splits", "calls"])
-def test_the_daemon_drives_a_controller_over_snmp_in_the_actuation_asked_for(signals: str) -> None:
+def test_the_daemon_drives_a_controller_over_snmp_in_the_actuation_asked_for(signals: str, tmp_path: Path) -> None:
     """For long enough that a busy machine, on which an optimizer takes seconds to start, gets there too."""
-    report = told("--duration", "25s", "--signals", signals)
+    report = told("--duration", "25s", "--signals", signals, "--keep", str(tmp_path / "kept"))
     assert report["signals"] == f"controller over SNMP, {signals}"
     assert (report["unsafe_frames"], report["refusals"]) == (0, 0)
     assert report["ticks"] + report["missed_ticks"] >= 240
-    assert report["driven_s"] > 0.0
+    assert report["driven_s"] > 0.0, (tmp_path / "kept" / "daemon.log").read_text(encoding="utf-8")
     assert "stopped in order" in report["exit_reason"]
 
 

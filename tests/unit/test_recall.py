@@ -48,7 +48,7 @@ def test_after_the_limit_the_stage_comes_that_ends_the_fewest_others() -> None:
     assert stage_of(plan, one) == "A with walk"
     assert plan is not None
     assert "W" in plan.reason
-    assert "120 s" in plan.reason
+    assert "150 s" in plan.reason
     assert recall.active(1_000_000)
 
 
