@@ -104,7 +104,6 @@ def problem(
         yield_milli=of_all_stages(yielding_milli),
         yield_phase_milli=of_all(500),
         gap_ms=of_all(4000),
-        room_veh=of_all(0),
         green_end_ms=green_end,
         green_start_ms=green_start,
         min_stay_ms=np.full((stages, stages), 10_500, np.int64),

@@ -12,7 +12,6 @@ import numpy as np
 from controller.clearing import ClearingMargin
 from controller.expected import LEAST_MILLI, expected
 from controller.gating import Gates
-from controller.inside_room import room_veh
 from controller.junction import Junction, Lane, Node
 from controller.lane_model import REAR_MS
 from controller.near_reds import NearReds
@@ -76,7 +75,6 @@ class HorizonModel:
         self._extra = np.zeros((stages, stages), np.int64)  # how much longer than its transition a stage must stay
         self._stop_cost = np.full(lanes, settings.stop_cost_ms, np.int64)
         self._gap = np.full(lanes, settings.gap_ms, np.int64)
-        self._room = np.array([room_veh(moves, ways[x.id]) for x, moves in zip(model.lanes, model.movements, strict=True)], np.int64)
         self._turning = [self._turning_lanes(s) for s in range(stages)]
         self._groups = [[[s.group for s in serves] for serves in row] for row in self.model.service]
         self._no_ways = np.zeros((lanes, _MAX_VEHICLES), np.int64)
@@ -208,7 +206,6 @@ class HorizonModel:
             yield_milli=yields,
             yield_phase_milli=phase,
             gap_ms=self._gaps(gapless),
-            room_veh=self._room,
             green_end_ms=self._ends(beliefs),
             green_start_ms=start,
             min_stay_ms=stay,

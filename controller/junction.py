@@ -86,8 +86,7 @@ class Exit:
 class Movement:
     """One way from an approach lane to an exit lane under one group. ``share_ratio`` is the prior among its lane's movements.
 
-    ``yields_to``: the approach lanes to whose vehicles it gives way while both are green (permitted green). ``wait_m``: how far beyond the stop
-    line who finds no gap waits; 0 where that is not known.
+    ``yields_to``: the approach lanes to whose vehicles it gives way while both are green (permitted green).
     """
 
     lane: str
@@ -97,7 +96,6 @@ class Movement:
     share_ratio: float
     crossing_m: float = 0.0  # length of the path across the junction
     yields_to: tuple[str, ...] = ()
-    wait_m: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def _junction(m: JunctionModel) -> Junction:
         groups=tuple(_group(g) for g in m.groups),
         lanes=tuple(Lane(x.id, x.length_m, x.speed_m_s, x.approach, x.person_weight) for x in m.lanes),
         exits=tuple(Exit(x.id, x.storage_m, x.speed_m_s, tuple(Onward(o.junction, o.lanes, o.way_m) for o in x.onward)) for x in m.exits),
-        movements=tuple(Movement(x.lane, x.exit, x.group, x.direction, x.share_ratio, x.crossing_m, x.yields_to, x.wait_m) for x in m.movements),
+        movements=tuple(Movement(x.lane, x.exit, x.group, x.direction, x.share_ratio, x.crossing_m, x.yields_to) for x in m.movements),
         permissions=tuple(Permission(p.yielding, p.priority, _ms(p.head_start_s)) for p in m.permissions),
         intergreens=tuple(Intergreen(a, b, _ms(s)) for a, row in m.intergreens_s.items() for b, s in row.items()),
         detectors=tuple(_detector(d) for d in m.detectors),

@@ -75,7 +75,6 @@ class MovementModel(Part):
     share_ratio: Annotated[float, Field(ge=0, le=1)]
     crossing_m: Metres = 0.0
     yields_to: tuple[Name, ...] = Field(default=(), description="Lanes to give way to: the ways with priority by a permission, all where none has it.")
-    wait_m: Metres = Field(default=0.0, description="How far beyond the stop line who finds no gap waits: in wide junctions others pass behind him.")
 
 
 class PermissionModel(Part):

@@ -101,8 +101,6 @@ def _movements(junction: Junction) -> Iterator[dict[str, Value]]:
         row |= {"share_ratio": m.share_ratio, "crossing_m": m.crossing_m}
         if m.yields_to:
             row["yields_to"] = list(m.yields_to)
-        if m.wait_m:
-            row["wait_m"] = m.wait_m
         yield row
 
 

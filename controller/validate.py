@@ -129,7 +129,6 @@ def _movements(junction: Junction) -> Iterator[str]:
         yield from _unknown(where, "yields_to", m.yields_to, lanes, "lanes")
         yield from _positive(where, "share_ratio", m.share_ratio, zero=True)
         yield from _positive(where, "crossing_m", m.crossing_m, zero=True)
-        yield from _positive(where, "wait_m", m.wait_m, zero=True)
         total[m.lane] = total.get(m.lane, 0.0) + m.share_ratio
     for lane, share in total.items():
         if not abs(share - 1.0) <= SHARE_TOLERANCE:

@@ -16,14 +16,14 @@ from optimizer.problem import HorizonProblem, Ints
 
 
 class Departures(NamedTuple):
-    """Departures of whole vehicles within the horizon, by lane; who waited for a gap beyond the stop line comes after those who passed him."""
+    """Departures of whole vehicles within the horizon, by lane in order of time."""
 
     at_ms: list[list[int]]  # (L) relative to the tick
     stage: list[list[int]]  # (L) the stage under which each leaves; the one before, in its amber
 
 
 @kernel(
-    "void(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],"
+    "void(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],"
     "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8[::1],i8[::1],i8,"
     "i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1],"
     "i8[:,::1],i8[:,::1],i8[::1])"
@@ -44,7 +44,6 @@ def walk(
     yields: Ints,
     phase: Ints,
     gap: Ints,
-    room: Ints,
     green_end: Ints,
     green_start: Ints,
     min_stay: Ints,
@@ -73,7 +72,7 @@ def walk(
     Two rows of `states` per lane, and as many places of `at` as there may be departures (`most_departures`).
     """
     sum_up(arrival, weight, passes, gives_way, count, grid, vehicles, here)
-    set_rules(headway, stop, person, blocked, gap, room, phase, service, foes, yields, facts, rules)
+    set_rules(headway, stop, person, blocked, gap, phase, service, foes, yields, facts, rules)
     reach_times(service, green_start, min_stay, allowed, rules)
     take_turns(green_end, rules, turns)
     lanes, last = headway.shape[0], grid.shape[0] - 1
@@ -115,6 +114,6 @@ def departures(p: HorizonProblem, stages: Ints, begin_ms: Ints, within_ms: int =
     w = workspace_for(p, most_departures(p.weight_milli, p.vehicles))
     lanes = len(p.vehicles)
     at, under, left = np.empty((lanes, w.departures), np.int64), np.empty((lanes, w.departures), np.int64), np.empty(lanes, np.int64)
-    walk(*p[:21], p.leave_ms, stages, begin_ms, within_ms, w.facts, w.vehicles, w.here, w.rules, w.turns, w.states, w.departs, w.notes, at, under, left)
+    walk(*p[:20], p.leave_ms, stages, begin_ms, within_ms, w.facts, w.vehicles, w.here, w.rules, w.turns, w.states, w.departs, w.notes, at, under, left)
     counts = left.tolist()
     return Departures([at[i, :n].tolist() for i, n in enumerate(counts)], [under[i, :n].tolist() for i, n in enumerate(counts)])

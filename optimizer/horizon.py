@@ -63,7 +63,7 @@ def workspace_for(p: HorizonProblem, departures: int = 64) -> Workspace:
 
 
 @kernel(
-    "i8(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],"
+    "i8(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],"
     "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8,i8,i8,i8,i8,"
     "i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],"
     "i8[:,::1],i8[::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],"
@@ -85,7 +85,6 @@ def solve(
     yields: Ints,
     phase: Ints,
     gap: Ints,
-    room: Ints,
     green_end: Ints,
     green_start: Ints,
     min_stay: Ints,
@@ -118,7 +117,7 @@ def solve(
     `counts` receives how many stages the sequence has, how many nodes were expanded, and how many departures there may be.
     """
     code = check(
-        arrival, weight, passes, gives_way, count, headway, stop, person, ready, blocked, service, foes, yields, phase, gap, room,
+        arrival, weight, passes, gives_way, count, headway, stop, person, ready, blocked, service, foes, yields, phase, gap,
         green_end, green_start, min_stay, allowed, grid, stage, leave_ms, switch_cost_ms, price_milli, beam,
     )  # fmt: skip
     if code != FINE:
@@ -127,7 +126,7 @@ def solve(
     if counts[2] > departs.shape[1]:
         return MORE_DEPARTURES
     sum_up(arrival, weight, passes, gives_way, count, grid, vehicles, here)
-    set_rules(headway, stop, person, blocked, gap, room, phase, service, foes, yields, facts, rules)
+    set_rules(headway, stop, person, blocked, gap, phase, service, foes, yields, facts, rules)
     reach_times(service, green_start, min_stay, allowed, rules)
     take_turns(green_end, rules, turns)
     plant(stage, leave_ms, ready, bucket, size, nodes, states)

@@ -13,7 +13,6 @@ from optimizer.problem import HorizonProblem, Ints
 COST_LIMIT: Final = float(1 << 62)
 BEAM_LIMIT: Final = 100_000
 LONGEST_GAP_MS: Final = 3_600_000
-MOST_ROOM_VEH: Final = 100
 
 # what `check` returns, besides the place in RANGES, from 1 on
 FINE: Final = 0
@@ -43,7 +42,6 @@ AXES: Final = {
     "yield_milli": "SL",
     "yield_phase_milli": "L",
     "gap_ms": "L",
-    "room_veh": "L",
     "green_end_ms": "SSL",
     "green_start_ms": "SSL",
     "min_stay_ms": "SS",
@@ -58,7 +56,6 @@ RANGES: Final = (
     ("yield_milli", 0, 1000),
     ("yield_phase_milli", 0, 999),
     ("gap_ms", 0, LONGEST_GAP_MS),
-    ("room_veh", 0, MOST_ROOM_VEH),
     ("weight_milli", 0, NEVER),
     ("headway_ms", 0, NEVER),
     ("stop_cost_ms", 0, NEVER),
@@ -84,7 +81,7 @@ def outside(values: Ints, low: int, high: int) -> bool:
 
 
 @kernel(
-    "i8(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],"
+    "i8(i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[::1],i8[::1],"
     "i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[::1],i8,i8,i8,i8,i8)"
 )
 def check(
@@ -103,7 +100,6 @@ def check(
     yields: Ints,
     phase: Ints,
     gap: Ints,
-    room: Ints,
     green_end: Ints,
     green_start: Ints,
     min_stay: Ints,
@@ -119,7 +115,7 @@ def check(
     lanes, places = arrival.shape
     stages, times = service.shape[0], grid.shape[0]
     agree = weight.shape == arrival.shape and vehicles.shape[0] == lanes and headway.shape[0] == lanes and stop.shape[0] == lanes
-    agree = agree and person.shape[0] == lanes and ready.shape[0] == lanes and blocked.shape[0] == lanes and gap.shape[0] == lanes and room.shape[0] == lanes
+    agree = agree and person.shape[0] == lanes and ready.shape[0] == lanes and blocked.shape[0] == lanes and gap.shape[0] == lanes
     agree = agree and service.shape[1] == lanes and foes.shape[0] == stages and foes.shape[1] == lanes and yields.shape == service.shape
     agree = agree and passes.shape == arrival.shape and gives_way.shape == arrival.shape
     agree = agree and phase.shape[0] == lanes and min_stay.shape == (stages, stages) and allowed.shape == (stages, stages)
@@ -137,32 +133,30 @@ def check(
         return 5
     if outside(gap, 0, LONGEST_GAP_MS):
         return 6
-    if outside(room, 0, MOST_ROOM_VEH):
-        return 7
     if outside(weight.reshape(weight.size), 0, NEVER):
-        return 8
+        return 7
     if outside(headway, 0, NEVER):
-        return 9
+        return 8
     if outside(stop, 0, NEVER):
-        return 10
+        return 9
     if outside(person, 0, NEVER):
-        return 11
+        return 10
     if outside(green_end.reshape(green_end.size), 0, NEVER):
-        return 12
+        return 11
     if outside(green_start.reshape(green_start.size), 0, NEVER):
-        return 13
+        return 12
     if outside(min_stay.reshape(min_stay.size), 0, NEVER):
-        return 14
+        return 13
     if outside(arrival.reshape(arrival.size), -NEVER, NEVER):
-        return 15
+        return 14
     if outside(ready, -NEVER, NEVER):
-        return 16
+        return 15
     if outside(blocked, -NEVER, NEVER):
-        return 17
+        return 16
     if outside(passes.reshape(passes.size), 0, (1 << WAY_BITS) - 1):
-        return 18
+        return 17
     if outside(gives_way.reshape(gives_way.size), 0, (1 << WAY_BITS) - 1):
-        return 19
+        return 18
     if stages < 1 or stage < 0 or stage >= stages:
         return STAGE
     if beam < 1 or beam > BEAM_LIMIT:

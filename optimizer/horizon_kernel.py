@@ -27,7 +27,6 @@ from optimizer.lanes import (
     HERE_WEIGHT,
     HOME,
     NEVER,
-    OUT,
     PASSED,
     PERSON,
     RAW,
@@ -132,7 +131,7 @@ def advance(
                     notes[lane, COMING] = coming_ms(lane, at, facts, vehicles, states)
         elif old != new:
             states[at, READY] = max(states[at, READY], begin_ms + green_start[old, new, lane])
-        states[at, READY], states[at, OUT] = max(states[at, READY], until_ms), max(states[at, OUT], until_ms)
+        states[at, READY] = max(states[at, READY], until_ms)
         standing += standing_cost(lane, k, until_ms, new, leave_ms, at, facts, vehicles, here, rules, states)
         if left + standing > limit:
             return GIVEN_UP, GIVEN_UP

@@ -22,7 +22,6 @@ from optimizer.lanes import (
     PERSON,
     PHASE,
     REACH,
-    ROOM,
     SHARE,
     STOP,
     STOPPED_MS,
@@ -102,25 +101,14 @@ def find_homes(facts: Ints, rules: Ints) -> None:
                 facts[lane, HOME] = s
 
 
-@kernel("void(i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1])")
+@kernel("void(i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[::1],i8[:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,:,::1])")
 def set_rules(
-    headway: Ints,
-    stop: Ints,
-    person: Ints,
-    blocked: Ints,
-    gap: Ints,
-    room: Ints,
-    phase: Ints,
-    service: Ints,
-    foes: Ints,
-    yields: Ints,
-    facts: Ints,
-    rules: Ints,
+    headway: Ints, stop: Ints, person: Ints, blocked: Ints, gap: Ints, phase: Ints, service: Ints, foes: Ints, yields: Ints, facts: Ints, rules: Ints
 ) -> None:
     """Fill the facts about each lane, and its share, cap and yielding share under each stage."""
     for lane in range(headway.shape[0]):
         facts[lane, HEADWAY], facts[lane, STOP], facts[lane, PERSON] = headway[lane], stop[lane], person[lane]
-        facts[lane, BLOCKED], facts[lane, GAP], facts[lane, ROOM], facts[lane, PHASE] = blocked[lane], gap[lane], room[lane], phase[lane]
+        facts[lane, BLOCKED], facts[lane, GAP], facts[lane, PHASE] = blocked[lane], gap[lane], phase[lane]
         for s in range(service.shape[0]):
             rules[s, lane, SHARE], rules[s, lane, CAP] = service[s, lane], pass_cap_milli(service[s, lane])
             rules[s, lane, YIELD] = 0

@@ -34,7 +34,7 @@ def lane_costs(p: HorizonProblem, stages: list[int], begin_ms: list[int]) -> Lan
     """
     w = workspace_for(p, most_departures(p.weight_milli, p.vehicles))
     sum_up(p.arrival_ms, p.weight_milli, p.passes, p.gives_way, p.vehicles, p.grid_ms, w.vehicles, w.here)
-    facts = (p.headway_ms, p.stop_cost_ms, p.person_milli, p.blocked_ms, p.gap_ms, p.room_veh, p.yield_phase_milli)
+    facts = (p.headway_ms, p.stop_cost_ms, p.person_milli, p.blocked_ms, p.gap_ms, p.yield_phase_milli)
     set_rules(*facts, p.service_milli, p.foes, p.yield_milli, w.facts, w.rules)
     reach_times(p.service_milli, p.green_start_ms, p.min_stay_ms, p.allowed, w.rules)
     take_turns(p.green_end_ms, w.rules, w.turns)

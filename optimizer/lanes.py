@@ -1,8 +1,7 @@
 """How one lane discharges: kernels over integer milliseconds and milli-vehicles.
 
-A lane's state is one row of eight numbers: the next vehicle, the earliest next departure, what has passed under partial service since
-that green began, the weight and the moment (weight times arrival) of all that have left, and those of all who wait beyond the stop line for a
-gap, with the earliest departure of the first of these. Costs inside are raw: milli-vehicles
+A lane's state is one row of five numbers: the next vehicle, the earliest next departure, what has passed under partial service since
+that green began, and the weight and the moment (weight times arrival) of all that have left. Costs inside are raw: milli-vehicles
 times milli-persons times ms, a million of which make one vehicle-millisecond; nothing is rounded before the end, so a sum does not
 depend on how it was cut. Every lane ends with a vehicle that never comes, which spares the kernels to ask for the end.
 """
@@ -23,10 +22,7 @@ READY: Final = 1
 PASSED: Final = 2
 GONE_WEIGHT: Final = 3
 GONE_MOMENT: Final = 4
-INSIDE_WEIGHT: Final = 5  # of those who wait beyond the stop line
-INSIDE_MOMENT: Final = 6
-OUT: Final = 7  # when the first of them may leave
-STATE_COLUMNS: Final = 8
+STATE_COLUMNS: Final = 5
 
 # columns of the facts about a lane
 HEADWAY: Final = 0
@@ -36,8 +32,7 @@ BLOCKED: Final = 3
 GAP: Final = 4
 PHASE: Final = 5
 HOME: Final = 6  # the stage that serves the lane best
-ROOM: Final = 7  # vehicles that can wait beyond the stop line
-FACT_COLUMNS: Final = 8
+FACT_COLUMNS: Final = 7
 
 # columns of the rules of a lane under a stage
 SHARE: Final = 0
@@ -116,7 +111,7 @@ def is_whole(gone_milli: int, portion_milli: int) -> bool:
 @kernel("i8(i8,i8,i8[:,::1],i8[:,:,::1],i8[:,::1])")
 def coming_ms(lane: int, row: int, facts: Ints, vehicles: Ints, states: Ints) -> int:
     """Return when the next whole vehicle of the lane can leave, were it green; NEVER where it has none. The packets before it are too thin to be met."""
-    nxt, gone = states[row, NEXT], states[row, GONE_WEIGHT] + states[row, INSIDE_WEIGHT]
+    nxt, gone = states[row, NEXT], states[row, GONE_WEIGHT]
     while vehicles[lane, nxt, ARRIVAL] < NEVER and not is_whole(gone, vehicles[lane, nxt + 1, BEFORE_WEIGHT] - gone):
         nxt += 1
     return int(max(vehicles[lane, nxt, ARRIVAL], states[row, READY], facts[lane, BLOCKED]))
@@ -154,33 +149,8 @@ def foes_end(lane: int, old: int, new: int, rules: Ints, foes: Ints) -> bool:
 
 @kernel("b1(i8,i8,i8,i8[:,:,::1],i8[:,::1],i8[:,::1])")
 def stands_ready(lane: int, end_ms: int, row: int, vehicles: Ints, facts: Ints, states: Ints) -> bool:
-    """Return whether a vehicle of the lane could leave before `end_ms`, were it green, or waits beyond the stop line: most could not, and need no more work."""
-    if states[row, INSIDE_WEIGHT] > 0:
-        return True
+    """Return whether a vehicle of the lane could leave before `end_ms`, were it green: most could not, and need no more work."""
     return bool(states[row, READY] < end_ms and vehicles[lane, states[row, NEXT], ARRIVAL] < end_ms and facts[lane, BLOCKED] < end_ms)
-
-
-@kernel("void(i8,i8,i8[:,::1],i8[:,::1])")
-def note(lane: int, at_ms: int, departs: Ints, notes: Ints) -> None:
-    """Note that a whole vehicle of the lane leaves."""
-    departs[lane, notes[lane, COUNT]] = at_ms
-    notes[lane, COUNT] += 1
-
-
-@kernel("i8(i8,i8,i8,i8[:,::1],i8[:,::1],i8[:,::1],i8[:,::1])")
-def let_one_out(lane: int, at_ms: int, row: int, facts: Ints, states: Ints, departs: Ints, notes: Ints) -> int:
-    """Let one of those who wait beyond the stop line leave, and return what that cost for one person each. It came when they did in the mean."""
-    weight = states[row, INSIDE_WEIGHT]
-    one = min(weight, PORTION_MILLI)
-    moment = states[row, INSIDE_MOMENT] * one // weight
-    if is_whole(states[row, GONE_WEIGHT], one):
-        note(lane, at_ms, departs, notes)
-    states[row, GONE_WEIGHT] += one
-    states[row, GONE_MOMENT] += moment
-    states[row, INSIDE_WEIGHT] -= one
-    states[row, INSIDE_MOMENT] -= moment
-    states[row, OUT] = at_ms + facts[lane, HEADWAY]
-    return int(one * (at_ms + facts[lane, STOP]) - moment)
 
 
 @kernel("i8(i8,i8,i8,b1,i8,i8[:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,:,::1],i8[:,::1],i8[:,::1],i8[:,::1])")
@@ -200,13 +170,14 @@ def serve_lane(
 ) -> int:
     """Let the lane discharge under `stage` until `end_ms` (exclusive), update its state at `row` and return the raw cost of those that left.
 
-    Who must yield and finds no gap at once waits beyond the stop line where there is room, and the lane goes on behind him.
-    ``clears``: its foes have no green after `end_ms` either. Then those who wait there leave as they stop, and where there is no room the one who
-    has found no gap until then: the "sneakers" of HCM 2010 ch. 31.
+    ``clears``: its foes have no green after `end_ms` either. Then the one who has found no gap until then waits beyond the stop line and leaves as
+    they stop: the "sneaker" of HCM 2010 ch. 31, one per lane and green.
     """
     cost = 0
     nxt, ready, passed = states[row, NEXT], states[row, READY], states[row, PASSED]
+    weight, moment = states[row, GONE_WEIGHT], states[row, GONE_MOMENT]
     share, cap, yielding = rules[stage, lane, SHARE], rules[stage, lane, CAP], rules[stage, lane, YIELD]
+    count = notes[lane, COUNT]
     while True:
         way = vehicles[lane, nxt, PASSES]
         if (way == 0 and passed >= cap) or (way != 0 and not has_stage(way, stage)):
@@ -215,53 +186,31 @@ def serve_lane(
         leave = max(came, ready, facts[lane, BLOCKED])
         if leave >= end_ms:
             break
-        inside = False
         if yielding > 0 and (has_stage(vehicles[lane, nxt, GIVES_WAY], stage) if way != 0 else must_yield(nxt, yielding, facts[lane, PHASE])):
-            gap_ms = gap_time_ms(leave, end_ms, facts[lane, GAP], stage, lane, foes, departs, notes)
-            inside = facts[lane, ROOM] > 0 and (gap_ms > leave or states[row, INSIDE_WEIGHT] > 0)
-            if not inside:
-                leave = gap_ms
-                if leave >= end_ms:
-                    if not clears:
-                        break
-                    leave = end_ms
-        rest = vehicles[lane, nxt + 1, BEFORE_WEIGHT] - states[row, GONE_WEIGHT] - states[row, INSIDE_WEIGHT]
+            leave = gap_time_ms(leave, end_ms, facts[lane, GAP], stage, lane, foes, departs, notes)
+            if leave >= end_ms:
+                if not clears:
+                    break
+                leave = end_ms
+        rest = vehicles[lane, nxt + 1, BEFORE_WEIGHT] - weight
         portion = min(rest, PORTION_MILLI) if way != 0 else min(rest, PORTION_MILLI, cap - passed)
-        if inside and states[row, INSIDE_WEIGHT] + portion > facts[lane, ROOM] * PORTION_MILLI + HALF_MILLI:
-            out_ms = gap_time_ms(max(states[row, OUT], leave), end_ms, facts[lane, GAP], stage, lane, foes, departs, notes)
-            if out_ms >= end_ms:
-                break
-            cost += let_one_out(lane, out_ms, row, facts, states, departs, notes)
-            ready = max(ready, out_ms)
-            continue
         delay = leave - came
         if delay > STOPPED_MS:
             delay += facts[lane, STOP]
-        if inside:
-            states[row, INSIDE_WEIGHT] += portion
-            states[row, INSIDE_MOMENT] += portion * came
-            states[row, OUT] = max(states[row, OUT], leave)
-        else:
-            cost += portion * delay
-            if is_whole(states[row, GONE_WEIGHT], portion):
-                note(lane, leave, departs, notes)
-            states[row, GONE_WEIGHT] += portion
-            states[row, GONE_MOMENT] += portion * came
+        cost += portion * delay
+        if is_whole(weight, portion):
+            departs[lane, count] = leave
+            count += 1
+            notes[lane, COUNT] = count
         ready = leave + facts[lane, HEADWAY] * portion // 1000
         if share < 1000 and way == 0:
             passed += portion
+        weight += portion
+        moment += portion * came
         if portion >= rest:
             nxt += 1
     states[row, NEXT], states[row, READY], states[row, PASSED] = nxt, ready, passed
-    while states[row, INSIDE_WEIGHT] > 0:
-        out_ms = states[row, OUT]
-        if yielding > 0:
-            out_ms = gap_time_ms(out_ms, end_ms, facts[lane, GAP], stage, lane, foes, departs, notes)
-        if out_ms >= end_ms:
-            if not clears:
-                break
-            out_ms = end_ms
-        cost += let_one_out(lane, out_ms, row, facts, states, departs, notes)
+    states[row, GONE_WEIGHT], states[row, GONE_MOMENT] = weight, moment
     return int(cost * facts[lane, PERSON])
 
 
@@ -282,8 +231,7 @@ def standing_cost(
     if queue <= 0:
         return 0
     cost = now_ms * queue - (here[k, lane, HERE_MOMENT] - states[row, GONE_MOMENT])
-    inside = states[row, INSIDE_WEIGHT]
-    cost += (max(here[k, lane, STOPPED_WEIGHT] - states[row, GONE_WEIGHT] - inside, 0) + inside) * facts[lane, STOP]
+    cost += max(here[k, lane, STOPPED_WEIGHT] - states[row, GONE_WEIGHT], 0) * facts[lane, STOP]
     share = rules[stage, lane, SHARE]
     if share > 0 and may_leave(lane, stage, row, vehicles, rules, states):
         wait = states[row, READY] - now_ms

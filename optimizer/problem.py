@@ -35,7 +35,6 @@ class HorizonProblem(NamedTuple):
     yield_milli: Ints  # (S, L) share, of the vehicles that the stage serves on the lane, that must yield to the foes: 0 none, 1000 all
     yield_phase_milli: Ints  # (L,) 0 to 999: where the pattern of yielding vehicles begins, see `optimizer.lanes.must_yield`
     gap_ms: Ints  # (L,) critical gap of the lane's yielding movements
-    room_veh: Ints  # (L,) how many of those who yield can wait beyond the stop line without holding up who goes another way; 0: they wait at it
     green_end_ms: Ints  # (S, S, L) from a to b: how long after the begin of the transition the lane still discharges
     green_start_ms: Ints  # (S, S, L) from a to b: when the lane begins to discharge (start-up inside); 0 and green_end NEVER_MS: goes on;
     # where b does not serve it: when a later stage may at the earliest, for what ends from a to b must be cleared

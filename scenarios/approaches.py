@@ -87,8 +87,7 @@ def movements(net: Net, groups: Sequence[LinkGroup], links: Mapping[int, Sequenc
             direction=DIRECTIONS.get(c.direction, Direction.STRAIGHT),
             share_ratio=round(w / total[c.from_lane], 4),
             crossing_m=round(net.path_m(c), 2),
-            yields_to=(yields_to := _yields_to(c, links, relations)),
-            wait_m=round(net.wait_m(c), 2) if yields_to else 0.0,
+            yields_to=_yields_to(c, links, relations),
         )
         for w, (c, group) in zip(weights, found, strict=True)
     )

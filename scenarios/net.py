@@ -161,11 +161,6 @@ class Net:
         """Return the length of the connection's way across the junction."""
         return sum(self.lanes[lane].length_m for lane in self.path_of(connection))
 
-    def wait_m(self, connection: Connection) -> float:
-        """Return how far beyond the stop line the connection's vehicles wait for a gap: to the end of the first of several internal lanes; else 0."""
-        path = self.path_of(connection)
-        return self.lanes[path[0]].length_m if len(path) > 1 else 0.0
-
     def shape_of(self, connection: Connection) -> tuple[Point, ...]:
         """Return the polyline of the way across the junction; a straight line where the net has no internal lanes."""
         points = [p for lane in self.path_of(connection) for p in self.lanes[lane].shape]

@@ -25,15 +25,11 @@ class LaneState:
     """The vehicles still to leave, the earliest next departure, and what passed under partial service.
 
     A vehicle is [arrival, weight, stages that let it pass, stages under which it yields], the stages as bits, none where the way is not known.
-    Those who wait beyond the stop line for a gap are told by their weight and by the sum of weight times arrival.
     """
 
     waiting: list[list[int]]
     ready: int
     passed: int = 0
-    inside: int = 0
-    inside_moment: int = 0
-    out: int = 0
 
 
 def pass_cap_milli(share):
@@ -64,7 +60,7 @@ def is_whole(gone, portion):
 
 def coming_ms(p, lane, state):
     """Return when the next whole vehicle can leave, NEVER where the lane has none."""
-    gone, more = _gone(p, lane, state) + state.inside, 0
+    gone, more = _gone(p, lane, state), 0
     for arrival, weight, *_ in state.waiting:
         more += weight
         if is_whole(gone, more):
@@ -73,7 +69,7 @@ def coming_ms(p, lane, state):
 
 
 def _gone(p, lane, state):
-    return sum(int(w) for w in p.weight_milli[lane, : p.vehicles[lane]]) - sum(weight for _, weight, *_ in state.waiting) - state.inside
+    return sum(int(w) for w in p.weight_milli[lane, : p.vehicles[lane]]) - sum(weight for _, weight, *_ in state.waiting)
 
 
 def has_stage(way, stage):
@@ -89,67 +85,35 @@ def may_leave(p, lane, stage, state):
 
 
 def stands_ready(p, lane, end, state):
-    return state.inside > 0 or (bool(state.waiting) and max(state.waiting[0][0], state.ready, int(p.blocked_ms[lane])) < end)
-
-
-def note(p, lane, state, part, departures, time):
-    """Note a departure where with this part a whole vehicle has gone."""
-    if is_whole(_gone(p, lane, state), part):
-        departures.append(time)
-
-
-def let_one_out(p, lane, state, departures, time):
-    """Return the cost of one of those beyond the stop line, as old as they are in the mean, who leaves now."""
-    one = min(state.inside, 1000)
-    moment = state.inside_moment * one // state.inside
-    note(p, lane, state, one, departures, time)
-    state.inside, state.inside_moment, state.out = state.inside - one, state.inside_moment - moment, time + int(p.headway_ms[lane])
-    return (one * (time + int(p.stop_cost_ms[lane])) - moment) * int(p.person_milli[lane])
+    return bool(state.waiting) and max(state.waiting[0][0], state.ready, int(p.blocked_ms[lane])) < end
 
 
 def serve_lane(p, lane, stage, end, state, foe_times=(), *, clears=False):
     """Return (raw cost, departures of whole vehicles). ``clears``: who has found no gap by the end leaves then."""
     cost, departures, share = 0, [], int(p.service_milli[stage, lane])
-    room, gap = 1000 * int(p.room_veh[lane]), int(p.gap_ms[lane])
     while may_leave(p, lane, stage, state):
         arrival, weight, passes, yields = state.waiting[0]
         leave = max(arrival, state.ready, int(p.blocked_ms[lane]))
         place = int(p.vehicles[lane]) - len(state.waiting)
         yielding = int(p.yield_milli[stage, lane])
-        caught = inside = False
+        caught = False
         must = yielding > 0 and has_stage(yields, stage) if passes else must_yield(place, yielding, int(p.yield_phase_milli[lane]))
         if leave < end and must:
-            found = gap_time_ms(leave, end, gap, foe_times)
-            inside = room > 0 and (found > leave or state.inside > 0)
-            if not inside:
-                caught = clears and found >= end
-                leave = end if caught else found
+            leave = gap_time_ms(leave, end, int(p.gap_ms[lane]), foe_times)
+            caught = clears and leave >= end
+            leave = end if caught else leave
         if leave >= end and not caught:
             break
         part = min(weight, 1000) if passes else min(weight, 1000, pass_cap_milli(share) - state.passed)
-        if inside and state.inside + part > room + 500:
-            free = gap_time_ms(max(state.out, leave), end, gap, foe_times)
-            if free >= end:
-                break
-            cost += let_one_out(p, lane, state, departures, free)
-            state.ready = max(state.ready, free)
-            continue
         wait = leave - arrival
-        if not inside:
-            cost += part * int(p.person_milli[lane]) * (wait + (int(p.stop_cost_ms[lane]) if wait > 1000 else 0))
-            note(p, lane, state, part, departures, leave)
+        cost += part * int(p.person_milli[lane]) * (wait + (int(p.stop_cost_ms[lane]) if wait > 1000 else 0))
+        if is_whole(_gone(p, lane, state), part):
+            departures.append(leave)
         state.ready = leave + int(p.headway_ms[lane]) * part // 1000
         state.passed += part if share < 1000 and not passes else 0
         state.waiting[0][1] -= part
-        if inside:
-            state.inside, state.inside_moment, state.out = state.inside + part, state.inside_moment + part * arrival, max(state.out, leave)
         if state.waiting[0][1] == 0:
             state.waiting.pop(0)
-    while state.inside:
-        free = gap_time_ms(state.out, end, gap, foe_times) if p.yield_milli[stage, lane] > 0 and _foes(p, stage, lane) else state.out
-        if free >= end and not clears:
-            break
-        cost += let_one_out(p, lane, state, departures, min(free, end))
     return cost, departures
 
 
@@ -187,7 +151,7 @@ def find_homes(p):
 
 def set_rules(p):
     """Return the facts per lane, and share, cap and yielding share per stage and lane."""
-    columns = (p.headway_ms, p.stop_cost_ms, p.person_milli, p.blocked_ms, p.gap_ms, p.yield_phase_milli, find_homes(p), p.room_veh)
+    columns = (p.headway_ms, p.stop_cost_ms, p.person_milli, p.blocked_ms, p.gap_ms, p.yield_phase_milli, find_homes(p))
     facts = [[int(x[lane]) for x in columns] for lane in range(len(p.vehicles))]
     stages, lanes = p.service_milli.shape
     rules = [
@@ -274,7 +238,7 @@ def advance(p, old, new, begin, until, states, noted=None):
         if share > 0 and may_leave(p, lane, new, state):
             departures = [*departures, coming_ms(p, lane, state)]
         seen[lane] = departures
-        state.ready, state.out = max(state.ready, until), max(state.out, until)
+        state.ready = max(state.ready, until)
     return cost
 
 
@@ -282,8 +246,6 @@ def standing_cost(p, lane, now, stage, leave, state, reach):
     here = [(arrival, weight) for arrival, weight, *_ in state.waiting if arrival <= now]
     queue = sum(weight for _, weight in here)
     cost = sum(weight * (now - arrival + (int(p.stop_cost_ms[lane]) if now - arrival > 1000 else 0)) for arrival, weight in here)
-    queue += state.inside
-    cost += state.inside * (now + int(p.stop_cost_ms[lane])) - state.inside_moment
     share = int(p.service_milli[stage, lane])
     if share > 0 and (may_leave(p, lane, stage, state) if state.waiting else state.passed < pass_cap_milli(share)):
         wait = state.ready - now
@@ -309,7 +271,7 @@ def order_cost(queues):
 
 def standing_costs(p, now, stage, leave, states, reach):
     """Return what all standing vehicles cost, lane by lane, because queues of different stages wait for each other, and because others come later."""
-    queues = [state.inside + sum(weight for arrival, weight, *_ in state.waiting if arrival <= now) for state in states]
+    queues = [sum(weight for arrival, weight, *_ in state.waiting if arrival <= now) for state in states]
     homes, blocks = find_homes(p), []
     for s in range(p.service_milli.shape[0]):
         mine = [lane for lane, home in enumerate(homes) if home == s]
@@ -501,11 +463,11 @@ def check(p: HorizonProblem):
     axes = {"arrival_ms": "LV", "weight_milli": "LV", "service_milli": "SL", "yield_milli": "SL", "green_end_ms": "SSL", "green_start_ms": "SSL"}
     axes |= dict.fromkeys(("passes", "gives_way"), "LV")
     axes |= dict.fromkeys(("min_stay_ms", "allowed"), "SS") | dict.fromkeys(("vehicles", "headway_ms", "stop_cost_ms", "person_milli"), "L")
-    axes |= dict.fromkeys(("ready_ms", "blocked_ms", "yield_phase_milli", "gap_ms", "room_veh"), "L")
+    axes |= dict.fromkeys(("ready_ms", "blocked_ms", "yield_phase_milli", "gap_ms"), "L")
     if any(getattr(p, name).shape != shape[of] for name, of in axes.items()) or p.foes.shape[:2] != (stages, lanes):
         return -1
     ranges = [("foes", -1, lanes - 1), ("vehicles", 0, places), ("service_milli", 0, 1000), ("yield_milli", 0, 1000), ("yield_phase_milli", 0, 999)]
-    ranges += [("gap_ms", 0, 3_600_000), ("room_veh", 0, 100)]
+    ranges.append(("gap_ms", 0, 3_600_000))
     ranges += [(n, 0, NEVER) for n in ("weight_milli", "headway_ms", "stop_cost_ms", "person_milli", "green_end_ms", "green_start_ms", "min_stay_ms")]
     ranges += [(n, -NEVER, NEVER) for n in ("arrival_ms", "ready_ms", "blocked_ms")]
     ranges += [(n, 0, 2**62 - 1) for n in ("passes", "gives_way")]

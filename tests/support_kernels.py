@@ -43,7 +43,6 @@ def horizon_problems(draw, max_lanes=3, max_stages=3, max_times=7, max_beam=6):
         yield_milli=many(st.sampled_from([0, 1000, 1000, 500, 300, 730]), stages, lanes),
         yield_phase_milli=many(st.integers(0, 999), lanes),
         gap_ms=many(st.sampled_from([0, 3000, 4500]), lanes),
-        room_veh=many(st.sampled_from([0, 0, 1, 2]), lanes),
         green_end_ms=green_end,
         green_start_ms=many(st.sampled_from([0, 4000, 5500]), stages, stages, lanes),
         min_stay_ms=many(st.sampled_from([0, 3000, 7000]), stages, stages),

@@ -45,7 +45,6 @@ def junction(arrivals, service, *, foes=None, grid=(0, 2000, 4000, 6000, 8000, 1
         yield_milli=np.full((stages, lanes), 1000, np.int64),
         yield_phase_milli=np.full(lanes, 500, np.int64),
         gap_ms=np.full(lanes, 4000, np.int64),
-        room_veh=np.zeros(lanes, np.int64),
         green_end_ms=green_end,
         green_start_ms=green_start,
         min_stay_ms=np.full((stages, stages), 6000, np.int64),
@@ -168,20 +167,6 @@ def test_one_who_has_found_no_gap_leaves_as_the_green_of_those_with_the_right_of
     assert caught([0, 0, 1000], 1) == 2000
     assert caught([0, 0, 1000], 2) == 2000 + stands_ms, "one per lane and green"
     assert caught([1000, 0, 1000], 1) == stands_ms, "they go on"
-
-
-def passed_by(room_veh, count=2):
-    """Return what two vehicles cost in front of an endless stream, of which the first must yield to it and the second need not."""
-    p = junction([[0] * 6, [0, 0]], [[1000, 1000]], foes=[[[-1], [0]]], yield_milli=ints([0, 500], (1, 2)), room_veh=ints([0, room_veh], (2,)))
-    return stay_cost(p._replace(vehicles=ints([6, count], (2,)))) - stay_cost(p._replace(vehicles=ints([6, 0], (2,))))
-
-
-def test_in_a_wide_junction_others_pass_who_waits_for_a_gap():
-    # both stand for the 10 s, and then leave 2 s apart
-    assert passed_by(0) == 2 * 10_000 + 4000
-    # the first goes in and stands there, the second leaves 2 s after him
-    assert passed_by(1) == 10_000 + 1000 + 2000
-    assert passed_by(1, count=1) == passed_by(0, count=1), "one alone waits as long"
 
 
 def thin(weights_milli, times_ms, **changes):

@@ -101,7 +101,6 @@ CASES: dict[str, tuple[Junction, tuple[str, ...]]] = {
     "shares that do not sum to one": (changed("movements", 0, share_ratio=0.9), ("lane 'a'", "share_ratio", "1.2")),
     "share of NaN": (changed("movements", 2, share_ratio=math.nan), ("lane 'b'", "nan")),
     "negative crossing": (changed("movements", 2, crossing_m=-2.0), ("crossing_m", "-2.0")),
-    "negative wait": (changed("movements", 2, wait_m=-2.0), ("wait_m", "-2.0")),
     "lane without a movement": (replace(GOOD, movements=GOOD.movements[:2]), ("lane 'b'", "at least one movement")),
     "missing intergreen": (replace(GOOD, intergreens=GOOD.intergreens[1:]), ("intergreen V1 -> V2", "found none")),
     "intergreen twice": (replace(GOOD, intergreens=(*GOOD.intergreens, GOOD.intergreens[0])), ("intergreen V1 -> V2", "found again")),
