@@ -175,6 +175,11 @@ class Node:
     programmes: tuple[Programme, ...] = ()
     free_stages: bool = False
 
+    def forbidden(self) -> frozenset[tuple[int, int]]:
+        """Return the transitions that the engineer rules out, as indices of their stages."""
+        index = {stage.id: k for k, stage in enumerate(self.stages)}
+        return frozenset((index[t.from_stage], index[t.to_stage]) for t in self.transitions if not t.allowed)
+
 
 @dataclass(frozen=True, slots=True)
 class Detector:

@@ -30,8 +30,7 @@ class Recall:
         self._limit_ms = {g: junction.group_by_id[g].max_red_ms or LIMIT_MS for g in node.groups if g in served and g not in told}
         self._stages = [(k, frozenset(s.green)) for k, s in enumerate(node.stages) if s.green and not s.free]
         self._names = [s.id for s in node.stages]
-        index = {s.id: k for k, s in enumerate(node.stages)}
-        self._forbidden = {(index[t.from_stage], index[t.to_stage]) for t in node.transitions if not t.allowed}
+        self._forbidden = node.forbidden()
         self._stage: int | None = None
         self._plan: Plan | None = None
         self._until_ms = 0

@@ -31,8 +31,7 @@ class StageOrder:
 
     def __init__(self, model: NodeModel, turns: Sequence[int], others: Sequence[int] = ()) -> None:
         self._model, self._turns, self._all = model, tuple(turns), (*turns, *others)
-        index = {s.id: k for k, s in enumerate(model.node.stages)}
-        self._forbidden = {(index[t.from_stage], index[t.to_stage]) for t in model.node.transitions if not t.allowed}
+        self._forbidden = model.node.forbidden()
         self._had: dict[int, Ways] = dict.fromkeys(self._turns, frozenset())  # per stage: who was green since its last turn
         self._shown: Ways = frozenset()  # who was green since the last turn of any
         self._turn = -1  # an index into the turns
