@@ -71,7 +71,7 @@ class Case:
     @property
     def own(self) -> bool:
         """Return whether the controller came by an entry point, as a user's own does."""
-        return self.control not in (*OURS, *SUMO_DRIVEN, *PEERS)
+        return is_own(self.control)
 
     def to_json(self) -> str:
         """Return the case as JSON."""
@@ -90,12 +90,16 @@ class Case:
         return Path(self.folder) / name
 
 
+def is_own(control: str) -> bool:
+    """Return whether a control is none of those that come with the package, but a user's own."""
+    return control not in (*OURS, *SUMO_DRIVEN, *PEERS)
+
+
 def control_names() -> tuple[str, ...]:
     """Return all control names that ``--control`` takes, those of users' own controllers last."""
     from scenarios.own_controllers import own_controllers
 
-    known = (*OURS, *SUMO_DRIVEN, *PEERS)
-    return (*known, *(name for name in own_controllers() if name not in known))
+    return (*OURS, *SUMO_DRIVEN, *PEERS, *filter(is_own, own_controllers()))
 
 
 def check_control(name: str) -> str:
@@ -107,7 +111,7 @@ def check_control(name: str) -> str:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ConfigError(f"--control: unknown control {name!r}; {hint}expected one of {', '.join(known)}")
-    if name not in (*OURS, *SUMO_DRIVEN, *PEERS):
+    if is_own(name):
         registered(name)
     return name
 
