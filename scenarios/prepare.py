@@ -140,10 +140,15 @@ def _rewritten(case: Case, programmes: Mapping[str, TlProgramme], junctions: Seq
     if case.rules == "street":
         chosen = [street_programme(junction, programmes[junction.id]) for junction in junctions]
     else:
-        chosen = [p for p in programmes.values() if not case.tls or p.light in case.tls]
+        chosen = _chosen(case, programmes)
     if case.control in ACTUATED_MAX_S:
         return [own for own in (_with_actuation(case, p) for p in chosen) if own is not None]
     return chosen if case.rules == "street" else []
+
+
+def _chosen(case: Case, programmes: Mapping[str, TlProgramme]) -> list[TlProgramme]:
+    """Return the programmes of the lights that the case is about."""
+    return [p for p in programmes.values() if not case.tls or p.light in case.tls]
 
 
 def _with_actuation(case: Case, programme: TlProgramme) -> TlProgramme | None:
@@ -160,7 +165,7 @@ def _own_actuation(case: Case, programmes: Mapping[str, TlProgramme]) -> list[st
     """Say where the net's own programmes are vehicle actuated, for a baseline then runs something else than its name says."""
     if case.rules == "street" or not (case.control == "fixed" or case.control in ACTUATED_MAX_S):
         return []
-    chosen = [p for p in programmes.values() if not case.tls or p.light in case.tls]
+    chosen = _chosen(case, programmes)
     own = sum(1 for p in chosen if p.kind == "actuated")
     does = "takes over their shortest and longest greens" if case.control == DELAY_BASED else "leaves them as they are"
     return [f"{own} of {len(chosen)} lights have programmes with vehicle actuation of their own in the net; {case.control} {does}"] if own else []
