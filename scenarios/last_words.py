@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from scenarios import own_controllers
 from scenarios.case import Case
@@ -36,14 +36,14 @@ def leave_last_words() -> None:
     faulthandler.enable(all_threads=False)
     process, end = os.getpid(), os._exit
 
-    def told(status: int) -> None:
+    def told(status: int) -> NoReturn:
         if os.getpid() != process:
             end(status)
         print(f"os._exit({status}) was called", file=sys.stderr, flush=True)
         faulthandler.dump_traceback(all_threads=False)
         end(1)
 
-    os._exit = told  # type: ignore[assignment]
+    os._exit = told
 
 
 def how_it_ended(case: Case, code: int, log: Path) -> str:

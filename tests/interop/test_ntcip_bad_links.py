@@ -133,7 +133,7 @@ def test_the_engine_is_made_with_the_first_request(tree: TableAgent) -> None:
         transport.close()
 
 
-def test_a_name_that_nobody_knows_yet_is_told_and_looked_up_again(tree: TableAgent) -> None:
+def test_a_name_that_nobody_knows_yet_is_told_and_looked_up_again(tree: TableAgent, monkeypatch: pytest.MonkeyPatch) -> None:
     agent = OverSnmp(tree)
     transport = SnmpTransport("late.example.invalid", Community("secret"), Quirks(port=agent.agent.port))
     try:
@@ -143,7 +143,7 @@ def test_a_name_that_nobody_knows_yet_is_told_and_looked_up_again(tree: TableAge
         async def known(host: str, port: int, **_kind: int) -> list[tuple[object, ...]]:
             return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("127.0.0.1", port))]
 
-        transport._loop.getaddrinfo = known  # type: ignore[assignment]
+        monkeypatch.setattr(transport._loop, "getaddrinfo", known)
         assert list(transport.get_many([BACKUP])) == [30]
     finally:
         transport.close()

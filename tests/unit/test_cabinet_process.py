@@ -147,4 +147,4 @@ def test_what_keeps_a_controller_from_being_driven_is_a_warning(caplog: pytest.L
     with caplog.at_level(logging.INFO):
         one.guard.tell("controller", "conflict: expected no green of A beside B, found B green")
         one.guard.tell("start", "site corner, mode actuated")
-    assert [(record.kind, record.levelname) for record in caplog.records] == [("controller", "WARNING"), ("start", "INFO")]  # type: ignore[attr-defined]
+    assert [(vars(record)["kind"], record.levelname) for record in caplog.records] == [("controller", "WARNING"), ("start", "INFO")]
