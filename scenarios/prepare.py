@@ -137,13 +137,11 @@ def _rewritten(case: Case, programmes: Mapping[str, TlProgramme], junctions: Seq
         return []
     if case.control == FLOOR:
         return [all_green(p) for p in programmes.values()]
-    if case.rules == "street":
-        chosen = [street_programme(junction, programmes[junction.id]) for junction in junctions]
-    else:
-        chosen = _chosen(case, programmes)
+    street = case.rules == "street"
+    chosen = [street_programme(junction, programmes[junction.id]) for junction in junctions] if street else _chosen(case, programmes)
     if case.control in ACTUATED_MAX_S:
         return [own for own in (_with_actuation(case, p) for p in chosen) if own is not None]
-    return chosen if case.rules == "street" else []
+    return chosen if street else []
 
 
 def _chosen(case: Case, programmes: Mapping[str, TlProgramme]) -> list[TlProgramme]:
