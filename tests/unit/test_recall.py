@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import support_control as support
 
-from controller.junction import Group, Junction, Stage
+from controller.assemble import assemble
+from controller.junction import Group, Intergreen, Junction, Stage, Transition
 from controller.plan import Plan
 from controller.recall import GIVE_UP_MS, LIMIT_MS, Recall
 from controller.snapshot import Snapshot
-from hardware.signals import GroupKind
+from hardware.fake import FakeHeads, FakeInputs
+from hardware.registry import open_site
+from hardware.signals import Aspect, GroupKind
 
 BASE = support.junction()
 WALK = Group("W", GroupKind.PEDESTRIAN, min_green_ms=5_000, amber_ms=0)
@@ -104,11 +108,44 @@ def test_a_lane_without_a_loop_is_not_seen() -> None:
 
 @pytest.mark.parametrize("stage", [0, 1])
 def test_a_forbidden_transition_is_not_asked_for(stage: int) -> None:
-    from controller.junction import Transition
-
     one = junction()
     node = one.nodes[0]
     names = [s.id for s in node.stages]
     forbidden = tuple(Transition(names[stage], to, allowed=False) for to in ("A with walk", "walk"))
     shut = replace(one, nodes=(replace(node, transitions=forbidden),))
     assert Recall(shut, shut.nodes[0]).plan(seen(shut, LIMIT_MS, stage=stage)) is None
+
+
+def with_a_walk_beside_the_side_street() -> Junction:
+    (node,) = BASE.nodes
+    stages = tuple(replace(s, green=(*s.green, "W")) if s.id == "EW" else s for s in node.stages)
+    gaps = tuple(Intergreen(a, b, 5_000) for x in ("NS", "NSL") for a, b in (("W", x), (x, "W")))
+    node = replace(node, groups=(*node.groups, "W"), stages=stages)
+    return replace(BASE, groups=(*BASE.groups, replace(WALK, links=(len(BASE.groups),))), intergreens=(*BASE.intergreens, *gaps), nodes=(node,))
+
+
+def walks_ms(control: str, until_ms: int) -> list[int]:
+    """Return when the walk begins to be green at a junction to which nobody comes."""
+    one = with_a_walk_beside_the_side_street()
+    heads = FakeHeads(one.site_spec())
+    guard = open_site(one.site_spec(), heads, now_ms=0)
+    driver = assemble(one, control, FakeInputs(), guard, None, start_ms=0)
+    for now_ms in range(0, until_ms, 1_000):
+        driver.tick(now_ms)
+    assert guard.refusals == 0
+    walk = [g.id for g in one.groups].index("W")
+    greens = [(frame.now_ms, frame.aspects[walk] is Aspect.GREEN) for frame in heads.history]
+    return [at_ms for (_, before), (at_ms, green) in pairwise(greens) if green and not before]
+
+
+@pytest.mark.parametrize("control", ["adaptive", "cycle", "actuated"])
+def test_where_nobody_comes_the_walk_comes_all_the_same(control: str) -> None:
+    first_ms, *_ = walks_ms(control, 400_000)
+    assert LIMIT_MS <= first_ms <= LIMIT_MS + 15_000
+
+
+def test_a_programme_by_the_clock_goes_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = walks_ms("programme", 400_000)
+    monkeypatch.setattr(Recall, "plan", lambda _recall, _snapshot: None)
+    assert found == walks_ms("programme", 400_000)
+    assert len(found) > 3
