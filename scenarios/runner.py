@@ -33,7 +33,7 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe.write_text("", encoding="utf-8")
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # of those who begin in one folder at once, the first one takes it away
     except OSError as error:
         raise ConfigError(f"--output: cannot write into {path} ({error.strerror}); give a folder that you may write into") from error
     return path

@@ -91,7 +91,7 @@ def cases_of(request: Request) -> list[Case]:
         raise ConfigError("--attach takes one control and one seed, for the SUMO it attaches to is run once; found more")
     scenario = find_scenario(request.scenario)
     config = load_config(scenario)
-    root = make_folder(request.output or _default_folder(scenario.name))
+    root = make_folder(request.output or _new_folder(scenario.name))
     single = len(controls) * len(seeds) == 1
     return [
         Case(
@@ -119,15 +119,20 @@ def cases_of(request: Request) -> list[Case]:
     ]
 
 
-def _default_folder(scenario: str) -> Path:
-    stamp = utc_now().strftime("%Y%m%dT%H%M%SZ")
+def _new_folder(scenario: str) -> Path:
+    """Return a folder for this call alone: made here, so that calls of the same second get one each."""
     name = Path(scenario).stem if scenario.endswith("cfg") else scenario
-    folder = Path("runs") / f"{stamp}-{name.strip('/').replace('/', '-')}"
-    count = 1
-    while folder.exists():
-        count += 1
-        folder = folder.with_name(f"{stamp}-{name.strip('/').replace('/', '-')}-{count}")
-    return folder
+    first = Path("runs") / f"{utc_now():%Y%m%dT%H%M%SZ}-{name.strip('/').replace('/', '-')}"
+    make_folder(first.parent)
+    folder, number = first, 1
+    while True:
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+            folder = first.with_name(f"{first.name}-{number}")
+        else:
+            return folder
 
 
 def run_request(request: Request) -> int:

@@ -9,8 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from support_sumo import cross, running
 
 from controller.cli import main
 from controller.errors import ConfigError, ScenarioError, SimulationError, UmlaufError
-from scenarios.simulate import Request, run_request
+from scenarios.simulate import Request, cases_of, run_request
 from scenarios.summary import KEYS
 
 pytestmark = pytest.mark.sim
@@ -40,6 +42,21 @@ def simulate(capsys: pytest.CaptureFixture[str], output: Path, scenario: str = "
 def copy_of_cross(folder: Path) -> Path:
     shutil.copytree(cross().path.parent, folder)
     return folder / cross().path.name
+
+
+def test_calls_of_the_same_second_get_a_folder_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    together = threading.Barrier(8)
+
+    def folder(_: int) -> str:
+        together.wait()
+        (case,) = cases_of(Request(scenario="cross", controls=("fixed",)))
+        return case.folder
+
+    with ThreadPoolExecutor(8) as calls:
+        found = list(calls.map(folder, range(8)))
+    assert len(set(found)) == 8
+    assert all(Path(x).is_dir() for x in found)
 
 
 def test_one_run_writes_all_files_directly_into_its_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
