@@ -6,7 +6,7 @@ when nothing has spoken against it for its fault's hold-down, longer after a rel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +18,8 @@ from controller.detector_witness import Witnesses
 from controller.detector_words import why
 from controller.junction import Detector, Junction
 from controller.profile import Profile
-from controller.snapshot import DetectorState
+from controller.requests import Requests
+from controller.snapshot import DetectorState, SignalState
 from controller.stand_in import Flows
 from hardware.ports import DetectorFault, InputEvent, InputKind
 
@@ -81,7 +82,7 @@ class _Loop:
 
 
 class Detection:
-    """Keeps the state and the health of every loop of a junction.
+    """Keeps the state and the health of every loop of a junction, and who has asked by a button.
 
     ``line_of``: by detector, the input source that it hangs on. ``limits``: by detector, those that are not its purpose's.
     ``week_ms``: the time since Monday 0:00, as the site's clocks show it, when the monotonic clock was zero; the profile needs it.
@@ -93,6 +94,7 @@ class Detection:
         own = limits or {}
         now = Platoons()
         self._loops = {d.id: _Loop(d, own.get(d.id, LIMITS[d.purpose]), Followers(now), changed_ms=start_ms, minute_ms=start_ms) for d in junction.detectors}
+        self.requests = Requests(junction)
         self._states = {i: _state(loop) for i, loop in self._loops.items()}
         self._told: Mapping[str, DetectorState] | None = None  # the states as they were told, until one changes
         self._flows = Flows(junction, Profile(self._loops, week_ms), start_ms)
@@ -103,12 +105,13 @@ class Detection:
         self._next_check_ms = start_ms
         self._next_look_ms = start_ms + LOOK_MS
 
-    def feed(self, events: Iterable[InputEvent], now_ms: int) -> tuple[list[Edge], list[HealthEvent]]:
+    def feed(self, events: Sequence[InputEvent], now_ms: int) -> tuple[list[Edge], list[HealthEvent]]:
         """Take the events of one tick; return the edges of trusted loops in order, and what changed in trust.
 
         Events of unknown sources or other kinds are left to others. A repeated value (ON while on) is dropped: it carries nothing.
         """
         edges: list[Edge] = []
+        self.requests.feed(events)
         for event in events:
             loop = self._loops.get(event.source)
             if loop is None:
@@ -131,6 +134,10 @@ class Detection:
         for change in health:
             self._set(self._loops[change.detector])
         return edges, health
+
+    def asked_ms(self, signals: Iterable[SignalState], now_ms: int) -> Mapping[str, int]:
+        """Return since when which groups that are not green have been asked for by a button."""
+        return self.requests.stand({g for s in signals for g, since in s.green_since_ms.items() if since is not None}, now_ms)
 
     def states(self) -> Mapping[str, DetectorState]:
         """Return every detector's state; the same mapping as long as none changes."""

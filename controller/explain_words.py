@@ -79,8 +79,8 @@ TEXTS: Final = {
     ),
     "clearing": ("The junction is being cleared by all red; no stage is weighed.", "Der Knotenpunkt wird mit Alles-Rot geräumt; keine Phase wird abgewogen."),
     "recall": (
-        "By rule, not by cost: no detector tells of those who may wait there.",
-        "Nach Regel, nicht nach Kosten: Wer dort vielleicht wartet, sieht kein Detektor.",
+        "By rule, not by cost: no loop sees who waits there.",
+        "Nach Regel, nicht nach Kosten: Wer dort wartet, sieht keine Schleife.",
     ),
     "cycle": (
         "Cycle {cycle} s, expected mean delay {delay} s, green times: {greens}",

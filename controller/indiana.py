@@ -27,6 +27,7 @@ from controller.indiana_codes import (
 from controller.journal_reader import EventRow, FrameRow, JournalReader, JunctionRow, NoteRow, PlanRow
 from controller.journal_schema import DETECTOR_NOTE
 from controller.junction import Junction, Purpose
+from controller.requests import PRESSES
 from hardware.ports import InputKind
 from hardware.signals import Aspect, GroupKind
 
@@ -178,16 +179,25 @@ def _flash_events(junction: Junction, frames: Sequence[FrameRow], ticks: Sequenc
 
 
 def _input_events(row: JunctionRow, events: Iterable[EventRow]) -> Iterator[Event]:
-    """Yield what the inputs told. A source that is no detector is numbered after them, in the order of appearance."""
+    """Yield what the inputs told. A source that is no detector is numbered after them, in the order of appearance; buttons call their groups' phases."""
     numbers = {detector.id: number for number, detector in enumerate(row.junction.detectors, 1)}
+    phases = _called(row.junction)
     for _, _, event in (one for one in events if one.junction_id == row.junction.id):
         off, on = INPUTS.get(event.kind, (None, None))
         code = on if event.value else off
         if event.kind is InputKind.DETECTOR_FAULT:
             code = DEVICE_FAULTS.get(event.value, code)
-        if code is not None:
+        if event.source in phases and event.kind in (InputKind.PRESENCE, *PRESSES):
+            yield from [Event(event.at_ms, row.junction.id, Code.PEDESTRIAN_CALL, phase) for phase in phases[event.source] if event.value]
+        elif code is not None:
             number = numbers.setdefault(event.source, len(numbers) + 1)
             yield Event(event.at_ms, row.junction.id, code, int(event.value != 0) if code in VALUED else number)
+
+
+def _called(junction: Junction) -> dict[str, list[int]]:
+    """Return by button the phases that it calls."""
+    phase_of = {group.id: number for number, group in enumerate(junction.groups, 1)}
+    return {button.id: [phase_of[group] for group in button.groups] for button in junction.buttons}
 
 
 def _health_events(junction: Junction, notes: Iterable[NoteRow]) -> Iterator[Event]:

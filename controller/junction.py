@@ -202,6 +202,15 @@ class Detector:
     relayed_by: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A push button that asks for the green of ``groups``. ``place``: SUMO's crossing, then the walking areas where those stand who press it."""
+
+    id: str
+    groups: tuple[str, ...]
+    place: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Junction:
     """All that one controller drives. Build it with `controller.site`, the importer, or by hand in tests; then `validate()`."""
@@ -217,6 +226,7 @@ class Junction:
     nodes: tuple[Node, ...]
     rules: str = "net"
     net_hash: str = ""
+    buttons: tuple[Button, ...] = ()
 
     @cached_property
     def group_by_id(self) -> dict[str, Group]:
@@ -227,6 +237,10 @@ class Junction:
     def intergreen_ms(self) -> dict[tuple[str, str], int]:
         """Return the intergreens by (clearing, entering)."""
         return {(i.clearing, i.entering): i.intergreen_ms for i in self.intergreens}
+
+    def sources(self) -> list[str]:
+        """Return what input events may come from: detectors, then buttons."""
+        return [*(d.id for d in self.detectors), *(b.id for b in self.buttons)]
 
     def gives_way_to(self, move: Movement) -> frozenset[tuple[str, str]]:
         """Return the ways, as (lane, group), that the movement must let pass where they are green.

@@ -85,6 +85,7 @@ def snapshot_rows(s: Snapshot) -> list[object]:
         {name: [c.arrival_ms, c.weight_milli, _rounded(c.rest_ratio), c.told_ms, c.held_milli] for name, c in s.coming.items()},
         dict(s.exit_room_veh),
         sorted(s.shut_exits),
+        dict(s.requests),
     ]
 
 
@@ -96,7 +97,7 @@ def _rounded(value: Any) -> Any:
 
 def snapshot_of(rows: Sequence[Any]) -> Snapshot:
     """Return the snapshot that `snapshot_rows` wrote. Raises what malformed data raises."""
-    tick, now_ms, signals, detectors, lanes, blocked, coming, room, *shut = rows
+    tick, now_ms, signals, detectors, lanes, blocked, coming, room, *more = rows
     return Snapshot(
         tick,
         now_ms,
@@ -106,7 +107,8 @@ def snapshot_of(rows: Sequence[Any]) -> Snapshot:
         frozenset(blocked),
         {name: Coming(tuple(at), tuple(weight), rest, told, *held) for name, (at, weight, rest, told, *held) in coming.items()},
         room,
-        *map(frozenset, shut),
+        *([frozenset(more[0])] if more else ()),
+        *more[1:],
     )
 
 

@@ -64,7 +64,7 @@ class JunctionControl:
 
     def _decide(self, now_ms: int, signals: list[SignalState]) -> None:
         lanes = self.estimator.beliefs(now_ms)
-        seen = self.detection.states(), lanes, self.estimator.blocked_exits(), *self.neighbours.told(lanes, now_ms)
+        seen = self.detection.states(), lanes, self.estimator.blocked_exits(), *self.neighbours.told(lanes, now_ms), self.detection.asked_ms(signals, now_ms)
         snapshots = [Snapshot(self.record.number, now_ms, state, *seen) for state in signals]
         for node, snapshot in zip(self.nodes, snapshots, strict=True):
             node.decide(snapshot, self.record.journal)

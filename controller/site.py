@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from controller.config_file import fault_text, faults_error, parse_toml, read_text
 from controller.errors import ConfigError
 from controller.junction import (
+    Button,
     Detector,
     Exit,
     Group,
@@ -103,6 +104,7 @@ def _junction(m: JunctionModel) -> Junction:
         nodes=tuple(_node(n) for n in m.nodes),
         rules=m.rules,
         net_hash=m.net_hash,
+        buttons=tuple(Button(b.id, b.groups, b.place) for b in m.buttons),
     )
 
 

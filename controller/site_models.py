@@ -99,6 +99,14 @@ class DetectorModel(Part):
     relayed_by: str = ""
 
 
+class ButtonModel(Part):
+    """A push button, on a channel of an input as a detector is. Who presses it gets green after 60 s, or the group's max_red_s, at the latest."""
+
+    id: Name
+    groups: tuple[Name, ...]
+    place: tuple[Name, ...] = Field(default=(), description="SUMO's crossing, then the walking areas where those stand who press it.")
+
+
 class StageModel(Part):
     """Groups that are green together."""
 
@@ -164,4 +172,5 @@ class JunctionModel(Part):
         default={}, description="Per clearing group, per entering group: end of green to start of green, amber and red-amber inside."
     )
     detectors: tuple[DetectorModel, ...] = ()
+    buttons: tuple[ButtonModel, ...] = ()
     nodes: tuple[NodeModel, ...]

@@ -33,6 +33,7 @@ def format_junction(junction: Junction, *, comments: Iterable[str] = ()) -> str:
         *_table("permissions", ({"yielding": p.yielding, "priority": p.priority, "head_start_s": p.head_start_ms / 1000} for p in junction.permissions)),
         "# Loops. distance_m: downstream edge to the stop line; place: SUMO lane and position of the upstream edge.",
         *_table("detectors", (_detector(d) for d in junction.detectors)),
+        *_buttons(junction),
         *_intergreens(junction),
     ]
     for node in junction.nodes:
@@ -113,6 +114,13 @@ def _detector(d: Detector) -> dict[str, Value]:
     if d.relayed_by:
         row["relayed_by"] = d.relayed_by
     return row
+
+
+def _buttons(junction: Junction) -> list[str]:
+    """Return the push buttons, nothing where there are none."""
+    rows: list[dict[str, Value]] = [{"id": b.id, "groups": list(b.groups), **({"place": list(b.place)} if b.place else {})} for b in junction.buttons]
+    head = "# Push buttons and the groups that they ask for. place: SUMO's crossing, and where those stand who press."
+    return [head, *_table("buttons", rows)] if rows else []
 
 
 def _intergreens(junction: Junction) -> list[str]:

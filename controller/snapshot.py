@@ -99,7 +99,8 @@ class Snapshot:
 
     ``coming``: by lane, what the neighbours tell; lanes that they do not tell of are missing. ``exit_room_veh``: how many vehicles
     the street behind an exit still takes, where the neighbour there tells it. ``shut_exits``: those a few metres long before a red of the
-    neighbour, which should get nobody, though they have room for one.
+    neighbour, which should get nobody, though they have room for one. ``requests``: since when which groups that are not green have been
+    asked for by a button (monotonic ms).
     """
 
     tick: int
@@ -111,6 +112,7 @@ class Snapshot:
     coming: Mapping[str, Coming] = field(default_factory=dict)
     exit_room_veh: Mapping[str, int] = field(default_factory=dict)
     shut_exits: frozenset[str] = frozenset()
+    requests: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def closed_exits(self) -> frozenset[str]:

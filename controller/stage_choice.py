@@ -1,6 +1,8 @@
-"""Which of the free stages are worth a search at a tick: few, and only where the loops are sure who would gain.
+"""Which stages may be chosen at a tick.
 
-Freedom helps where it is known who wants to go where, and hurts where that is guessed; and the search's work grows with its stages.
+Of the free stages few, and only where the loops are sure who would gain: freedom helps where it is known who wants to go where, and hurts
+where that is guessed; and the search's work grows with its stages. And no stage in which those who have pressed a button stay
+red though there is one like it in which they walk: else the shorter one would always be cheaper for the vehicles.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ SOON_MS: Final = 10_000  # who arrives within this time counts as waiting
 
 
 class StageChoice:
-    """The free stages of one node."""
+    """The stages of one node."""
 
     def __init__(self, model: NodeModel) -> None:
         stages = model.node.stages
@@ -26,12 +28,24 @@ class StageChoice:
         self._free = tuple(k for k, s in enumerate(stages) if s.free)
         self._own = tuple(k for k, s in enumerate(stages) if not s.free)
         self._loops = tuple(tuple(d.id for d in model.detectors(x.id, Purpose.STOP, Purpose.ADVANCE, Purpose.ENTRY)) for x in model.lanes)
+        greens = {k: frozenset(stages[k].green) for k in self._own if stages[k].green}
+        richer = [(a, b, greens[b] - greens[a]) for a in greens for b in greens if greens[a] < greens[b]]
+        buttons = {g for button in model.junction.buttons for g in button.groups}
+        self._lacking = [(a, b, more) for a, b, more in richer if more <= buttons]  # what b serves beside all that a does
+        self._forbidden = model.node.forbidden()
         self._whole = tuple(frozenset(i for i, row in enumerate(served) if _protects(row, len(model.movements[i]))) for served in model.service)
 
     def shut(self, snapshot: Snapshot) -> frozenset[int]:
-        """Return the free stages that may not be chosen now: those without a gain that is sure, and all but the few with the largest."""
-        if not self._free:
-            return frozenset()
+        """Return the stages that should not be chosen now."""
+        lacking = self._lacking_those_who_asked(snapshot) if snapshot.requests and self._lacking else frozenset()
+        return (self._free_without_gain(snapshot) | lacking) if self._free else lacking
+
+    def _lacking_those_who_asked(self, snapshot: Snapshot) -> frozenset[int]:
+        now, asked = snapshot.signals.stage, snapshot.requests.keys()
+        return frozenset(a for a, b, more in self._lacking if more & asked and b != now and (now, b) not in self._forbidden)
+
+    def _free_without_gain(self, snapshot: Snapshot) -> frozenset[int]:
+        """Return the free stages without a gain that is sure, and all but the few with the largest."""
         wanting = [self._sure_veh(i, snapshot) for i in range(len(self._model.lanes))]
         waiting = {i for i, veh in enumerate(wanting) if veh is None or veh > 0}
         gains = {}

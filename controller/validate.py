@@ -21,7 +21,7 @@ SHARE_TOLERANCE: Final = 1e-3
 
 def faults(junction: Junction) -> list[str]:
     """Return all faults, empty where the junction may run."""
-    rules = (_ids, _groups, _street, _movements, _intergreens, _permissions, _nodes, _stages, _plans, _detectors)
+    rules = (_ids, _groups, _street, _movements, _intergreens, _permissions, _nodes, _stages, _plans, _detectors, _buttons)
     return [f"Junction {junction.id!r}, {fault}" for rule in rules for fault in rule(junction)]
 
 
@@ -54,7 +54,7 @@ def _ids(junction: Junction) -> Iterator[str]:
         "groups": [g.id for g in junction.groups],
         "lanes": [x.id for x in junction.lanes],
         "exits": [x.id for x in junction.exits],
-        "detectors": [d.id for d in junction.detectors],
+        "detectors and buttons": junction.sources(),
         "nodes": [n.id for n in junction.nodes],
     } | {f"node {n.id!r}, stages": [s.id for s in n.stages] for n in junction.nodes}
     for what, ids in lists.items():
@@ -251,3 +251,12 @@ def _detectors(junction: Junction) -> Iterator[str]:
         yield from _positive(where, "length_m", d.length_m)
         if d.place is not None:
             yield from _positive(where, "place", d.place[1], zero=True)
+
+
+def _buttons(junction: Junction) -> Iterator[str]:
+    groups = [g.id for g in junction.groups]
+    for b in junction.buttons:
+        where = f"button {b.id!r}"
+        if not b.groups:
+            yield f"{where}: groups: expected at least one, found none. Name the groups that it asks for."
+        yield from _unknown(where, "groups", b.groups, groups, "groups")

@@ -177,6 +177,7 @@ def status_of_day(**changes: Any) -> Status:
         planner="fixed",
         plan_reason="main stays: 3 vehicles wait in 1, delay 41 against 58 vehicle-seconds.",
         next_steps=(("side", 12.4), ("main", 31.0)),
+        asked=(("P", 23.4),),
     )
     detectors = (
         DetectorStatus("a0", "stop", True, True, "", 120),

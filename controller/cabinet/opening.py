@@ -114,8 +114,8 @@ def _sources(site: Site, driver: Any, clock: Clock) -> list[Source]:
     found = []
     for choice in site.inputs:
         named: tuple[str, ...] = getattr(choice.options, "sources", tuple)()
-        loops = tuple(d.id for d in site.junction.detectors if d.id in named)
-        found.append(Source(f"inputs {choice.driver}", partial(open_inputs, choice.driver, choice.options, clock.now_ms), loops))
+        mine = tuple(name for name in site.junction.sources() if name in named)
+        found.append(Source(f"inputs {choice.driver}", partial(open_inputs, choice.driver, choice.options, clock.now_ms), mine))
     if hasattr(driver, "poll"):
         found.append(Source(f"signals {site.signals.driver}", lambda: driver, ()))
     return found

@@ -50,6 +50,12 @@ SAID: Final = {
         "serves {stage}: its stop line has waited for the longest time that is allowed",
         "bedient {stage}: an der Haltlinie wurde so lange gewartet wie höchstens erlaubt",
     ),
+    "serves": ("serves {stage}: {why}", "bedient {stage}: {why}"),
+    "pressed": ("the button for {group} was pressed {time} s ago", "die Taste für {group} wurde vor {time} s gedrückt"),
+    "unseen": (
+        "nobody can be seen to wait for {group}, and it has been red for {time} s",
+        "wer für {group} wartet, ist nicht zu sehen, und dort ist seit {time} s Rot",
+    ),
     "changed": ("{before} to {after}: {why}", "{before} zu {after}: {why}"),
     # the guard and its watch
     "site_mode": ("site {site}, mode {mode}", "Anlage {site}, Betriebsart {mode}"),

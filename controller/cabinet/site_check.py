@@ -78,16 +78,16 @@ def _detectors(site: Site, found: Findings) -> None:
     count = Counter(name for _, _, sources in told for name in sources or ())
     where_of = {name: where for where, _, sources in told for name in sources or ()}
     silent = [f"{where} ({driver})" for where, driver, sources in told if sources is None and where != "signals"]
-    known = {d.id for d in site.junction.detectors}
-    for detector in site.junction.detectors:
-        if count[detector.id] > 1:
-            found.of_site.append(f"detector {detector.id!r}: expected on one channel, found on {count[detector.id]}. Drop all but one.")
-        elif count[detector.id] == 0 and not detector.relayed_by and not silent:
-            found.of_site.append(
-                f"detector {detector.id!r}: expected on a channel of an input, found on none. Add it to its unit, or drop it from the junction."
-            )
+    own = {d.id: "detector" for d in site.junction.detectors if not d.relayed_by} | {b.id: "button" for b in site.junction.buttons}
+    known = own.keys() | {d.id for d in site.junction.detectors}
+    for name in known:
+        if count[name] > 1:
+            found.of_site.append(f"{own.get(name, 'detector')} {name!r}: expected on one channel, found on {count[name]}. Drop all but one.")
+    for name, what in own.items() if not silent else ():
+        if count[name] == 0:
+            found.of_site.append(f"{what} {name!r}: expected on a channel of an input, found on none. Add it to its unit, or drop it from the junction.")
     for name in sorted(set(count) - known):
-        found.warnings.append(f"{where_of[name]}: {name!r} is no detector of the junction; its events are recorded, no control uses them")
+        found.warnings.append(f"{where_of[name]}: {name!r} is no detector or button of the junction; its events are recorded, no control uses them")
     if silent:
         found.warnings.append(f"{', '.join(silent)}: does not tell which detectors it feeds, so that those cannot be compared with the junction's")
     if not site.inputs and named(site.signals, "sources") is None and site.mode in NEEDS_LOOPS:

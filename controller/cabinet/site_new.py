@@ -61,7 +61,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _detectors(junction: Junction) -> list[str]:
-    return [d.id for d in junction.detectors if not d.relayed_by]
+    return [*(d.id for d in junction.detectors if not d.relayed_by), *(b.id for b in junction.buttons)]
 
 
 def _shared(detectors: list[str], parts: int) -> list[list[str]]:

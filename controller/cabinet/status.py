@@ -35,6 +35,7 @@ class NodeStatus:
     planner: str
     plan_reason: str
     next_steps: tuple[tuple[str, float], ...] = ()  # stage and in how many seconds it begins
+    asked: tuple[tuple[str, float], ...] = ()  # group and for how many seconds somebody who pressed its button has waited
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def from_object(data: Mapping[str, Any]) -> Status:
                 "faults": tuple(node["faults"]),
                 "override": OverrideStatus(**node["override"]) if node["override"] else None,
                 "next_steps": tuple((stage, after_s) for stage, after_s in node["next_steps"]),
+                "asked": tuple((group, for_s) for group, for_s in node.get("asked", ())),
             }
         )
         for node in data["nodes"]

@@ -79,6 +79,7 @@ def _node(guard: Guard, node: NodeControl, model: Node, aspects: Mapping[str, As
         planner=plan.planner if plan is not None else "",
         plan_reason=plan.reason if plan is not None else "",
         next_steps=tuple((names[stage], (at_ms - now_ms) / 1000) for at_ms, stage in begins if at_ms >= now_ms),
+        asked=tuple((group, (now_ms - ms) / 1000) for group, ms in guard.control.detection.requests.since_ms.items() if group in model.groups),
     )
 
 

@@ -75,6 +75,9 @@ def _node(node: NodeStatus, lang: Lang) -> Panel:
     if node.next_steps:
         steps = [say("next_step", lang, stage=stage, time=decimal(after_s, lang, 0)) for stage, after_s in node.next_steps]
         table.add_row(say("next", lang), Text(", ".join(steps)))
+    if node.asked:
+        asked = [say("asked_for", lang, group=group, time=decimal(for_s, lang, 0)) for group, for_s in node.asked]
+        table.add_row(say("asked", lang), Text(", ".join(asked)))
     return Panel(table, title=say("node", lang, id=node.id), title_align="left")
 
 

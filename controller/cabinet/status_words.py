@@ -22,6 +22,8 @@ TEXTS: Final = {
     "plan": ("Plan by {planner}", "Plan von {planner}"),
     "next": ("Next", "Danach"),
     "next_step": ("{stage} in {time} s", "{stage} in {time} s"),
+    "asked": ("Buttons", "Tasten"),
+    "asked_for": ("{group} for {time} s", "{group} seit {time} s"),
     "signals": ("Signals", "Signale"),
     "detectors": ("Detectors", "Detektoren"),
     "detector": ("Detector", "Detektor"),

@@ -112,7 +112,7 @@ def test_what_control_does_not_depend_on_is_told_and_does_not_keep_a_site_from_b
 
 def test_what_may_be_meant_is_a_warning(site_file: Write) -> None:
     path = site_file(('detector = "b1" }', 'detector = "b1" }, { channel = 3, detector = "button" }'))
-    assert examine(read_site(path)).warnings == ["inputs[1]: 'button' is no detector of the junction; its events are recorded, no control uses them"]
+    assert examine(read_site(path)).warnings == ["inputs[1]: 'button' is no detector or button of the junction; its events are recorded, no control uses them"]
 
 
 def test_two_drivers_on_one_line_and_a_missing_device(tmp_path: Path, drivers: None) -> None:

@@ -60,6 +60,11 @@ def test_a_long_list_is_cut_where_it_is_watched_and_the_broken_come_first() -> N
     assert "d29" not in text
 
 
+def test_who_has_pressed_is_told() -> None:
+    assert re.search(r"Buttons +P for 23 s", text_of(status_of_day(), Lang.EN))
+    assert re.search(r"Tasten +P seit 23 s", text_of(status_of_day(), Lang.DE))
+
+
 def test_shadow_and_refusals_stand_out() -> None:
     text = text_of(status_of_day(shadow=True, refusals=3, signals="lost"), Lang.EN)
     assert "SHADOW: nothing is sent" in text
@@ -87,6 +92,10 @@ def test_all_modes_faults_and_aspects_have_names() -> None:
             "side at once would cost 41 vehicle-seconds more; then side in 12 s",
             "hält main (A): 3 Fahrzeuge dort oder in 20 s erwartet; es warten: 1 Fahrzeug in north auf side, bis zu 31 s, 2 Fahrzeuge anderswo; "
             "ein Wechsel kostet 4 s; side sofort würde 41 Fahrzeugsekunden mehr kosten; danach side in 12 s",
+        ),
+        (
+            "serves side: nobody can be seen to wait for P, and it has been red for 150 s; the button for Q was pressed 61 s ago",
+            "bedient side: wer für P wartet, ist nicht zu sehen, und dort ist seit 150 s Rot; die Taste für Q wurde vor 61 s gedrückt",
         ),
         ("ends main: its queues have ended; side is called", "beendet main: der Rückstau ist abgebaut; side ist angefordert"),
         ("the optimizer is ready, 5.2 s after its start", "der Optimierer ist bereit, 5,2 s nach seinem Start"),

@@ -90,11 +90,17 @@ def test_a_snapshot_comes_back_equal_but_for_its_last_digits(snapshot: Snapshot)
         assert all(alike(astuple(kept[x]), astuple(row)) for x, row in rows.items())  # type: ignore[call-overload]
 
 
-def test_what_was_known_before_neighbours_told_of_reds_can_be_read() -> None:
+def test_what_was_known_before_neighbours_told_of_reds_and_buttons_asked_can_be_read() -> None:
     snapshot = replace(Scene(now_ms=NOW_MS).snapshot(), coming={"e0": Coming((1,), (2,), 0.5, 3)})
-    *rows, coming, room, shut = snapshot_rows(snapshot)
-    assert shut == []
+    *rows, coming, room, shut, asked = snapshot_rows(snapshot)
+    assert (shut, asked) == ([], {})
+    assert snapshot_of([*rows, coming, room, shut]) == snapshot
     assert snapshot_of([*rows, {name: row[:4] for name, row in coming.items()}, room]) == snapshot
+
+
+def test_what_buttons_asked_for_is_kept() -> None:
+    snapshot = replace(Scene(now_ms=NOW_MS).snapshot(), requests={"W": NOW_MS - 5_000})
+    assert snapshot_of(snapshot_rows(snapshot)).requests == {"W": NOW_MS - 5_000}
 
 
 def test_a_snapshot_of_the_control_comes_back_equal() -> None:

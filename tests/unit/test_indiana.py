@@ -19,7 +19,7 @@ from controller.indiana_codes import FLASHING, NOT_FLASHING, Code
 from controller.journal import Journal
 from controller.journal_reader import JournalReader
 from controller.journal_schema import FILE_NAME, aspects_of
-from controller.junction import Detector, Direction, Exit, Junction, Lane, Movement, Purpose
+from controller.junction import Button, Detector, Direction, Exit, Junction, Lane, Movement, Purpose
 from controller.plan import Plan, PlanStep
 from hardware.ports import InputEvent, InputKind
 
@@ -129,6 +129,16 @@ def test_inputs_have_their_codes_and_numbers(journal: Journal) -> None:
         (4, Code.PEDESTRIAN_CALL, 5),
         (7, Code.STOP_TIME, 1),
     ]
+
+
+def test_a_button_calls_the_phases_that_it_asks_for(tmp_path: Path) -> None:
+    with Journal.create(tmp_path / FILE_NAME, {}) as opened:
+        opened.junction(replace(junction(), buttons=(Button("button", ("B", "P")),)), "adaptive")
+        frames(opened, ["RRR", "RRR"])
+        for at_ms, kind, value in [(1_000, InputKind.PRESENCE, 1), (1_300, InputKind.PRESENCE, 0), (2_000, InputKind.ACCESSIBLE_REQUEST, 1)]:
+            opened.event("j", InputEvent(at_ms, kind, "button", value))
+        opened.event("j", InputEvent(3_000, InputKind.DETECTOR_FAULT, "button", 1))
+        assert exported(opened) == [*((at, Code.PEDESTRIAN_CALL, phase) for at in (1, 2) for phase in (B, P)), (3, Code.DETECTOR_FAULT, 5)]
 
 
 def test_patterns_cycles_and_splits_follow_the_plans(journal: Journal) -> None:

@@ -7,18 +7,18 @@ from itertools import pairwise
 
 import pytest
 import support_control as support
+from support_walks import WALK, with_a_walk_beside_the_side_street
 
 from controller.assemble import assemble
-from controller.junction import Group, Intergreen, Junction, Stage, Transition
+from controller.junction import Junction, Stage, Transition
 from controller.plan import Plan
 from controller.recall import GIVE_UP_MS, LIMIT_MS, Recall
 from controller.snapshot import Snapshot
 from hardware.fake import FakeHeads, FakeInputs
 from hardware.registry import open_site
-from hardware.signals import Aspect, GroupKind
+from hardware.signals import Aspect
 
 BASE = support.junction()
-WALK = Group("W", GroupKind.PEDESTRIAN, min_green_ms=5_000, amber_ms=0)
 
 
 def junction(**limits: int) -> Junction:
@@ -114,14 +114,6 @@ def test_a_forbidden_transition_is_not_asked_for(stage: int) -> None:
     forbidden = tuple(Transition(names[stage], to, allowed=False) for to in ("A with walk", "walk"))
     shut = replace(one, nodes=(replace(node, transitions=forbidden),))
     assert Recall(shut, shut.nodes[0]).plan(seen(shut, LIMIT_MS, stage=stage)) is None
-
-
-def with_a_walk_beside_the_side_street() -> Junction:
-    (node,) = BASE.nodes
-    stages = tuple(replace(s, green=(*s.green, "W")) if s.id == "EW" else s for s in node.stages)
-    gaps = tuple(Intergreen(a, b, 5_000) for x in ("NS", "NSL") for a, b in (("W", x), (x, "W")))
-    node = replace(node, groups=(*node.groups, "W"), stages=stages)
-    return replace(BASE, groups=(*BASE.groups, replace(WALK, links=(len(BASE.groups),))), intergreens=(*BASE.intergreens, *gaps), nodes=(node,))
 
 
 def walks_ms(control: str, until_ms: int) -> list[int]:
