@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from hardware.ports import PortError
 from hardware.signals import SiteSpec
+from hardware.sumo_buttons import SumoButtons
 from hardware.sumo_heads import SumoHeads
 from hardware.sumo_inputs import SumoInputs
 from hardware.sumo_process import SumoProcess, load_module, sumo_binary
@@ -127,12 +128,15 @@ class SumoWorld:
         with self.link():
             return tuple(self.api.inductionloop.getIDList())
 
-    def inputs(self, loops: Mapping[str, str]) -> SumoInputs:
-        """Return the input port over ``loops`` (detector id -> SUMO's loop id). Raises `PortError` naming loops SUMO lacks."""
+    def inputs(self, loops: Mapping[str, str], buttons: Mapping[str, Sequence[str]] | None = None) -> SumoInputs:
+        """Return the input port over ``loops`` (detector id -> SUMO's loop id) and ``buttons`` (id -> crossing and walking areas).
+
+        Raises `PortError` naming loops SUMO lacks.
+        """
         missing = sorted(set(loops.values()) - set(self.loop_ids()))
         if missing:
             raise PortError(f"SUMO knows no induction loop {missing[0]!r} ({len(missing)} of {len(loops)} missing); load the additional file with our loops")
-        port = SumoInputs(self, loops)
+        port = SumoInputs(self, loops, SumoButtons(self, buttons) if buttons else None)
         self._inputs.append(port)
         return port
 

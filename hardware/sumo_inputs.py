@@ -1,4 +1,4 @@
-"""Loop edges out of SUMO: presence, as a street loop gives it, from the exact entry and leave times of each step.
+"""Loop edges out of SUMO: presence, as a street loop gives it, from the exact entry and leave times of each step; and presses of buttons.
 
 SUMO's vehicle ids serve as keys inside this module only; nothing that leaves it says which vehicle it was.
 """
@@ -12,6 +12,7 @@ from hardware.ports import InputEvent, InputKind
 
 if TYPE_CHECKING:
     from hardware.sumo import SumoWorld
+    from hardware.sumo_buttons import SumoButtons
 
 LAST_STEP_VEHICLE_DATA: Final = 0x17  # TraCI variable of an induction loop: id, length, entry, leave, type per vehicle
 
@@ -29,10 +30,10 @@ class _Loop:
 
 
 class SumoInputs:
-    """The input port over a set of SUMO loops. ``collect`` runs after every step; ``poll`` hands out what it gathered."""
+    """The input port over a set of SUMO loops, and buttons where there are any. ``collect`` runs after every step; ``poll`` hands out what it gathered."""
 
-    def __init__(self, world: SumoWorld, loops: Mapping[str, str]) -> None:
-        self._world = world
+    def __init__(self, world: SumoWorld, loops: Mapping[str, str], buttons: SumoButtons | None = None) -> None:
+        self._world, self._buttons = world, buttons
         self._loops = [_Loop(detector, sumo_id) for detector, sumo_id in loops.items()]
         self._pending: list[InputEvent] = []
         self._read = world.api.inductionloop.getVehicleData
@@ -68,6 +69,8 @@ class SumoInputs:
                 data = results.get(loop.sumo_id, {}).get(LAST_STEP_VEHICLE_DATA, ())
                 if data or loop.covering:
                     _edges(loop, data, since_ms, now_ms, fresh)
+        if self._buttons is not None:
+            fresh += self._buttons.collect()
         fresh.sort(key=_at)
         self._pending.extend(fresh)
 

@@ -105,7 +105,8 @@ def build_control(
     heads = open_site(spec, raw, now_ms=world.now_ms)
     relayed = [d.id for d in junction.detectors if d.relayed_by]
     broken = [fault for fault in faults if fault.loop in {d.id for d in junction.detectors}]
-    true = MeteredInputs(world.inputs(loops_of(junction)), meter)  # the report's saturation flow is that of the street, not of broken loops
+    buttons = {button.id: button.place for button in junction.buttons if button.place}
+    true = MeteredInputs(world.inputs(loops_of(junction), buttons), meter)  # the report's saturation flow is that of the street, not of broken loops
     inputs = DelayedInputs(FaultyInputs(true, broken, case.seed), relayed, MESSAGE_MS)
     place = Place(world, case, junction, inputs, heads, journal, neighbours)
     control = _peer(case.control)(place) if case.control in PEERS else _ours(place, planner or planner_of(case))

@@ -11,6 +11,7 @@ from controller.errors import ScenarioError
 from controller.junction import Group, Intergreen, Junction, Node, Permission, Programme, ProgrammeStep, Stage
 from hardware.signals import GroupKind
 from scenarios.approaches import approach_lanes, exits, movements
+from scenarios.buttons import place_buttons
 from scenarios.intergreens import Rules, Times
 from scenarios.loops import place_loops
 from scenarios.net import RAIL_TYPES, Connection, Logic, Net
@@ -108,6 +109,7 @@ def import_light(net: Net, light: str, *, rules: Rules, published_amber_s: float
         nodes=(_node(logic, groups, stages, free=rules != "published"),),
         rules=rules,
         net_hash=net_hash(net, light),
+        buttons=place_buttons(net, light, groups, links),
     )
 
 
