@@ -112,18 +112,29 @@ def _recipe(driver: str, junction: Junction, detectors: list[str]) -> list[Row]:
     return [] if make is None else make(junction, detectors)
 
 
-def _units(channels: int, first: int) -> Callable[[Junction, list[str]], list[Row]]:
-    """Return the recipe of a bus whose units have so many channels and are numbered from ``first`` on."""
+def _units(channels: int, first: int, button_unit: Mapping[str, Value] | None) -> Callable[[Junction, list[str]], list[Row]]:
+    """Return the recipe of a bus whose units have so many channels and are numbered from ``first`` on.
 
-    def recipe(_junction: Junction, detectors: list[str]) -> list[Row]:
-        runs = [detectors[i : i + channels] for i in range(0, len(detectors), channels)]
-        units: Value = [{"unit": first + i, "detectors": {str(channel): name for channel, name in enumerate(run, start=1)}} for i, run in enumerate(runs)]
+    ``button_unit``: what one more unit, for all buttons, needs beside its number and channels; None where none can read them.
+    """
+
+    def recipe(junction: Junction, detectors: list[str]) -> list[Row]:
+        pressed = {b.id for b in junction.buttons}
+        loops = [name for name in detectors if name not in pressed]
+        runs = [loops[i : i + channels] for i in range(0, len(loops), channels)]
+        units: list[Value] = [{"unit": first + i, "detectors": _channels(run)} for i, run in enumerate(runs)]
+        if pressed.intersection(detectors) and button_unit is not None:
+            units.append({"unit": first + len(runs), **button_unit, "detectors": _channels([name for name in detectors if name in pressed])})
         return [
             ("port", "/dev/ttyUSB0", "the line's device; a name from /dev/serial/by-id/ stays the same after a restart"),
             ("units", units, "addresses and channels as they are wired"),
         ]
 
     return recipe
+
+
+def _channels(names: list[str]) -> Value:
+    return {str(channel): name for channel, name in enumerate(names, start=1)}
 
 
 def _ntcip(junction: Junction, _detectors: list[str]) -> list[Row]:
@@ -143,9 +154,9 @@ def _ntcip(junction: Junction, _detectors: list[str]) -> list[Row]:
 
 
 RECIPES: Final[Mapping[str, Callable[[Junction, list[str]], list[Row]]]] = {
-    "modbus": _units(1, 1),
-    "canoga": _units(CANOGA_CHANNELS, 0),
-    "ab3418": _units(28, 5),
+    "modbus": _units(1, 1, {"profile": "digital"}),
+    "canoga": _units(CANOGA_CHANNELS, 0, None),
+    "ab3418": _units(28, 5, {}),
     "ntcip": _ntcip,
 }
 

@@ -7,6 +7,7 @@ import json
 import os
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from controller.cabinet.site import read_site
 from controller.cabinet.site_check import demand_runnable, examine
 from controller.cli import main
 from controller.config_file import counted_faults
+from controller.junction import Button
 from controller.site import write_junction
 from hardware import registry
 
@@ -175,6 +177,22 @@ def test_a_new_site_passes_its_check_but_for_what_it_marks(
     assert len(site.inputs) == len(inputs.split(","))
     if inputs == "modbus,modbus":
         assert [one.options.sources() for one in site.inputs] == [("a0", "a1"), ("b0", "b1")]
+
+
+@pytest.mark.parametrize(("driver", "profile"), [("modbus", "digital"), ("ab3418", None)])
+def test_a_new_site_has_a_channel_for_each_button(tmp_path: Path, drivers: None, driver: str, profile: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    junction = replace(junction_with_loops(), buttons=(Button("walk north", ("P",)), Button("walk south", ("P",))))
+    write_junction(junction, tmp_path / "j.toml")
+    out = tmp_path / "site.toml"
+    assert main(["site", "new", "--from", str(tmp_path / "j.toml"), "-o", str(out), "--signals", "box", "--inputs", driver]) == 0
+    unit = tomllib.loads(out.read_text())["inputs"][0]["options"]["units"][-1]
+    assert (unit.get("profile"), unit["detectors"]) == (profile, {"1": "walk north", "2": "walk south"})
+    mended = at_home(out.read_text().replace('phases = ""', "phases = { A = 2, B = 4, P = 12 }"))
+    out.write_text(mended)
+    assert examine(read_site(out)).faults == []
+    out.write_text(mended.replace(', 2 = "walk south"', "").replace(', "2" = "walk south"', ""))
+    (fault,) = examine(read_site(out)).faults
+    assert fault.startswith("button 'walk south': expected on a channel of an input, found on none.")
 
 
 def test_a_new_site_is_never_written_over_a_file(tmp_path: Path, drivers: None, capsys: pytest.CaptureFixture[str]) -> None:
