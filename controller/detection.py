@@ -94,7 +94,7 @@ class Detection:
         own = limits or {}
         now = Platoons()
         self._loops = {d.id: _Loop(d, own.get(d.id, LIMITS[d.purpose]), Followers(now), changed_ms=start_ms, minute_ms=start_ms) for d in junction.detectors}
-        self.requests = Requests(junction)
+        self.requests = Requests(junction, start_ms)
         self._states = {i: _state(loop) for i, loop in self._loops.items()}
         self._told: Mapping[str, DetectorState] | None = None  # the states as they were told, until one changes
         self._flows = Flows(junction, Profile(self._loops, week_ms), start_ms)

@@ -2,6 +2,7 @@
 
 A request stands from the first press in red until the group's green. Who presses during the green is served by it. A button that
 is held down, or whose device says that it is broken, asks again after each green: nobody must wait for ever behind a dead button.
+And who pressed before the start is not known, so somebody is taken to have done so.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ PRESSES: Final = (InputKind.PUSH_BUTTON, InputKind.ACCESSIBLE_REQUEST)
 class Requests:
     """The standing requests of one junction."""
 
-    def __init__(self, junction: Junction) -> None:
+    def __init__(self, junction: Junction, start_ms: int) -> None:
         self._groups = {button.id: button.groups for button in junction.buttons}
         self._asking: set[tuple[str, InputKind]] = set()  # buttons that are held down or broken
-        self._since_ms: dict[str, int] = {}
+        self._since_ms = {group: start_ms for groups in self._groups.values() for group in groups}
 
     @property
     def since_ms(self) -> Mapping[str, int]:

@@ -78,15 +78,14 @@ def _detectors(site: Site, found: Findings) -> None:
     count = Counter(name for _, _, sources in told for name in sources or ())
     where_of = {name: where for where, _, sources in told for name in sources or ()}
     silent = [f"{where} ({driver})" for where, driver, sources in told if sources is None and where != "signals"]
-    own = {d.id: "detector" for d in site.junction.detectors if not d.relayed_by} | {b.id: "button" for b in site.junction.buttons}
-    known = own.keys() | {d.id for d in site.junction.detectors}
-    for name in known:
+    relayed = {d.id for d in site.junction.detectors if d.relayed_by}
+    known = {d.id: "detector" for d in site.junction.detectors} | {b.id: "button" for b in site.junction.buttons}
+    for name, what in known.items():
         if count[name] > 1:
-            found.of_site.append(f"{own.get(name, 'detector')} {name!r}: expected on one channel, found on {count[name]}. Drop all but one.")
-    for name, what in own.items() if not silent else ():
-        if count[name] == 0:
+            found.of_site.append(f"{what} {name!r}: expected on one channel, found on {count[name]}. Drop all but one.")
+        elif count[name] == 0 and name not in relayed and not silent:
             found.of_site.append(f"{what} {name!r}: expected on a channel of an input, found on none. Add it to its unit, or drop it from the junction.")
-    for name in sorted(set(count) - known):
+    for name in sorted(set(count) - known.keys()):
         found.warnings.append(f"{where_of[name]}: {name!r} is no detector or button of the junction; its events are recorded, no control uses them")
     if silent:
         found.warnings.append(f"{', '.join(silent)}: does not tell which detectors it feeds, so that those cannot be compared with the junction's")
