@@ -22,6 +22,7 @@ from controller.errors import ConfigError
 BUDGET_S: Final = 0.004  # of a tick of 100 ms
 MOST_CLIENTS: Final = 16
 MOST_NEW: Final = 4  # clients taken in, or turned away, in one poll
+OWNER: Final = 0o700  # of a mode
 MOST_REQUESTS: Final = 16  # answered in one poll: all clients at the rate that each may keep up
 EVICT_MS: Final = 5_000  # a client silent for so long makes room for a newcomer
 CHUNK_BYTES: Final = 4_096
@@ -50,13 +51,28 @@ class ControlSocket:
     """Serves the socket ``path``, and sockets that others have accepted (`adopt`). `poll` neither blocks nor raises."""
 
     def __init__(self, path: Path, desk: Desk, *, group: str = "", mode: int = 0o660, elapsed: Callable[[], float] = elapsed_s) -> None:
-        """Open the socket. Raises `ConfigError` where another daemon serves it or the group is unknown, `OSError` where it cannot be made."""
+        """Open the socket. Raises `ConfigError` where another daemon serves it, `OSError` where it cannot be made.
+
+        For a ``group`` it is open to the daemon's own user alone until `entrust` has given it away.
+        """
         self._path, self._desk, self._elapsed = path, desk, elapsed
+        self._group, self._mode, self.entrusted = group, mode, not group
         self._names = user_names()
         self._clients: list[tuple[socket.socket, Conversation]] = []
         self._adopted: SimpleQueue[tuple[socket.socket, Caller]] = SimpleQueue()
         self._news: bytes | None = None
-        self._listener = _listen(path, group, mode)
+        self._listener = _listen(path, mode if self.entrusted else mode & OWNER)
+
+    def entrust(self) -> None:
+        """Give the socket to its group. Raises `ConfigError` where there is no such group, `OSError` where we may not."""
+        try:
+            number = grp.getgrnam(self._group).gr_gid
+        except KeyError as error:
+            mend = f"Make it with: addgroup --system {self._group}. Until then only the daemon's own user and root may operate"
+            raise ConfigError(f"operator.group: expected a group of this machine, found {self._group!r}. {mend}") from error
+        os.chown(self._path, -1, number)
+        self._path.chmod(self._mode)
+        self.entrusted = True
 
     def poll(self, now_ms: int) -> None:
         """Accept, read, answer and send what there is, within the budget; who came last is first in the next poll."""
@@ -177,27 +193,18 @@ def user_names() -> Mapping[int, str]:
     return names
 
 
-def _listen(path: Path, group: str, mode: int) -> socket.socket:
+def _listen(path: Path, mode: int) -> socket.socket:
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear_stale(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         listener.bind(str(path))
         path.chmod(mode)  # nobody can connect before `listen`
-        if group:
-            os.chown(path, -1, _group_number(group))
         listener.listen(MOST_CLIENTS)
     except BaseException:
         listener.close()
         raise
     return listener
-
-
-def _group_number(group: str) -> int:
-    try:
-        return grp.getgrnam(group).gr_gid
-    except KeyError as error:
-        raise ConfigError(f"operator.group: expected a group of this machine, found {group!r}. Make it with: addgroup --system {group}") from error
 
 
 def _clear_stale(path: Path) -> None:

@@ -87,6 +87,8 @@ class Service:
         news: list[str] = []
         if self.socket is None:
             self._try("operator socket", self._open_socket, news)
+        if self.socket is not None and not self.socket.entrusted:
+            self._try("operator socket", self.socket.entrust, news)
         if self.metrics is None and self._site.metrics is not None:
             self._try("metrics", self._open_metrics, news, self._site.metrics)
         if self.remote is None and self._site.remote is not None and self.socket is not None:

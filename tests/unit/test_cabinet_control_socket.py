@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import grp
 import json
+import os
 import socket
 import stat
 import threading
@@ -323,6 +325,18 @@ def test_a_dead_daemons_socket_is_replaced_a_living_ones_is_not(bench: Bench, tm
         ControlSocket(tmp_path / "file", bench.desk)
 
 
-def test_an_unknown_group_is_a_message(bench: Bench, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"operator\.group: .*addgroup --system no-such-group"):
-        ControlSocket(tmp_path / "x.sock", bench.desk, group="no-such-group")
+def test_an_unknown_group_leaves_the_socket_to_the_daemons_user_until_there_is_one(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.sock"
+    server = ControlSocket(path, bench.desk, group="no-such-group")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(ConfigError, match=r"operator\.group: .*addgroup --system no-such-group.* only the daemon's own user"):
+        server.entrust()
+    assert not server.entrusted
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    given = []
+    monkeypatch.setattr(grp, "getgrnam", lambda name: grp.struct_group((name, "x", 4711, [])))
+    monkeypatch.setattr(os, "chown", lambda *to: given.append(to))
+    server.entrust()
+    assert (server.entrusted, given) == (True, [(path, -1, 4711)])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    server.close()

@@ -1,24 +1,22 @@
-"""The doors of a running cabinet together: what listens, remote access by certificate and token, metrics, and doors that cannot be opened."""
+"""The doors of a running cabinet together: what listens, remote access by certificate and token, and metrics."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-import re
 import socket
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from support_cabinet import PlayedGuard, Running, drivers, run, site_file, status_of_day
+from support_cabinet import PlayedGuard, Running, drivers, run, site_file
 from support_certificates import Authority
 
 from controller.cabinet.audit import audit_files, verify
@@ -357,59 +355,3 @@ def test_a_door_that_cannot_be_opened_is_told_once_and_stops_nothing(
         assert service.remote is None
     finally:
         service.close()
-
-
-def test_a_taken_port_and_a_missing_folder_are_told_and_mended_later(site_file: Callable[..., Path], tmp_path: Path) -> None:
-    (tmp_path / "run").write_text("")  # where the socket's folder should be
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        path = site_file(('"control.sock"', '"run/control.sock"'), add=METRICS.replace(":0", f":{taken.getsockname()[1]}"))
-        service = Service(read_site(path), PlayedGuard(), SystemClock())
-        news = service.poll(0)
-    try:
-        assert [line.split(":")[0] for line in news] == ["operator socket", "metrics"]
-        assert re.search(r"^metrics: 127\.0\.0\.1:\d+: expected an address .* Address already in use; stop what uses it, or name another port", news[1])
-        (tmp_path / "run").unlink()
-        assert service.poll(RETRY_MS) == ()
-        assert service.socket is not None
-        assert service.metrics is not None
-    finally:
-        service.close()
-
-
-def test_of_a_door_that_fails_in_ever_new_ways_only_the_newest_is_remembered(site_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    service = Service(read_site(site_file(*FOLDERS)), PlayedGuard(), SystemClock())
-    tries = iter(range(100))
-
-    def fail() -> None:
-        raise OSError(f"try {next(tries) // 2}")
-
-    monkeypatch.setattr(service, "_open_socket", fail)
-    try:
-        news = [line for now_ms in range(0, 6 * RETRY_MS, RETRY_MS) for line in service.poll(now_ms)]
-        assert [line.split(";")[0] for line in news] == [f"operator socket: try {n}" for n in range(3)]
-        assert len(service._told) == 1
-    finally:
-        service.close()
-
-
-def test_the_end_of_an_override_is_written_down(site_file: Callable[..., Path]) -> None:
-    site = read_site(site_file(*FOLDERS))
-    service = Service(site, PlayedGuard(), SystemClock())
-    over = replace(status_of_day().nodes[0], override=None)
-    for status in (status_of_day(), status_of_day(), status_of_day(nodes=(over,)), status_of_day(nodes=(over,))):
-        service.publish(status, 0)
-    service.close()
-    (entry,) = [json.loads(line) for path in audit_files(site.state_folder) for line in path.read_text().splitlines()]
-    assert (entry["who"], entry["what"], entry["why"]) == ("umlauf", "override over", "roadworks in Schulstraße")
-    assert entry["result"] == "node n: fixed wanted by anna until 2026-01-05T08:00:00+00:00 is no longer in force"
-
-
-def test_that_a_controller_may_be_another_is_written_down(site_file: Callable[..., Path]) -> None:
-    site = read_site(site_file(*FOLDERS))
-    service = Service(site, PlayedGuard(), SystemClock())
-    service.note_suspicion("older engine: expected 3 boots, found 2")
-    service.close()
-    (entry,) = [json.loads(line) for path in audit_files(site.state_folder) for line in path.read_text().splitlines()]
-    assert (entry["who"], entry["via"], entry["what"], entry["result"]) == ("umlauf", "daemon", "controller", "older engine: expected 3 boots, found 2")
