@@ -103,8 +103,8 @@ def control_names() -> tuple[str, ...]:
 
 
 def check_control(name: str) -> str:
-    """Return the name. Raises `ConfigError` where no control has it, or two of users' own have."""
-    from scenarios.own_controllers import registered
+    """Return the name. Raises `ConfigError` where no control has it, or two have: of users' own, or one of these and one of ours."""
+    from scenarios.own_controllers import own_controllers, registered
 
     known = control_names()
     if name not in known:
@@ -113,6 +113,10 @@ def check_control(name: str) -> str:
         raise ConfigError(f"--control: unknown control {name!r}; {hint}expected one of {', '.join(known)}")
     if is_own(name):
         registered(name)
+    elif (point := own_controllers().get(name)) is not None:
+        whose = f" by the distribution {point.dist.name}" if point.dist is not None else ""
+        mend = "give it another name in its pyproject.toml and install it again, or uninstall it"
+        raise ConfigError(f"--control: {name!r} is a control that comes with umlauf, and {point.value} is registered under the same name{whose}; {mend}")
     return name
 
 

@@ -174,6 +174,13 @@ def test_one_name_for_two_classes_is_refused(monkeypatch: pytest.MonkeyPatch) ->
             asked_for("same")
 
 
+def test_the_name_of_one_of_ours_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered(monkeypatch, ("adaptive", "a:A"), ("other", "c:C"))
+    with pytest.raises(ConfigError, match=r"'adaptive' is a control that comes with umlauf, and a:A is registered .*; give it another name"):
+        check_control("adaptive")
+    assert [check_control(name) for name in ("fixed", "other")] == ["fixed", "other"]
+
+
 def test_a_name_for_two_classes_disturbs_nobody_who_asks_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
     registered(monkeypatch, ("same", "a:A"), ("same", "b:B"), ("other", "c:C"))
     assert [check_control(name) for name in ("fixed", "other")] == ["fixed", "other"]
