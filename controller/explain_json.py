@@ -77,6 +77,7 @@ def _signals(one: Explanation) -> dict[str, object] | None:
         "may_leave_in_s": max(_in_s(one, s.earliest_leave_ms) or 0.0, 0.0),
         "green_for_s": {g: -(_in_s(one, since_ms) or 0.0) for g, since_ms in s.green_since_ms.items() if since_ms is not None},
         "red_for_s": {g: -(_in_s(one, since_ms) or 0.0) for g, since_ms in s.red_since_ms.items() if since_ms is not None},
+        "asked_for_s": {g: -(_in_s(one, since_ms) or 0.0) for g, since_ms in one.snapshot.requests.items()},
         "blocked_exits": sorted(one.snapshot.blocked_exits),
         "shut_exits": sorted(one.snapshot.shut_exits),
         "held_for_room_veh": {name: coming.held_milli / 1000 for name, coming in one.snapshot.coming.items() if coming.held_milli},

@@ -136,7 +136,8 @@ def _signals(one: Explanation, lang: Lang) -> list[str]:
         rest_ms = 0 if since_ms is None else since_ms + one.junction.group_by_id[group].min_green_ms - now_ms
         if rest_ms > 0:
             minimums.append(text_of(TEXTS, "min_green", lang, group=group, time=seconds(rest_ms, lang)))
-    lines += minimums
+    asked = [text_of(TEXTS, "request", lang, group=g, time=seconds(now_ms - since_ms, lang)) for g, since_ms in one.snapshot.requests.items()]
+    lines += [*minimums, *([text_of(TEXTS, "requests", lang, groups=", ".join(asked))] if asked else [])]
     if one.problem is not None:
         stages = [s.id for k, s in enumerate(node.stages) if k != signals.stage and s.green and not s.free and not one.problem.allowed[signals.stage, k]]
         lines += [text_of(TEXTS, "forbidden", lang, stages=", ".join(stages))] if stages else []

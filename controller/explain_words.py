@@ -111,8 +111,10 @@ TEXTS: Final = {
     "aspect_5": ("flashing", "Blinken"),
     "aspect_0": ("dark", "dunkel"),
     "free": ("beside the programme's stages it may show {stages}", "außer den Phasen des Programms kommen in Frage: {stages}"),
-    "forbidden": ("no transition from here to {stages}", "kein Phasenübergang von hier zu {stages}"),
+    "forbidden": ("no transition from here to {stages} now", "jetzt kein Phasenübergang von hier zu {stages}"),
     "full_exits": ("exits that are full: {exits}", "zugestaute Ausfahrten: {exits}"),
+    "requests": ("asked for by button: {groups}", "mit der Taste angefordert: {groups}"),
+    "request": ("{group} for {time}", "{group} seit {time}"),
     "shut_exits": ("exits some metres before a red: {exits}", "Ausfahrten wenige Meter vor einem Rot: {exits}"),
     "untrusted": ("detectors without trust: {detectors}", "Detektoren ohne Vertrauen: {detectors}"),
     "waiting_for_room": (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
+from controller.cli import main
 from controller.journal_reader import JournalReader
 from controller.recall import ASKED_MS
 from hardware.ports import InputKind
@@ -35,7 +37,7 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("control", "engine"), [("adaptive", "libsumo"), ("actuated", "traci")])
-def test_who_waits_at_a_crossing_has_pressed_and_crosses(scenario: Path, tmp_path: Path, control: str, engine: str) -> None:
+def test_who_waits_at_a_crossing_has_pressed_and_crosses(scenario: Path, tmp_path: Path, control: str, engine: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_request(Request(scenario=str(scenario), controls=(control,), rules="net", output=tmp_path, as_json=True, engine=engine)) == 0
     walks = [float(walk.get("timeLoss", "nan")) for walk in ET.parse(tmp_path / "tripinfo.xml").getroot().iter("walk")]
     assert len(walks) == 4, "all have arrived"
@@ -43,3 +45,6 @@ def test_who_waits_at_a_crossing_has_pressed_and_crosses(scenario: Path, tmp_pat
     with JournalReader(tmp_path / "journal.sqlite") as journal:
         presses = [row.event for row in journal.events() if row.event.kind is InputKind.PUSH_BUTTON]
     assert 1 <= len(presses) <= 8, "each presses at most once at a crossing"
+    capsys.readouterr()
+    assert main(["explain", str(tmp_path), "--at", str(presses[0].at_ms // 1000 + 2), "--tls", "A0"]) == 0
+    assert re.search(r"asked for by button: S\d for 2(\.\d)? s", capsys.readouterr().out)
