@@ -2,8 +2,8 @@
 
 No detector tells that somebody waits there, so no planner calls a stage for them, and where no vehicles ask for it either they would stand at red
 for ever. So their waiting has a limit, whoever else is there: after it the stage is shown that serves most of them. Where there is a button, who
-waits is who has pressed it; where there is none somebody may always wait, and the stage comes now and then. Traffic engineers call that
-a recall (FHWA Traffic Signal Timing Manual, 2008, chapter 5). Programmes that run by the clock serve everybody by themselves.
+has pressed it waits for a shorter time; but somebody may always wait, for a button may be dead, which no contact tells. Traffic engineers call
+that a recall (FHWA Traffic Signal Timing Manual, 2008, chapter 5). Programmes that run by the clock serve everybody by themselves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from controller.junction import Junction, Node, Purpose
 from controller.plan import Plan, PlanStep
 from controller.snapshot import Snapshot
 
-LIMIT_MS: Final = 150_000  # of groups without button and limit of their own: as long as the longest red of those who are seen
+LIMIT_MS: Final = 150_000  # of groups without a limit of their own: as long as the longest red of those who are seen
 ASKED_MS: Final = 60_000  # after a press; with the change of stages some 70 s, up to which HBS 2015 calls the waiting of those on foot sufficient (level D)
 GIVE_UP_MS: Final = 60_000  # a stage that has not come after this does not come: a controller that owns its aspects may have reasons
 
@@ -29,9 +29,8 @@ class Recall:
         seen = {lane for d in junction.detectors if d.purpose is not Purpose.EXIT for lane in d.lanes}
         told = {m.group for m in junction.movements if m.lane in seen}
         served = {g for stage in node.stages for g in stage.green}
-        self._asked = {g for button in junction.buttons for g in button.groups}
-        limits = {g: ASKED_MS if g in self._asked else LIMIT_MS for g in node.groups if g in served and (g in self._asked or g not in told)}
-        self._limit_ms = {g: junction.group_by_id[g].max_red_ms or ms for g, ms in limits.items()}
+        told -= {g for button in junction.buttons for g in button.groups}
+        self._limit_ms = {g: junction.group_by_id[g].max_red_ms or LIMIT_MS for g in node.groups if g in served and g not in told}
         self._stages = [(k, frozenset(s.green)) for k, s in enumerate(node.stages) if s.green and not s.free]
         self._names = [s.id for s in node.stages]
         self._forbidden = node.forbidden()
@@ -58,29 +57,22 @@ class Recall:
             return None
         if self._stage is not None:
             return self._plan if signals.stage != self._stage else None
-        waits_ms = {g: now_ms - ms for g in self._limit_ms if (ms := self._since_ms(g, snapshot)) is not None}
-        overdue = frozenset(g for g, ms in waits_ms.items() if ms >= self._limit_ms[g])
+        reds_ms = {g: ms for g in self._limit_ms if (ms := signals.red_since_ms.get(g)) is not None}
+        asked_ms = {g: max(snapshot.requests[g], ms) for g, ms in reds_ms.items() if g in snapshot.requests}
+        overdue = frozenset(g for g, ms in reds_ms.items() if now_ms - ms >= self._limit_ms[g] or now_ms - asked_ms.get(g, now_ms) >= ASKED_MS)
         stage = self._serving(overdue, signals.stage) if overdue else None
         if stage is None:
             return None
         self._stage, self._until_ms = stage, max(now_ms, signals.earliest_leave_ms) + GIVE_UP_MS
         served = sorted(overdue & dict(self._stages)[stage])
-        why = "; ".join(self._why(g, waits_ms[g] // 1000) for g in served)
+        why = "; ".join(
+            f"the button for {g} was pressed {(now_ms - asked_ms[g]) // 1000} s ago"
+            if g in asked_ms
+            else f"nobody can be seen to wait for {g}, and it has been red for {(now_ms - reds_ms[g]) // 1000} s"
+            for g in served
+        )
         self._plan = Plan(self.name, now_ms, (PlanStep(stage, None),), f"serves {self._names[stage]}: {why}", {"recall": served})
         return self._plan
-
-    def _since_ms(self, group: str, snapshot: Snapshot) -> int | None:
-        """Return since when somebody may have waited for the group; None where nobody does."""
-        since_ms = snapshot.signals.red_since_ms.get(group)
-        if since_ms is None or group not in self._asked:
-            return since_ms
-        asked_ms = snapshot.requests.get(group)
-        return None if asked_ms is None else max(asked_ms, since_ms)
-
-    def _why(self, group: str, waited_s: int) -> str:
-        if group in self._asked:
-            return f"the button for {group} was pressed {waited_s} s ago"
-        return f"nobody can be seen to wait for {group}, and it has been red for {waited_s} s"
 
     def _serving(self, groups: frozenset[str], now: int) -> int | None:
         """Return the stage that serves most of the groups and ends the fewest others; the first of equals, None where none may follow the present one."""

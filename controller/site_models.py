@@ -100,7 +100,7 @@ class DetectorModel(Part):
 
 
 class ButtonModel(Part):
-    """A push button, on a channel of an input as a detector is. Who presses it gets green after 60 s, or the group's max_red_s, at the latest."""
+    """A push button, on a channel of an input as a detector is. Who presses it gets green after 60 s at the latest."""
 
     id: Name
     groups: tuple[Name, ...]

@@ -2,7 +2,8 @@
 
 Of the free stages few, and only where the loops are sure who would gain: freedom helps where it is known who wants to go where, and hurts
 where that is guessed; and the search's work grows with its stages. And no stage in which those who have pressed a button stay
-red though there is one like it in which they walk: else the shorter one would always be cheaper for the vehicles.
+red though there is one like it in which they walk: else the shorter one would always be cheaper for the vehicles. Where nobody has pressed,
+a walk begins with the vehicles' green and not in its midst: no vehicle gains by it, so only chance would choose it, and take it back.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 from controller.junction import Purpose
 from controller.node_model import NodeModel, Service
 from controller.snapshot import LaneBelief, Snapshot
+from hardware.signals import GroupKind
 
 MOST_OPEN: Final = 3
 SURE_VEH: Final = 0.9  # who is believed to be on a lane with this weight is counted
@@ -32,17 +34,21 @@ class StageChoice:
         richer = [(a, b, greens[b] - greens[a]) for a in greens for b in greens if greens[a] < greens[b]]
         buttons = {g for button in model.junction.buttons for g in button.groups}
         self._lacking = [(a, b, more) for a, b, more in richer if more <= buttons]  # what b serves beside all that a does
+        walks = {g.id for g in model.junction.groups if g.kind is GroupKind.PEDESTRIAN}
+        self._walking = [(a, b, more) for a, b, more in richer if more <= walks]
         self._forbidden = model.node.forbidden()
         self._whole = tuple(frozenset(i for i, row in enumerate(served) if _protects(row, len(model.movements[i]))) for served in model.service)
 
     def shut(self, snapshot: Snapshot) -> frozenset[int]:
         """Return the stages that should not be chosen now."""
-        lacking = self._lacking_those_who_asked(snapshot) if snapshot.requests and self._lacking else frozenset()
-        return (self._free_without_gain(snapshot) | lacking) if self._free else lacking
+        walks = self._of_walks(snapshot) if self._walking or self._lacking else frozenset()
+        return (self._free_without_gain(snapshot) | walks) if self._free else walks
 
-    def _lacking_those_who_asked(self, snapshot: Snapshot) -> frozenset[int]:
+    def _of_walks(self, snapshot: Snapshot) -> frozenset[int]:
+        """Return the stages that lack the green of those who asked alone, and those that would add a walk to the present one for nobody."""
         now, asked = snapshot.signals.stage, snapshot.requests.keys()
-        return frozenset(a for a, b, more in self._lacking if more & asked and b != now and (now, b) not in self._forbidden)
+        lacking = [a for a, b, more in self._lacking if more & asked and b != now and (now, b) not in self._forbidden]
+        return frozenset([*lacking, *(b for a, b, more in self._walking if a == now and not more & asked)])
 
     def _free_without_gain(self, snapshot: Snapshot) -> frozenset[int]:
         """Return the free stages without a gain that is sure, and all but the few with the largest."""

@@ -12,6 +12,7 @@ from support_walks import WALK, with_a_walk_beside_the_side_street
 from controller.assemble import assemble
 from controller.junction import Button, Junction, Stage, Transition
 from controller.node_model import NodeModel
+from controller.plan import Plan
 from controller.recall import ASKED_MS, LIMIT_MS, Recall
 from controller.requests import Requests
 from controller.site import parse_junction
@@ -92,20 +93,27 @@ def test_a_button_that_is_held_down_or_broken_asks_again_after_each_green() -> N
         assert asked.since_ms == {}
 
 
-def test_who_has_pressed_gets_green_after_a_minute_and_nobody_else_does() -> None:
+def test_who_has_pressed_gets_green_after_a_minute_and_a_dead_button_keeps_nobody_for_ever() -> None:
     one = junction()
     made = support.Scene(BASE).snapshot()
-    red_ms = made.now_ms - 10 * LIMIT_MS
-    snapshot = replace(made, signals=replace(made.signals, stage=0, earliest_leave_ms=0, red_since_ms={"W": red_ms}))
-    recall = Recall(one, one.nodes[0])
-    assert recall.plan(snapshot) is None
-    assert recall.plan(replace(snapshot, requests={"W": made.now_ms - ASKED_MS + 1})) is None
-    plan = recall.plan(replace(snapshot, requests={"W": made.now_ms - ASKED_MS}))
-    assert plan is not None
-    assert one.nodes[0].stages[plan.steps[0].stage].id == "walk"
-    assert plan.reason == "serves walk: the button for W was pressed 60 s ago"
-    own = junction(max_red_ms=30_000)
-    assert Recall(own, own.nodes[0]).plan(replace(snapshot, requests={"W": made.now_ms - 30_000})) is not None
+
+    def plan(red_ms: int, asked_ms: int | None = None, mine: Junction = one) -> Plan | None:
+        signals = replace(made.signals, stage=0, earliest_leave_ms=0, red_since_ms={"W": made.now_ms - red_ms})
+        requests = {} if asked_ms is None else {"W": made.now_ms - asked_ms}
+        return Recall(mine, mine.nodes[0]).plan(replace(made, signals=signals, requests=requests))
+
+    assert plan(LIMIT_MS - 1) is None
+    assert plan(LIMIT_MS - 1, ASKED_MS - 1) is None
+    for found, why in (
+        (plan(LIMIT_MS - 1, ASKED_MS), "the button for W was pressed 60 s ago"),
+        (plan(LIMIT_MS, ASKED_MS - 1), "the button for W was pressed 59 s ago"),
+        (plan(LIMIT_MS), "nobody can be seen to wait for W, and it has been red for 150 s"),
+    ):
+        assert found is not None
+        assert one.nodes[0].stages[found.steps[0].stage].id == "walk"
+        assert found.reason == f"serves walk: {why}"
+    assert plan(ASKED_MS - 1, LIMIT_MS) is None, "it was green since"
+    assert plan(30_000, mine=junction(max_red_ms=30_000)) is not None
 
 
 def test_the_junction_file_keeps_buttons_and_tells_their_faults() -> None:
@@ -124,7 +132,7 @@ def test_one_press_brings_one_green_through_sequencer_and_interlock(control: str
     one = with_a_walk_beside_the_side_street()
     one = replace(one, buttons=(Button("P", ("W",)),))
     walk = [g.id for g in one.groups].index("W")
-    for events, asked_ms in (([], []), ([press(5_000), press(5_400, value=0)], [5_000])):
+    for events, asked_ms in (([], [LIMIT_MS - ASKED_MS]), ([press(5_000), press(5_400, value=0)], [5_000])):
         heads = FakeHeads(one.site_spec())
         guard = open_site(one.site_spec(), heads, now_ms=0)
         driver = assemble(one, control, FakeInputs(events), guard, None, start_ms=0)
@@ -154,3 +162,5 @@ def test_where_somebody_has_asked_no_stage_is_chosen_that_lacks_his_green_alone(
     assert shut("NS", asked=False) == set()
     assert shut("NS", Transition("NS", "EW", allowed=False)) == set(), "the other one cannot come"
     assert shut("EW") == set(), "it has its green"
+    assert shut("EW alone") == {"EW alone"}, "the present one may stay all the same, and the walk may begin"
+    assert shut("EW alone", asked=False) == {"EW"}, "it would begin in the midst of a green, for nobody"
